@@ -1,0 +1,56 @@
+# The verbs of the house; `make` alone lists them. Everything lands in .venv, nothing outside.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run demo test check bench lock clean
+
+help:                   ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("store_api needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.lock | .venv/bin/python
+	$(PIP) -r requirements.lock
+	@touch $@
+
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(PIP) -r requirements-dev.lock
+	@touch $@
+
+install: .venv/installed            ## what the service needs, into .venv
+
+install-dev: .venv/installed-dev    ## and what tests, checks, demo and benchmarks need
+
+run: install            ## serve on http://127.0.0.1:8000 with an embedded MongoDB
+	@exec $(BIN)/python -m store_api
+
+demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores 20 --baskets 5000 --speed 100"
+	@exec $(BIN)/python -m bench.demo $(ARGS)
+
+test: install-dev       ## every test, with coverage
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest -m "not load" $(ARGS)
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest -m load
+
+check: install-dev      ## lint and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install-dev      ## side-by-side measurements (needs wrk)
+	@exec $(BIN)/python -m bench $(ARGS)
+
+lock: install-dev       ## write the lock files anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+
+clean:                  ## forget the embedded database and the virtual environment
+	rm -rf .venv data

@@ -1,0 +1,99 @@
+"""`python -m store_api`: reads the settings, starts an embedded MongoDB where none is named, and serves."""
+
+import os
+import re
+import socket
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+
+from sanic import Sanic
+from sanic.worker.loader import AppLoader
+
+from store_api import logs
+from store_api.embedded import EmbeddedMongo
+from store_api.errors import StoreApiError, WrongSetting
+from store_api.server import create_app
+from store_api.settings import Settings, environment_with_env_file, help_text
+
+
+def main() -> int:
+    """Serve until told to stop; one line on standard error for whatever prevents it."""
+    if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
+        print(help_text())  # noqa: T201
+        return 0
+    if sys.argv[1:]:
+        print(f"store_api: no such argument: {sys.argv[1]}; see --help", file=sys.stderr)  # noqa: T201
+        return 2
+    logs.configure(terminal=sys.stderr.isatty())
+    try:
+        settings = Settings.read(environment_with_env_file(Path.cwd()))
+        with _listen(settings) as listener, _database(settings):
+            _serve(settings, listener)
+    except StoreApiError as error:
+        print(f"store_api: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _database(settings: Settings) -> AbstractContextManager[object]:
+    if settings.mongo_url is not None:
+        return nullcontext()
+    return EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open the port first of all: a port that is taken is one clear line, and nothing was started."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
+    except OSError as error:
+        raise WrongSetting(
+            "PORT", f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
+        ) from None
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    loader = AppLoader(factory=partial(create_app, settings))
+    app = loader.load()
+    single = settings.workers == 1
+    app.prepare(sock=listener, workers=settings.workers, single_process=single, motd=False, access_log=False)
+    if single:
+        app.after_server_start(lambda _: _announce(settings))
+        Sanic.serve_single(primary=app)
+    else:
+        _lead_process_group()
+        app.main_process_ready(lambda _: _announce(settings))
+        Sanic.serve(primary=app, app_loader=loader)
+
+
+def _lead_process_group() -> None:
+    # When a worker does not come up in time, Sanic kills its whole process group (sanic/worker/manager.py),
+    # which must hold nobody but us: not the shell, not the `make` that started us.
+    if os.getpgrp() != os.getpid() and os.getsid(0) != os.getpid():
+        os.setpgrp()
+
+
+def _announce(settings: Settings) -> None:
+    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    port = settings.port
+    whose = "embedded" if settings.mongo_url is None else "yours"
+    mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
+    print(  # noqa: T201
+        f"""
+store_api is up
+  API      http://{address}:{port}/stores
+  sockets  ws://{address}:{port}/ws/stores and /ws/stores/STORE_ID
+  MongoDB  {mongo} ({whose})
+
+try it:
+  curl -X POST http://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\
+       -d '{{"operation": "supply", "item_id": "item-1", "quantity": 10}}'
+""",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

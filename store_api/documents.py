@@ -1,0 +1,173 @@
+"""Store documents: the one file that knows their field names, and how an item id becomes one.
+
+A document is `{"_id": "abc111", "items": {"item-1": 10, "item-2": 0}, "rev": 41}`. An item id is its own
+field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
+`items.<field>` is never ambiguous.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from store_api.errors import BrokenDocument
+from store_api.stock import LARGEST_QUANTITY, Change, Stock
+
+ITEMS = "items"
+REVISION = "rev"
+
+VALIDATOR: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "properties": {
+            "_id": {"bsonType": "string"},
+            ITEMS: {
+                "bsonType": "object",
+                "additionalProperties": {"bsonType": ["int", "long"], "minimum": 0},
+            },
+            REVISION: {"bsonType": ["int", "long"]},
+        },
+    }
+}
+"""Refuses a negative, fractional or non-numeric quantity from any writer."""
+
+_RESERVED = re.compile(r"[%.$]")
+_CANONICAL = re.compile(r"(?:[^%.$]|%25|%2E|%24)+")
+_ENCODED = {"%": "%25", ".": "%2E", "$": "%24"}
+_DECODED = {code: character for character, code in _ENCODED.items()}
+
+
+def field_of(item_id: str) -> str:
+    """Encode an item id as a field name."""
+    if _RESERVED.search(item_id) is None:
+        return item_id
+    return _RESERVED.sub(lambda found: _ENCODED[found[0]], item_id)
+
+
+def item_id_of(field: str) -> str:
+    """Decode a field name.
+
+    Raises:
+        ValueError: no item id is encoded like this.
+    """
+    if _RESERVED.search(field) is None and field:
+        return field
+    if _CANONICAL.fullmatch(field) is None:
+        raise ValueError(f"the item field {field!r} is not percent-encoded as it must be")
+    return re.sub(r"%..", lambda found: _DECODED[found[0]], field)
+
+
+def path_of(item_id: str) -> str:
+    """Give the path of an item's quantity inside the document."""
+    return f"{ITEMS}.{field_of(item_id)}"
+
+
+def read_stock(document: Mapping[str, Any]) -> Stock:
+    """Read the stock out of a store document, whole or projected.
+
+    Raises:
+        BrokenDocument: another program left something that is no stock.
+    """
+    try:
+        return _read_items(document.get(ITEMS, {}))
+    except ValueError as wrong:
+        raise BrokenDocument(document["_id"], str(wrong)) from None
+
+
+def _read_items(items: Any) -> Stock:
+    if not isinstance(items, dict):
+        raise ValueError(f"its {ITEMS!r} is not an object")  # noqa: TRY004  (one kind of failure for the caller)
+    return {item_id_of(field): _read_quantity(field, value) for field, value in items.items()}
+
+
+def _read_quantity(field: str, value: Any) -> int:
+    if type(value) is int and value >= 0:
+        return value
+    if isinstance(value, int) and type(value) is not bool and 0 <= value <= LARGEST_QUANTITY:
+        return int(value)
+    raise ValueError(f"the quantity of {field!r} is not a whole number from 0")
+
+
+def apply_update(stock: Stock, updated: Mapping[str, Any], removed: Sequence[str]) -> bool:
+    """Carry the changed fields of a change event over into `stock`, in place.
+
+    Returns:
+        False where the event does not say it all, or what it says is broken: the store must be read anew,
+        and what is in `stock` is worth nothing.
+    """
+    try:
+        for path in removed:
+            if path == ITEMS:
+                stock.clear()
+            elif path.startswith(f"{ITEMS}."):
+                stock.pop(item_id_of(path[len(ITEMS) + 1 :]), None)
+        for path, value in updated.items():
+            if path == ITEMS:
+                stock.clear()
+                stock.update(_read_items(value))
+            elif path.startswith(f"{ITEMS}."):
+                field = path[len(ITEMS) + 1 :]
+                stock[item_id_of(field)] = _read_quantity(field, value)
+    except ValueError:
+        return False
+    return True
+
+
+def guard_of(change: Change) -> dict[str, Any]:
+    """Build the filter that matches only where the whole change can be applied."""
+    guard: dict[str, Any] = {"_id": {"$eq": change.store_id}}
+    for item_id, least in change.least.items():
+        guard[path_of(item_id)] = {"$gte": least}
+    return guard
+
+
+def update_of(change: Change) -> dict[str, Any]:
+    """Build the update that applies the change; `rev` grows even when all increments net to zero."""
+    update: dict[str, Any] = {"$inc": {REVISION: 1}}
+    if change.empties:
+        update["$set"] = {ITEMS: {}}
+    for item_id, increment in change.increments.items():
+        update["$inc"][path_of(item_id)] = increment
+    return update
+
+
+def projection_of(items: Iterable[str] | None) -> dict[str, int]:
+    """Ask for no more of a document than is needed: the quantities of these items, or of all (None)."""
+    if items is None:
+        return {ITEMS: 1}
+    return {path_of(item_id): 1 for item_id in items} or {"_id": 1}
+
+
+SWEEP: list[dict[str, Any]] = [
+    {
+        "$set": {
+            ITEMS: {
+                "$arrayToObject": {
+                    "$filter": {"input": {"$objectToArray": f"${ITEMS}"}, "cond": {"$ne": ["$$this.v", 0]}}
+                }
+            },
+            REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},
+        }
+    }
+]
+"""An update that removes every item of which nothing is left, whatever others write meanwhile."""
+
+
+def sweepable(store_id: str) -> dict[str, Any]:
+    """Build the filter for a sweep: never touch what is not a stock."""
+    return {"_id": {"$eq": store_id}, ITEMS: {"$type": "object"}}
+
+
+def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
+    """Build the aggregation behind `GET /stores`: items and units of each store, by id.
+
+    Values that another program broke count as nothing; the whole page does not fail for them.
+    """
+    lines = {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${ITEMS}"}, "object"]}, f"${ITEMS}", {}]}}
+    counted = {"$and": [{"$isNumber": "$$this.v"}, {"$gt": ["$$this.v", 0]}]}
+    return [
+        {"$match": {"_id": {"$gt": after} if after else {"$gte": ""}}},
+        {"$sort": {"_id": 1}},
+        {"$limit": limit},
+        {"$project": {"lines": {"$filter": {"input": lines, "cond": counted}}}},
+        {"$project": {"items": {"$size": "$lines"}, "units": {"$sum": "$lines.v"}}},
+    ]

@@ -1,0 +1,74 @@
+"""What an error of the driver says about a command: applied, not applied, or unknown."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo.errors import (
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
+
+log = logging.getLogger(__name__)
+
+NAMESPACE_EXISTS = 48
+UNAUTHORIZED = 13
+
+_UNFIT = {2: "BadValue", 14: "TypeMismatch", 28: "PathNotViable", 121: "DocumentValidationFailure"}
+"""Codes that say that this very document cannot take this update."""
+
+_NOT_APPLIED = _UNFIT.keys() | {
+    9,  # FailedToParse
+    UNAUTHORIZED,
+    18,  # AuthenticationFailed
+    40,  # ConflictingUpdateOperators
+    52,  # DollarPrefixedFieldName
+    54,  # NotSingleValueField
+    211,  # KeyNotFound: after a restart of a set with a keyFile
+    11000,  # DuplicateKey
+}
+"""Codes that say for certain that a write did nothing; every other one counts as unknown.
+
+Source: mongo/src/mongo/base/error_codes.yml.
+"""
+
+
+def translate(error: PyMongoError, *, writing: bool) -> StoreApiError:
+    """Turn a driver's error into ours; its message, which names hosts and commands, goes no further.
+
+    Args:
+        error: what the driver raised, after its own retries.
+        writing: whether the command was a write, whose outcome matters.
+    """
+    if isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError):
+        # On a retry PyMongo raises the first attempt's error instead (synchronous/mongo_client.py), so
+        # this one says that nothing was ever sent.
+        return DatabaseUnavailable()
+    code = error.code if isinstance(error, OperationFailure) else None
+    definite = (
+        code in _NOT_APPLIED
+        and not isinstance(error, WriteConcernError | ExecutionTimeout)
+        and not error.has_error_label("RetryableWriteError")
+    )
+    if writing and definite and code in _UNFIT:
+        return UnfitDocument()
+    log.warning(
+        "A database command failed",
+        extra={"action": "database_failed", "error": type(error).__name__, "code": code, "writing": writing},
+    )
+    return DatabaseUnavailable() if definite or not writing else OutcomeUnknown()
+
+
+@contextmanager
+def translated(*, writing: bool) -> Iterator[None]:
+    """Raise our errors in place of the driver's."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise translate(error, writing=writing) from error

@@ -1,0 +1,137 @@
+"""Every failure by name, in one tree; its place in the tree says what became of the write.
+
+StoreApiError
+├── WrongSetting            the service does not start
+├── EmbeddedMongoError      the embedded MongoDB does not start
+├── NotApplied              definite: the database is as it was
+│   ├── InvalidInput        what the client sent is not of the contract's shape
+│   ├── NotJson
+│   ├── WrongMediaType
+│   ├── UpgradeRequired
+│   ├── StoreNotFound
+│   ├── OutOfStock
+│   ├── QuantityOverflow
+│   ├── UnfitDocument       between repository and committer: why, is found out by a reading
+│   ├── Overloaded
+│   └── DatabaseUnavailable
+├── OutcomeUnknown          the database did not say: the write may have been applied
+└── BrokenDocument          another program left a document that cannot be a report
+"""
+
+from dataclasses import dataclass
+
+
+class StoreApiError(Exception):
+    """Something store_api says no to; the docstring is the message unless one is given."""
+
+    def __str__(self) -> str:
+        """Give the message, or what this kind of error always says."""
+        return super().__str__() or (type(self).__doc__ or "")
+
+
+class WrongSetting(StoreApiError):
+    """A setting that the service cannot start with.
+
+    Args:
+        variable: the environment variable's name.
+        reason: what is wrong with it, without its value when that is a secret.
+    """
+
+    def __init__(self, variable: str, reason: str) -> None:
+        super().__init__(f"{variable}: {reason}")
+        self.variable = variable
+
+
+class EmbeddedMongoError(StoreApiError):
+    """The embedded MongoDB could not be started."""
+
+
+class NotApplied(StoreApiError):
+    """The operation was not applied."""
+
+
+class InvalidInput(NotApplied):
+    """What the client sent is not of the contract's shape.
+
+    Args:
+        detail: one sentence for the client.
+        path: where in the input, as `$.items[3].quantity`; empty when it is the whole.
+    """
+
+    def __init__(self, detail: str, path: str = "") -> None:
+        super().__init__(detail)
+        self.path = path
+
+
+class NotJson(NotApplied):
+    """The body is not JSON."""
+
+
+class WrongMediaType(NotApplied):
+    """The body must be sent as Content-Type: application/json."""
+
+
+class UpgradeRequired(NotApplied):
+    """This address speaks websocket only."""
+
+
+class StoreNotFound(NotApplied):
+    """There is no such store."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(f"There is no store {store_id!r}.")
+        self.store_id = store_id
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """One item that a demand asked more of than there was, in pieces."""
+
+    item_id: str
+    wanted: int
+    available: int
+
+
+class OutOfStock(NotApplied):
+    """The store holds less than was demanded."""
+
+    def __init__(self, shortages: tuple[Shortage, ...]) -> None:
+        short = "item is" if len(shortages) == 1 else "items are"
+        super().__init__(f"{len(shortages)} {short} short; nothing was taken.")
+        self.shortages = shortages
+
+
+class QuantityOverflow(NotApplied):
+    """The store cannot count that high: a quantity stays below 2**63."""
+
+
+class UnfitDocument(NotApplied):
+    """The store's document cannot take this update."""
+
+
+class Overloaded(NotApplied):
+    """Too many operations wait already; try again in a moment."""
+
+
+class DatabaseUnavailable(NotApplied):
+    """The database cannot be reached right now; nothing was applied."""
+
+
+class OutcomeUnknown(StoreApiError):
+    """The database did not answer in time: the operation may have been applied."""
+
+
+class BrokenDocument(StoreApiError):
+    """Another program left a store document that cannot be read as a report.
+
+    Args:
+        store_id: whose document it is.
+        reason: what is wrong with it.
+        applied: whether this very operation was applied all the same.
+    """
+
+    def __init__(self, store_id: str, reason: str, *, applied: bool = False) -> None:
+        super().__init__(f"The document of store {store_id!r} is broken: {reason}.")
+        self.store_id = store_id
+        self.reason = reason
+        self.applied = applied

@@ -1,0 +1,254 @@
+"""Who listens to what: holds the reports that are listened to, applies each change, and tells the listeners.
+
+Joining has no gap: the change stream is open already, the store is read at an exact moment, changes that come
+meanwhile wait, and those that are not newer than what was read are dropped.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
+from store_api.held_store import HeldStore, frame_of, stock_in
+from store_api.listener import Listener
+from store_api.repository import Snapshot
+from watchers.store_watcher import StoreChange
+
+log = logging.getLogger(__name__)
+
+ALL_STORES = None
+"""What a listener to every store asks for."""
+
+RETRY_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class _Room:
+    """Everybody who listens to the same thing."""
+
+    listeners: set[Listener] = field(default_factory=set)
+    joining: int = 0
+
+
+class Feed:
+    """Turns changes of stores into frames for the listeners of this process.
+
+    Args:
+        read: reads one store, or all of them (None), at an exact moment.
+    """
+
+    def __init__(self, read: Callable[[str | None], Awaitable[Snapshot]]) -> None:
+        self._read = read
+        self._rooms: dict[str | None, _Room] = {}
+        self._held: dict[str, HeldStore] = {}
+        self._all_held = False
+        self._all_waiting: list[StoreChange] | None = None
+        self._all_reading: asyncio.Task[None] | None = None
+        self._stream_open = False
+        self._times_begun = 0
+        self._closed = False
+
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return sum(len(room.listeners) for room in self._rooms.values())
+
+    @asynccontextmanager
+    async def listen(self, store_id: str | None, *, snapshot: bool = False) -> AsyncIterator[Listener]:
+        """Listen to one store, or to all of them (None); from here on no change is missed.
+
+        Args:
+            store_id: the store; it need not exist.
+            snapshot: whether the report as it stands comes first.
+
+        Raises:
+            DatabaseUnavailable: the change stream or the database is not there.
+            BrokenDocument: a snapshot was asked for, and the store has no report to give.
+        """
+        room = self._rooms.setdefault(store_id, _Room())
+        room.joining += 1
+        listener = Listener()
+        try:
+            await self._make_held(store_id)
+            if snapshot:
+                self._offer_snapshot(store_id, listener)
+            room.listeners.add(listener)
+            yield listener
+        finally:
+            room.joining -= 1
+            room.listeners.discard(listener)
+            self._forget_unheard(store_id)
+
+    def take(self, change: StoreChange) -> None:
+        """Apply one change and tell whoever listens to that store."""
+        held = self._held.get(change.store_id)
+        if held is None:
+            if self._all_waiting is not None:
+                self._all_waiting.append(change)
+            if not self._all_held:
+                return
+            held = self._held[change.store_id] = HeldStore()
+        if held.waiting is not None:
+            held.waiting.append(change)
+        elif change.at > held.at:
+            self._apply_and_tell(held, change)
+
+    async def begin_afresh(self) -> None:
+        """Read everything that is listened to again, and tell everybody: changes may have been missed.
+
+        Raises:
+            StoreApiError: it could not be read; to be called again.
+        """
+        self._times_begun += 1
+        if self._all_held:
+            snapshot = await self._read(ALL_STORES)
+            self._replace(set(self._held) | set(snapshot.documents), snapshot)
+        else:
+            for store_id in list(self._held):
+                self._replace([store_id], await self._read(store_id))
+        self._stream_open = True
+
+    def close(self) -> None:
+        """Let every listener go: the service stops."""
+        self._closed = True
+        for room in self._rooms.values():
+            for listener in room.listeners:
+                listener.close()
+
+    def _apply_and_tell(self, held: HeldStore, change: StoreChange) -> None:
+        if held.apply(change):
+            self._tell(change.store_id, held)
+        else:
+            self._read_again(change.store_id, held)
+
+    def _tell(self, store_id: str, held: HeldStore) -> None:
+        rooms = [room for key in (store_id, ALL_STORES) if (room := self._rooms.get(key)) and room.listeners]
+        if not rooms or held.stock is None:
+            return
+        frame = frame_of(store_id, held.stock)
+        for room in rooms:
+            for listener in room.listeners:
+                listener.offer(store_id, frame)
+
+    def _offer_snapshot(self, store_id: str | None, listener: Listener) -> None:
+        if store_id is None:
+            for held_id, held in self._held.items():
+                if held.stock is not None:
+                    listener.offer(held_id, frame_of(held_id, held.stock))
+            return
+        stock = self._held[store_id].stock
+        if stock is None:
+            raise BrokenDocument(store_id, "it cannot be read as a report")
+        listener.offer(store_id, frame_of(store_id, stock))
+
+    def _replace(self, store_ids: Iterable[str], snapshot: Snapshot) -> None:
+        for store_id in store_ids:
+            held = self._held.setdefault(store_id, HeldStore())
+            if held.waiting is None:
+                held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
+                self._tell(store_id, held)
+
+    # Reading what is listened to
+
+    async def _make_held(self, store_id: str | None) -> None:
+        if self._closed or not self._stream_open:
+            raise DatabaseUnavailable
+        # One reading serves everybody who joins meanwhile, whichever of them goes away.
+        if store_id is None:
+            if not self._all_held:
+                if self._all_reading is None:
+                    self._all_reading = asyncio.create_task(self._read_all())
+                    self._all_reading.add_done_callback(_retrieve)
+                await asyncio.shield(self._all_reading)
+            return
+        held = self._held.get(store_id)
+        if held is None:
+            held = self._held[store_id] = HeldStore({})
+            if not self._all_held:
+                held.waiting = []
+                held.reading = asyncio.create_task(self._read_first(store_id, held))
+                held.reading.add_done_callback(_retrieve)
+        if held.reading is not None:
+            await asyncio.shield(held.reading)
+
+    async def _read_at_once(self, store_id: str | None) -> Snapshot:
+        """Read at a moment that no gap of the stream comes after."""
+        while True:
+            begun = self._times_begun
+            snapshot = await self._read(store_id)
+            if begun == self._times_begun:
+                return snapshot
+
+    async def _read_first(self, store_id: str, held: HeldStore) -> None:
+        try:
+            snapshot = await self._read_at_once(store_id)
+        except BaseException:
+            self._held.pop(store_id, None)
+            raise
+        finally:
+            held.reading = None
+        self._settle(store_id, held, snapshot)
+
+    def _settle(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
+        if not held.settle(stock_in(snapshot, store_id), snapshot.at):
+            self._read_again(store_id, held)
+
+    def _read_again(self, store_id: str, held: HeldStore) -> None:
+        """Read a store whose change was not understood; changes wait until it is."""
+        held.stock = None
+        held.waiting = held.waiting or []
+        held.reading = asyncio.create_task(self._read_until_read(store_id, held))
+
+    async def _read_until_read(self, store_id: str, held: HeldStore) -> None:
+        while self._held.get(store_id) is held:
+            try:
+                snapshot = await self._read_at_once(store_id)
+            except StoreApiError as error:
+                log.warning(
+                    "Could not read a store again",
+                    extra={"action": "read_failed", "store": store_id, "error": type(error).__name__},
+                )
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            held.reading = None
+            self._settle(store_id, held, snapshot)
+            self._tell(store_id, held)
+            return
+
+    async def _read_all(self) -> None:
+        self._all_waiting = []
+        try:
+            snapshot = await self._read_at_once(ALL_STORES)
+            known = set(self._held)
+            for store_id in snapshot.documents.keys() - known:
+                self._held[store_id] = HeldStore(stock_in(snapshot, store_id), snapshot.at)
+            self._all_held = True
+            # What was held before is as new as its own reading: its changes came before it, or not here.
+            waiting, self._all_waiting = self._all_waiting, None
+            for change in waiting:
+                if change.store_id not in known and change.at > snapshot.at:
+                    self.take(change)
+        finally:
+            self._all_waiting = None
+            self._all_reading = None
+            self._forget_unheard(ALL_STORES)
+
+    def _forget_unheard(self, store_id: str | None) -> None:
+        room = self._rooms.get(store_id)
+        if room is not None and not room.joining and not room.listeners:
+            del self._rooms[store_id]
+        if self._all_reading is not None or ALL_STORES in self._rooms:
+            return
+        self._all_held = False
+        if store_id is None:
+            self._held = {held_id: held for held_id, held in self._held.items() if held_id in self._rooms}
+        elif store_id not in self._rooms:
+            self._held.pop(store_id, None)
+
+
+def _retrieve(reading: asyncio.Task[None]) -> None:
+    # Those who waited have the error; when all of them went away, nobody is left to be told.
+    if not reading.cancelled():
+        reading.exception()

@@ -1,0 +1,63 @@
+"""One listener's frames that wait to be sent: all while it keeps up, each store's newest when not."""
+
+import asyncio
+from collections import deque
+
+MOST_FRAMES = 1000
+MOST_BYTES = 4 * 1024 * 1024
+"""Beyond either, a listener has fallen behind: older frames of a store give way to its newest."""
+
+
+class Listener:
+    """A queue that never makes its producer wait and never grows beyond one frame a store.
+
+    Frames are shared between listeners: a frame waiting in a thousand queues is one string.
+    """
+
+    __slots__ = ("_bytes", "_closed", "_frames", "_wake", "skipped")
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[str, str]] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._closed = False
+        self.skipped = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait."""
+        return len(self._frames)
+
+    def offer(self, store_id: str, frame: str) -> None:
+        """Add a store's newest frame."""
+        self._frames.append((store_id, frame))
+        self._bytes += len(frame)
+        if len(self._frames) > MOST_FRAMES or self._bytes > MOST_BYTES:
+            self._conflate()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End the listening: nobody offers any more."""
+        self._closed = True
+        self._wake.set()
+
+    async def next(self) -> str | None:
+        """Wait for the next frame; None when the listening is over."""
+        while not self._frames and not self._closed:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._closed:
+            return None
+        _, frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
+
+    def _conflate(self) -> None:
+        newest: dict[str, str] = {}
+        for store_id, frame in self._frames:
+            # Taken out first: a store's place is that of its newest frame.
+            newest.pop(store_id, None)
+            newest[store_id] = frame
+        self.skipped += len(self._frames) - len(newest)
+        self._frames = deque(newest.items())
+        self._bytes = sum(map(len, newest.values()))

@@ -1,0 +1,59 @@
+"""Log lines: one an event, each with an `action`; JSON where no person watches."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_FOREIGN = ("sanic", "websockets", "asyncio", "pymongo")
+
+
+def configure(*, terminal: bool) -> None:
+    """Send this process's log to standard error.
+
+    Args:
+        terminal: whether a person watches: plain lines then, JSON otherwise.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Plain() if terminal else _Json())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in _FOREIGN:
+        # What the libraries say at INFO we say ourselves, in our words.
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return msgspec.json.encode(
+            {
+                "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+                "level": record.levelname.lower(),
+                **_fields(record),
+                "message": _message(record),
+            },
+            enc_hook=str,
+        ).decode()
+
+
+class _Plain(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        return f"{at} {record.levelname.lower():<7} {_message(record)}  {fields}".replace("\n", " ")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, object]:
+    fields = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+    fields.setdefault("action", record.name.partition(".")[0] + "_log")
+    if record.exc_info and record.exc_info[0]:
+        # A library's exception: what kind it was, without its trace, which may hold anything.
+        fields["error"] = record.exc_info[0].__name__
+    return fields
+
+
+def _message(record: logging.LogRecord) -> str:
+    return record.getMessage().partition("\n")[0]

@@ -1,0 +1,168 @@
+"""Failures as HTTP answers: RFC 9457 problem documents, for our errors and for the web server's own."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from sanic import HTTPResponse, Request
+from sanic.exceptions import MethodNotAllowed, SanicException, ServiceUnavailable
+from sanic.handlers import ErrorHandler
+
+from store_api import errors
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 1
+
+_KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str, str]] = {
+    errors.InvalidInput: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "Invalid input"),
+    errors.NotJson: (HTTPStatus.BAD_REQUEST, "not-json", "Not JSON"),
+    errors.WrongMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "wrong-media-type", "Wrong media type"),
+    errors.UpgradeRequired: (HTTPStatus.UPGRADE_REQUIRED, "upgrade-required", "Upgrade required"),
+    errors.StoreNotFound: (HTTPStatus.NOT_FOUND, "store-not-found", "Store not found"),
+    errors.OutOfStock: (HTTPStatus.CONFLICT, "out-of-stock", "Out of stock"),
+    errors.QuantityOverflow: (HTTPStatus.CONFLICT, "quantity-overflow", "Quantity overflow"),
+    errors.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+    errors.DatabaseUnavailable: (
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "database-unavailable",
+        "Database unavailable",
+    ),
+    errors.OutcomeUnknown: (HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", "Outcome unknown"),
+    errors.BrokenDocument: (HTTPStatus.INTERNAL_SERVER_ERROR, "broken-document", "Broken document"),
+}
+
+
+def problem_of(error: errors.StoreApiError) -> dict[str, Any]:
+    """Describe one of our errors; `outcome` says what became of the operation, where there was one."""
+    status, name, title = _KINDS[type(error)]
+    problem: dict[str, Any] = {
+        "type": f"/problems/{name}",
+        "title": title,
+        "status": status.value,
+        "detail": str(error),
+    }
+    match error:
+        case errors.InvalidInput(path=path):
+            problem["path"] = path
+        case errors.OutOfStock(shortages=shortages):
+            problem["shortages"] = [
+                {"item_id": short.item_id, "wanted": short.wanted, "available": short.available}
+                for short in shortages
+            ]
+    problem["outcome"] = _outcome(error)
+    return problem
+
+
+def _outcome(error: errors.StoreApiError) -> str:
+    if isinstance(error, errors.OutcomeUnknown):
+        return "unknown"
+    if isinstance(error, errors.BrokenDocument) and error.applied:
+        return "applied"
+    return "not applied"
+
+
+def problem_response(request: Request | None, problem: dict[str, Any]) -> HTTPResponse:
+    """Send a problem document, with the request's path as its `instance`."""
+    headers = {}
+    if problem["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem["status"] == HTTPStatus.UPGRADE_REQUIRED:
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
+    body = {**problem, "instance": request.path if request is not None else "/"}
+    return HTTPResponse(
+        msgspec.json.encode(body),
+        problem["status"],
+        headers,
+        content_type="application/problem+json",
+    )
+
+
+class ProblemHandler(ErrorHandler):
+    """Turns every exception into a problem document, and what is our fault into one log line."""
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:
+        """Answer whatever was raised while the request was handled."""
+        match exception:
+            case errors.StoreApiError() if type(exception) in _KINDS:
+                if isinstance(exception, errors.BrokenDocument):
+                    log.error(
+                        str(exception), extra={"action": "broken_document", "store": exception.store_id}
+                    )
+                return problem_response(request, problem_of(exception))
+            case ServiceUnavailable():
+                # The web server gave up waiting for us; a write may still be on its way.
+                return problem_response(request, problem_of(errors.OutcomeUnknown()))
+            case SanicException():
+                return _web_server_problem(request, exception)
+            case _:
+                _log_fault(request, exception)
+                return problem_response(
+                    request, _plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The fault is ours.")
+                )
+
+    @staticmethod
+    def log(request: Request, exception: Exception) -> None:
+        """Log nothing here: `default` does, in one line."""
+
+
+def _plain(status: int, detail: str) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+    }
+
+
+def _web_server_problem(request: Request, exception: SanicException) -> HTTPResponse:
+    status = exception.status_code or 500
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log_fault(request, exception)
+    response = problem_response(request, _plain(status, _DETAILS.get(status, HTTPStatus(status).description)))
+    if isinstance(exception, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_routed(request, method))
+    return response
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    # The exception itself does not say it for a path that has routes for several methods.
+    try:
+        request.app.router.get(request.path, method, None)
+    except SanicException:
+        return False
+    return True
+
+
+_METHODS = ("GET", "POST")
+
+_DETAILS = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: "A body holds 1 MiB at most.",
+    500: "The fault is ours.",
+}
+
+
+def _log_fault(request: Request, exception: Exception) -> None:
+    log.error(
+        "A request failed through our fault",
+        extra={
+            "action": "fault",
+            "error": type(exception).__name__,
+            "where": _where(exception),
+            "path": request.path if request is not None else None,
+        },
+    )
+
+
+def _where(exception: BaseException) -> str:
+    """Name the places an exception came through, outermost first, in one line."""
+    places = []
+    trace = exception.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[-6:]))

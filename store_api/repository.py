@@ -1,0 +1,236 @@
+"""Stores in MongoDB: the only file here that talks to Motor; driver errors are translated at this edge."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+# Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
+# the operations on all stores (motor/frameworks/asyncio/__init__.py).
+os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
+
+from bson import Timestamp
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from store_api import documents
+from store_api.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate, translated
+from store_api.errors import BrokenDocument, DatabaseUnavailable
+from store_api.stock import Change, Stock
+
+Client = AsyncIOMotorClient[dict[str, Any]]
+StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
+
+log = logging.getLogger(__name__)
+
+COLLECTION = "stores"
+COMMAND_SECONDS = 15.0
+PRIMARY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Store documents as they stood at one moment of the replica set's time."""
+
+    documents: dict[str, dict[str, Any]]
+    at: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """One store of the overview: how many items it holds, and how many pieces in all."""
+
+    store_id: str
+    items: int
+    units: int
+
+
+def connect(url: str) -> Client:
+    """Build the client for reads and writes; it connects in the background.
+
+    A command may take 15 s in all, retries included: long enough for a fail-over.
+    """
+    return AsyncIOMotorClient(
+        url,
+        timeoutMS=int(COMMAND_SECONDS * 1000),
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        connectTimeoutMS=2000,
+        heartbeatFrequencyMS=2000,
+        tz_aware=True,
+        appname="store_api",
+    )
+
+
+def connect_watcher(url: str) -> Client:
+    """Build the change stream's client: no deadline on commands, since a quiet stream waits by design."""
+    return AsyncIOMotorClient(
+        url,
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        connectTimeoutMS=2000,
+        socketTimeoutMS=10_000,
+        heartbeatFrequencyMS=2000,
+        appname="store_api watcher",
+    )
+
+
+class StoreRepository:
+    """The stores of one database; every write durable on a majority, every read of what a majority holds."""
+
+    def __init__(self, client: Client, database: str) -> None:
+        self._client = client
+        self._database = client.get_database(
+            database,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+        self._stores: StoreCollection = self._database[COLLECTION]
+
+    @property
+    def has_primary(self) -> bool:
+        """Whether the driver's monitors see a primary right now; asks nobody."""
+        return self._client.primary is not None
+
+    async def _wait_for_primary(self) -> None:
+        # Waiting here costs no thread; waiting in the driver would use up the pool for everybody.
+        deadline = asyncio.get_running_loop().time() + PRIMARY_SECONDS
+        while not self.has_primary:
+            if asyncio.get_running_loop().time() > deadline:
+                raise DatabaseUnavailable
+            await asyncio.sleep(0.05)
+
+    async def prepare(self) -> None:
+        """Create the collection with its validator, or bring the validator up to date.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        await self._wait_for_primary()
+        try:
+            await self._prepare()
+        except PyMongoError as error:
+            if not isinstance(error, OperationFailure) or error.code != UNAUTHORIZED:
+                raise translate(error, writing=False) from error
+            log.warning(
+                "May not create the collection or change its validator; an administrator must run "
+                "db.createCollection or collMod with the validator of store_api/documents.py",
+                extra={"action": "validator_not_ours"},
+            )
+
+    async def _prepare(self) -> None:
+        found = await self._database.list_collections(filter={"name": COLLECTION})
+        existing = await found.to_list(1)
+        if existing and existing[0].get("options", {}).get("validator") == documents.VALIDATOR:
+            return
+        if not existing:
+            try:
+                await self._database.create_collection(COLLECTION, validator=documents.VALIDATOR)
+            except OperationFailure as error:
+                if error.code != NAMESPACE_EXISTS:
+                    raise
+            else:
+                return
+        await self._database.command(
+            "collMod",
+            COLLECTION,
+            validator=documents.VALIDATOR,
+            validationLevel="strict",
+            validationAction="error",
+        )
+
+    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+        """Apply a guarded change whole, or not at all.
+
+        Args:
+            change: what to write.
+            wanted: the items whose new quantities are asked for; None for all.
+
+        Returns:
+            The stock right after the change, or None where its guard did not hold.
+
+        Raises:
+            DatabaseUnavailable: definite, nothing was applied.
+            OutcomeUnknown: it may have been applied.
+            UnfitDocument: definite, the document cannot take it.
+            BrokenDocument: it was applied, but the document cannot be read as a stock.
+        """
+        await self._wait_for_primary()
+        with translated(writing=True):
+            try:
+                document = await self._stores.find_one_and_update(
+                    documents.guard_of(change),
+                    documents.update_of(change),
+                    projection=documents.projection_of(wanted),
+                    upsert=change.creates,
+                    return_document=ReturnDocument.AFTER,
+                )
+            except DuplicateKeyError:
+                # Two writers created the store at once, and the other one came first.
+                return None
+        found: dict[str, Any] | None = document  # the stub forgets that there may be none
+        try:
+            return None if found is None else documents.read_stock(found)
+        except BrokenDocument as broken:
+            raise BrokenDocument(broken.store_id, broken.reason, applied=True) from None
+
+    async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
+        """Read a store's stock, or of it just the wanted items; None where there is no such store.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+            BrokenDocument: what is there is no stock.
+        """
+        await self._wait_for_primary()
+        with translated(writing=False):
+            document = await self._stores.find_one(
+                {"_id": {"$eq": store_id}}, documents.projection_of(wanted)
+            )
+        return None if document is None else documents.read_stock(document)
+
+    async def sweep(self, store_id: str) -> None:
+        """Remove the items of which nothing is left from a store's document."""
+        await self._wait_for_primary()
+        with translated(writing=True):
+            await self._stores.update_one(documents.sweepable(store_id), documents.SWEEP)
+
+    async def overview(self, after: str, limit: int) -> list[StoreSummary]:
+        """Summarise up to `limit` stores whose ids come after `after`, by id."""
+        await self._wait_for_primary()
+        with translated(writing=False):
+            found = self._stores.aggregate(documents.overview_pipeline(after, limit))
+            rows = await found.to_list(None)
+        return [StoreSummary(row["_id"], row["items"], int(row["units"])) for row in rows]
+
+    async def snapshot(self, store_id: str | None) -> Snapshot:
+        """Read one store's document, or all of them (None), and the exact moment at which they stood so.
+
+        The moment is the read concern "snapshot"'s own `atClusterTime`: an event of the change stream is in
+        the documents if and only if it is not newer (MongoDB manual, Read Concern "snapshot").
+        """
+        await self._wait_for_primary()
+        query: dict[str, Any] = {"_id": {"$type": "string"} if store_id is None else {"$eq": store_id}}
+        # A cursor belongs to the session that opened it.
+        session = await self._client.start_session(causal_consistency=False)
+        with translated(writing=False):
+            async with session:
+                reply = await self._database.command(
+                    {
+                        "find": COLLECTION,
+                        "filter": query,
+                        "projection": documents.projection_of(None),
+                        "readConcern": {"level": "snapshot"},
+                    },
+                    session=session,
+                )
+                at = reply["cursor"]["atClusterTime"]
+                found = {document["_id"]: document for document in reply["cursor"]["firstBatch"]}
+                while cursor_id := reply["cursor"]["id"]:
+                    reply = await self._database.command(
+                        {"getMore": cursor_id, "collection": COLLECTION}, session=session
+                    )
+                    found.update((document["_id"], document) for document in reply["cursor"]["nextBatch"])
+        return Snapshot(found, at)

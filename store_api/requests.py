@@ -1,0 +1,168 @@
+"""What clients send, checked whole: ids, bodies and preferences become operations, or InvalidInput."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from store_api.errors import InvalidInput, NotJson, WrongMediaType
+from store_api.stock import Operation, OperationKind, sum_items
+
+Body = TypeVar("Body")
+
+MOST_LINES = 10_000
+MOST_PIECES = 10**9
+LONGEST_ID = 128
+
+_UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
+"""Control characters, line separators, surrogates, and characters that are none and that XML cannot hold."""
+
+_ITEM_ID = f"^[^{_UNPRINTABLE}]*$"
+_STORE_ID = re.compile(f"[^/{_UNPRINTABLE}]{{1,{LONGEST_ID}}}")
+
+ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ITEM_ID)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_PIECES)]
+
+
+class ItemLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One item and how many pieces of it."""
+
+    item_id: ItemId
+    quantity: Quantity
+
+
+class ItemBody(ItemLine, forbid_unknown_fields=True):
+    """The body of a demand or supply of one item."""
+
+    operation: Literal["demand", "supply"]
+
+
+class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a demand or supply of many items, all or nothing."""
+
+    operation: Literal["demand", "supply"]
+    items: Annotated[list[ItemLine], msgspec.Meta(min_length=1, max_length=MOST_LINES)]
+
+
+_decode_item: Callable[[bytes], ItemBody] = msgspec.json.Decoder(ItemBody).decode
+_decode_group: Callable[[bytes], GroupBody] = msgspec.json.Decoder(GroupBody).decode
+_READABLE = {f"Expected `str` matching regex {_ITEM_ID!r}": "Expected `str` of printable characters"}
+_KINDS = {"demand": OperationKind.DEMAND, "supply": OperationKind.SUPPLY}
+
+
+def store_id_of(segment: str) -> str:
+    """Decode a store id from its path segment.
+
+    Raises:
+        InvalidInput: it is no store id.
+    """
+    store_id = segment
+    if "%" in segment:
+        try:
+            store_id = unquote(segment, errors="strict")
+        except UnicodeDecodeError:
+            raise InvalidInput("The store id is not percent-encoded UTF-8.", "store_id") from None
+    if _STORE_ID.fullmatch(store_id) is None:
+        raise InvalidInput(
+            f"A store id is 1 to {LONGEST_ID} printable characters, none of them a slash.", "store_id"
+        )
+    return store_id
+
+
+def require_json(content_type: str | None) -> None:
+    """Refuse a body that does not say that it is JSON.
+
+    Raises:
+        WrongMediaType: whatever else it says, or nothing.
+    """
+    if content_type != "application/json":
+        media_type = (content_type or "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise WrongMediaType
+
+
+def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+    """Read the operation of `POST /stores/{store_id}`.
+
+    Raises:
+        NotJson: the body is not JSON.
+        InvalidInput: it has not the right shape.
+    """
+    wish = _decode(_decode_item, body)
+    return Operation(store_id, _KINDS[wish.operation], {wish.item_id: wish.quantity}, minimal)
+
+
+def group_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+    """Read the operation of `POST /stores/{store_id}/group_op`; a repeated item is summed.
+
+    Raises:
+        NotJson: the body is not JSON.
+        InvalidInput: it has not the right shape.
+    """
+    wish = _decode(_decode_group, body)
+    items = sum_items((line.item_id, line.quantity) for line in wish.items)
+    return Operation(store_id, _KINDS[wish.operation], items, minimal)
+
+
+def clean_operation(store_id: str, *, minimal: bool) -> Operation:
+    """Make the operation of `POST /stores/{store_id}/clean`."""
+    return Operation(store_id, OperationKind.CLEAN, {}, minimal)
+
+
+def prefers_minimal(prefer: str | None) -> bool:
+    """Tell whether a `Prefer` header asks for `return=minimal`; the first `return` counts (RFC 7240, 2)."""
+    if prefer is None:
+        return False
+    for preference in prefer.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "return":
+            return value.strip().strip('"') == "minimal"
+    return False
+
+
+def page_of(arguments: dict[str, list[str]]) -> tuple[str, int]:
+    """Read `?after=` and `?limit=` of the overview.
+
+    Raises:
+        InvalidInput: the limit is not a whole number from 1 to 10,000.
+    """
+    limit = arguments.get("limit", ["1000"])[0]
+    if not limit.isascii() or not limit.isdecimal() or len(limit) > 5 or not 1 <= int(limit) <= 10_000:
+        raise InvalidInput("The limit is a whole number from 1 to 10000.", "limit")
+    return arguments.get("after", [""])[0], int(limit)
+
+
+def switch_of(arguments: dict[str, list[str]], name: str) -> bool:
+    """Read a switch from the query; absent means false.
+
+    Raises:
+        InvalidInput: it is neither `true` nor `false`.
+    """
+    text = arguments.get(name, ["false"])[0]
+    if text not in ("true", "false"):
+        raise InvalidInput(f"{name} is true or false.", name)
+    return text == "true"
+
+
+def _decode(decode: Callable[[bytes], Body], body: bytes) -> Body:
+    try:
+        return decode(body)
+    except msgspec.ValidationError as wrong:
+        _require_well_formed(body)
+        detail, _, path = str(wrong).partition(" - at ")
+        raise InvalidInput(f"{_READABLE.get(detail, detail)}.", path.strip("`") or "$") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NotJson from None
+
+
+def _require_well_formed(body: bytes) -> None:
+    # A body of the wrong shape may be no JSON at all further on, and that comes first.
+    try:
+        msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        # A number that no float can hold is JSON all the same.
+        return
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NotJson from None

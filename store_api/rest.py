@@ -1,0 +1,118 @@
+"""The HTTP contract: routes that read a request, ask, and answer."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
+
+import msgspec
+from sanic import Blueprint, HTTPResponse, Request
+
+from store_api.committer import Committer
+from store_api.errors import StoreNotFound
+from store_api.problems import problem_response
+from store_api.readiness import Readiness
+from store_api.reports import report_json
+from store_api.repository import StoreRepository
+from store_api.requests import (
+    clean_operation,
+    group_operation,
+    item_operation,
+    page_of,
+    prefers_minimal,
+    require_json,
+    store_id_of,
+)
+from store_api.spreadsheet import Sheet, content_disposition
+from store_api.spreadsheet_process import build
+from store_api.stock import Operation, Report
+
+JSON = "application/json"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+MINIMAL = {"Preference-Applied": "return=minimal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the routes need: where stores are read, who carries operations out, and whether we are ready."""
+
+    repository: StoreRepository
+    committer: Committer
+    readiness: Readiness
+
+    async def report(self, request: Request, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}`."""
+        return HTTPResponse(report_json(await self._report(store_id)), content_type=JSON)
+
+    async def xlsx_report(self, request: Request, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}/xlsx_report`."""
+        report = await self._report(store_id)
+        at = datetime.now(UTC)
+        sheet = Sheet(report.store_id, tuple(report.lines.items()))
+        headers = {"Content-Disposition": content_disposition(report.store_id, at)}
+        return HTTPResponse(await build([sheet], at), headers=headers, content_type=XLSX)
+
+    async def operate(self, request: Request, store_id: str) -> HTTPResponse:
+        """`POST /stores/{store_id}`."""
+        require_json(request.headers.get("content-type"))
+        minimal = prefers_minimal(request.headers.get("prefer"))
+        return await self._commit(item_operation(store_id_of(store_id), request.body, minimal=minimal))
+
+    async def operate_on_group(self, request: Request, store_id: str) -> HTTPResponse:
+        """`POST /stores/{store_id}/group_op`."""
+        require_json(request.headers.get("content-type"))
+        minimal = prefers_minimal(request.headers.get("prefer"))
+        return await self._commit(group_operation(store_id_of(store_id), request.body, minimal=minimal))
+
+    async def clean(self, request: Request, store_id: str) -> HTTPResponse:
+        """`POST /stores/{store_id}/clean`."""
+        minimal = prefers_minimal(request.headers.get("prefer"))
+        return await self._commit(clean_operation(store_id_of(store_id), minimal=minimal))
+
+    async def overview(self, request: Request) -> HTTPResponse:
+        """`GET /stores`."""
+        after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
+        rows = await self.repository.overview(after, limit + 1)
+        page = rows[:limit]
+        following = None
+        if len(rows) > limit:
+            following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
+        return HTTPResponse(msgspec.json.encode({"stores": page, "next": following}), content_type=JSON)
+
+    async def live(self, request: Request) -> HTTPResponse:
+        """`GET /health/live`."""
+        return HTTPResponse(b'{"status":"live"}', content_type=JSON)
+
+    async def ready(self, request: Request) -> HTTPResponse:
+        """`GET /health/ready`."""
+        problem = self.readiness.problem()
+        if problem is not None:
+            return problem_response(request, problem)
+        return HTTPResponse(b'{"status":"ready"}', content_type=JSON)
+
+    def blueprint(self) -> Blueprint:
+        """Lay out the routes."""
+        routes = Blueprint("rest")
+        routes.add_route(self.overview, "/stores", methods=["GET"], name="overview")
+        routes.add_route(self.report, "/stores/<store_id:str>", methods=["GET"], name="report")
+        routes.add_route(self.operate, "/stores/<store_id:str>", methods=["POST"], name="operate")
+        routes.add_route(self.xlsx_report, "/stores/<store_id:str>/xlsx_report", methods=["GET"], name="xlsx")
+        routes.add_route(
+            self.operate_on_group, "/stores/<store_id:str>/group_op", methods=["POST"], name="group"
+        )
+        routes.add_route(self.clean, "/stores/<store_id:str>/clean", methods=["POST"], name="clean")
+        routes.add_route(self.live, "/health/live", methods=["GET"], name="live")
+        routes.add_route(self.ready, "/health/ready", methods=["GET"], name="ready")
+        return routes
+
+    async def _report(self, segment: str) -> Report:
+        store_id = store_id_of(segment)
+        stock = await self.repository.read(store_id)
+        if stock is None:
+            raise StoreNotFound(store_id)
+        return Report.of(store_id, stock)
+
+    async def _commit(self, operation: Operation) -> HTTPResponse:
+        report = await self.committer.submit(operation)
+        return HTTPResponse(
+            report_json(report), headers=MINIMAL if operation.minimal else None, content_type=JSON
+        )

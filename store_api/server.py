@@ -1,0 +1,133 @@
+"""Builds the service, wires its parts, and starts and stops them in order."""
+
+import asyncio
+import logging
+import multiprocessing
+import random
+import sys
+import time
+from types import SimpleNamespace
+
+import msgspec
+from pymongo.errors import PyMongoError
+from sanic import Config, Sanic
+
+from store_api import logs
+from store_api.committer import Committer
+from store_api.feed import Feed
+from store_api.problems import ProblemHandler
+from store_api.readiness import Readiness
+from store_api.repository import COLLECTION, StoreRepository, connect, connect_watcher
+from store_api.rest import Rest
+from store_api.settings import Settings
+from store_api.sockets import Sockets
+from watchers.store_watcher import StoreWatcher
+
+App = Sanic[Config, SimpleNamespace]
+
+log = logging.getLogger(__name__)
+
+LARGEST_BODY = 1024 * 1024
+STOP_SECONDS = 2.0
+
+_SANIC = {
+    "ACCESS_LOG": False,
+    "MOTD": False,
+    "REQUEST_MAX_SIZE": LARGEST_BODY,
+    "REQUEST_TIMEOUT": 15,
+    "RESPONSE_TIMEOUT": 60,
+    "KEEP_ALIVE_TIMEOUT": 75,
+    "GRACEFUL_SHUTDOWN_TIMEOUT": 10.0,
+    "WEBSOCKET_MAX_SIZE": 4096,
+    "FALLBACK_ERROR_FORMAT": "json",
+}
+
+
+def create_app(settings: Settings) -> App:
+    """Build the service; nothing connects before it is served."""
+    logs.configure(terminal=sys.stderr.isatty())
+    app: App = Sanic(
+        "store_api",
+        error_handler=ProblemHandler(),
+        configure_logging=False,
+        dumps=lambda value: msgspec.json.encode(value).decode(),
+    )
+    app.config.update(_SANIC)
+    app.enable_websocket()
+    service = Service(settings)
+    app.blueprint(service.rest.blueprint())
+    app.blueprint(service.sockets.blueprint())
+    app.before_server_start(service.start)
+    app.before_server_stop(service.stop_listening)
+    app.after_server_stop(service.stop)
+    return app
+
+
+class Service:
+    """Everything one process of the service is made of."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = connect(settings.database_url)
+        self._watcher_client = connect_watcher(settings.database_url)
+        self.repository = StoreRepository(self._client, settings.mongo_db)
+        self.committer = Committer(self.repository)
+        self.feed = Feed(self.repository.snapshot)
+        self.watcher = StoreWatcher(
+            self._watcher_client[settings.mongo_db][COLLECTION],
+            on_change=self.feed.take,
+            on_afresh=self._begin_afresh,
+            random=random.random,
+            clock=time.monotonic,
+        )
+        self.readiness = Readiness(self.repository, self.watcher)
+        self.rest = Rest(self.repository, self.committer, self.readiness)
+        self.sockets = Sockets(self.feed)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, app: App) -> None:
+        """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
+        watching = asyncio.create_task(self.watcher.run())
+        watching.add_done_callback(lambda task: _stop_if_dead(app, task))
+        self._tasks = [watching, asyncio.create_task(self._open())]
+        if (parent := multiprocessing.parent_process()) is not None:
+            # Workers outlive a main process that was killed; these do not.
+            asyncio.get_running_loop().add_reader(parent.sentinel, app.stop)
+
+    async def stop_listening(self, _: App) -> None:
+        """Turn new work away and let the listeners go; requests in flight are still answered."""
+        self.readiness.stopping = True
+        self.feed.close()
+        await self.sockets.close()
+
+    async def stop(self, _: App) -> None:
+        """Finish what was begun, then let go of MongoDB."""
+        await self.committer.close()
+        self.watcher.stop()
+        await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._watcher_client.close()
+        self._client.close()
+        log.info("Stopped", extra={"action": "stopped"})
+
+    async def _open(self) -> None:
+        """Let the driver begin to look for a primary; from then on it looks by itself."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError as error:
+            log.warning(
+                "MongoDB is not there yet",
+                extra={"action": "database_awaited", "error": type(error).__name__},
+            )
+
+    async def _begin_afresh(self) -> None:
+        await self.repository.prepare()
+        await self.feed.begin_afresh()
+
+
+def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
+    """A process whose watcher died would serve without pushes for ever; it had better end."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("The watcher died", extra={"action": "watcher_died", "error": type(error).__name__})
+        app.stop()

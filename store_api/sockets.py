@@ -1,0 +1,135 @@
+"""The socket contract: each websocket listens to one store or to all, and is told of every change."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from sanic import Blueprint, Request
+from sanic.server.websockets.impl import WebsocketImplProtocol
+
+from store_api.errors import UpgradeRequired
+from store_api.feed import ALL_STORES, Feed
+from store_api.listener import Listener
+from store_api.requests import store_id_of, switch_of
+
+log = logging.getLogger(__name__)
+
+GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
+"""Close codes (RFC 6455, 7.4.1, and the IANA registry)."""
+
+SEND_SECONDS = 10.0
+"""How long a client may take to make room for the next frame before it is closed as too slow."""
+
+CLOSE_SECONDS = 2.0
+"""How long the closing of all sockets may take when the service stops."""
+
+
+class Sockets:
+    """Serves the websockets of this process.
+
+    Args:
+        feed: where each of them listens.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._open: set[WebsocketImplProtocol] = set()
+
+    async def one(self, request: Request, store_id: str) -> None:
+        """`GET /ws/stores/{store_id}`."""
+        await self._serve(request, store_id_of(store_id))
+
+    async def all(self, request: Request) -> None:
+        """`GET /ws/stores`."""
+        await self._serve(request, ALL_STORES)
+
+    def blueprint(self) -> Blueprint:
+        """Lay out the routes."""
+        routes = Blueprint("sockets")
+        routes.add_route(_websocket(self.all), "/ws/stores", methods=["GET"], name="all")
+        routes.add_route(_websocket(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one")
+        return routes
+
+    async def close(self) -> None:
+        """Close every socket, since the service stops."""
+        closings = {asyncio.create_task(websocket.close(GOING_AWAY)): websocket for websocket in self._open}
+        if not closings:
+            return
+        _, stuck = await asyncio.wait(closings, timeout=CLOSE_SECONDS)
+        for closing in stuck:
+            closing.cancel()
+            closings[closing].fail_connection(GOING_AWAY)
+
+    async def _serve(self, request: Request, store_id: str | None) -> None:
+        snapshot = switch_of(dict(request.get_args()), "snapshot")
+        if request.headers.get("upgrade", "").lower() != "websocket":
+            raise UpgradeRequired
+        # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot
+        # be served gets an HTTP problem in place of a socket that closes.
+        async with self._feed.listen(store_id, snapshot=snapshot) as listener:
+            protocol = cast("Any", request.transport).get_protocol()
+            websocket = await protocol.websocket_handshake(request)
+            self._open.add(websocket)
+            try:
+                await _converse(websocket, listener)
+            finally:
+                self._open.discard(websocket)
+
+
+def _websocket(
+    handler: Callable[..., Coroutine[Any, Any, None]],
+) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Mark a handler as one that answers by itself, as Sanic marks its own (sanic/app.py)."""
+
+    async def handle(request: Request, **arguments: str) -> None:
+        await handler(request, **arguments)
+
+    handle.is_websocket = True  # type: ignore[attr-defined]
+    return handle
+
+
+async def _converse(websocket: WebsocketImplProtocol, listener: Listener) -> None:
+    """Send every frame, and close as soon as the client breaks a rule or falls too far behind."""
+    tasks = [asyncio.create_task(_write(websocket, listener)), asyncio.create_task(_read(websocket))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        code = next(iter(done)).result()
+        if code is not None:
+            websocket.fail_connection(code)
+    except asyncio.CancelledError:
+        # The client went away, or the service did; either way this conversation is over.
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever it is, the client must learn that it was us)
+        log.error(
+            "A socket failed through our fault", extra={"action": "fault", "error": type(error).__name__}
+        )
+        websocket.fail_connection(OUR_FAULT)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _write(websocket: WebsocketImplProtocol, listener: Listener) -> int | None:
+    while (frame := await listener.next()) is not None:
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await websocket.send(frame)
+        except TimeoutError:
+            log.info("Closed a reader that does not read", extra={"action": "socket_too_slow"})
+            return TOO_SLOW
+        except asyncio.CancelledError:
+            # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
+            return None
+    return GOING_AWAY
+
+
+async def _read(websocket: WebsocketImplProtocol) -> int | None:
+    """Wait for what must not come: this socket only listens. Reading also lets pongs and closes through."""
+    try:
+        await websocket.recv()
+    except asyncio.CancelledError:
+        # Sanic's way to say that the client is gone (sanic/server/websockets/impl.py).
+        return None
+    return BROKEN_RULE

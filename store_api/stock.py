@@ -1,0 +1,133 @@
+"""The ground floor, pure: operations on a store's stock and the reports that come of them.
+
+A stock is a mapping from item id to quantity, in pieces, in the document's order, zeros included. The module
+knows no driver, no clock and no event loop.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from store_api.errors import OutOfStock, Shortage, StoreNotFound
+
+LARGEST_QUANTITY = 2**63 - 1
+"""The most pieces of one item that a store can count (a BSON long)."""
+
+Stock = dict[str, int]
+
+
+class OperationKind(StrEnum):
+    """What an operation does to a store."""
+
+    DEMAND = "demand"
+    SUPPLY = "supply"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One client's wish, all or nothing.
+
+    Args:
+        store_id: the store it is about.
+        kind: what is done.
+        items: how many pieces of which item; a positive number each, empty for a clean.
+        minimal: whether its answer holds just its own items.
+    """
+
+    store_id: str
+    kind: OperationKind
+    items: Mapping[str, int]
+    minimal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One guarded write to one store, applied whole or not at all.
+
+    Args:
+        store_id: the store it is about.
+        increments: what is added to each item, in pieces; negative for a demand.
+        least: the pieces of each item that must be there for the change to happen.
+        creates: whether a missing store is created.
+        empties: whether everything in the store goes, before the increments.
+    """
+
+    store_id: str
+    increments: Mapping[str, int]
+    least: Mapping[str, int]
+    creates: bool = False
+    empties: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a store holds: its lines in the document's order."""
+
+    store_id: str
+    lines: Mapping[str, int]
+
+    @classmethod
+    def of(cls, store_id: str, stock: Stock) -> "Report":
+        """Report a whole stock; an item of which nothing is left is not in it."""
+        if 0 in stock.values():
+            return cls(store_id, {item_id: quantity for item_id, quantity in stock.items() if quantity})
+        return cls(store_id, stock)
+
+    @classmethod
+    def of_items(cls, store_id: str, stock: Stock, items: Iterable[str]) -> "Report":
+        """Report just these items, those of which nothing is left included."""
+        return cls(store_id, {item_id: stock.get(item_id, 0) for item_id in items})
+
+
+def sum_items(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Add up the quantities of items that are named more than once, in the order of their first mention."""
+    items: dict[str, int] = {}
+    for item_id, quantity in lines:
+        items[item_id] = items.get(item_id, 0) + quantity
+    return items
+
+
+def change_of(operation: Operation) -> Change:
+    """Turn one operation into the guarded write that carries it out."""
+    match operation.kind:
+        case OperationKind.DEMAND:
+            taken = {item_id: -quantity for item_id, quantity in operation.items.items()}
+            return Change(operation.store_id, taken, operation.items)
+        case OperationKind.SUPPLY:
+            return Change(operation.store_id, operation.items, {}, creates=True)
+        case OperationKind.CLEAN:
+            return Change(operation.store_id, {}, {}, empties=True)
+
+
+def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
+    """List what `stock` cannot serve of `items`."""
+    return tuple(
+        Shortage(item_id, wanted, stock.get(item_id, 0))
+        for item_id, wanted in items.items()
+        if stock.get(item_id, 0) < wanted
+    )
+
+
+def prove_refusal(operation: Operation, stock: Stock | None) -> None:
+    """Refuse an operation that this stock cannot serve, and do nothing about one that it could.
+
+    Args:
+        operation: whose guard did not hold.
+        stock: what the store holds since, or None where there is no store.
+
+    Raises:
+        StoreNotFound: there is nothing to take from.
+        OutOfStock: the demand is larger than the stock.
+    """
+    if operation.kind is OperationKind.SUPPLY:
+        return
+    if stock is None:
+        raise StoreNotFound(operation.store_id)
+    if operation.kind is OperationKind.DEMAND and (short := shortages(operation.items, stock)):
+        raise OutOfStock(short)
+
+
+def count_zeros(stock: Stock, items: Collection[str]) -> int:
+    """Count the items of which nothing is left, among `items`."""
+    return sum(1 for item_id in items if stock.get(item_id) == 0)

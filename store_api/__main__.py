@@ -1,6 +1,5 @@
 """`python -m store_api`: reads the settings, starts an embedded MongoDB where none is named, and serves."""
 
-import os
 import re
 import socket
 import sys
@@ -8,14 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from sanic import Sanic
-from sanic.worker.loader import AppLoader
-
 from store_api import logs
 from store_api.embedded import EmbeddedMongo
 from store_api.errors import StoreApiError, WrongSetting
-from store_api.server import create_app
+from store_api.server import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
+from store_api.workers import run_workers
 
 
 def main() -> int:
@@ -34,6 +31,8 @@ def main() -> int:
     except StoreApiError as error:
         print(f"store_api: {error}", file=sys.stderr)  # noqa: T201
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 
@@ -55,24 +54,11 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
-    loader = AppLoader(factory=partial(create_app, settings))
-    app = loader.load()
-    single = settings.workers == 1
-    app.prepare(sock=listener, workers=settings.workers, single_process=single, motd=False, access_log=False)
-    if single:
-        app.after_server_start(lambda _: _announce(settings))
-        Sanic.serve_single(primary=app)
+    if settings.workers == 1:
+        serve(settings, listener, on_start=partial(_announce, settings))
     else:
-        _lead_process_group()
-        app.main_process_ready(lambda _: _announce(settings))
-        Sanic.serve(primary=app, app_loader=loader)
-
-
-def _lead_process_group() -> None:
-    # When a worker does not come up in time, Sanic kills its whole process group (sanic/worker/manager.py),
-    # which must hold nobody but us: not the shell, not the `make` that started us.
-    if os.getpgrp() != os.getpid() and os.getsid(0) != os.getpid():
-        os.setpgrp()
+        _announce(settings)
+        run_workers(settings.workers, partial(serve, settings, listener))
 
 
 def _announce(settings: Settings) -> None:

@@ -135,7 +135,7 @@ def _is_routed(request: Request, method: str) -> bool:
     return True
 
 
-_METHODS = ("GET", "POST")
+_METHODS = ("GET", "HEAD", "POST")
 
 _DETAILS = {
     404: "There is nothing at this address.",

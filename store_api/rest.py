@@ -28,6 +28,7 @@ from store_api.stock import Operation, Report
 
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+READ = ["GET", "HEAD"]
 MINIMAL = {"Preference-Applied": "return=minimal"}
 
 
@@ -92,16 +93,16 @@ class Rest:
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
         routes = Blueprint("rest")
-        routes.add_route(self.overview, "/stores", methods=["GET"], name="overview")
-        routes.add_route(self.report, "/stores/<store_id:str>", methods=["GET"], name="report")
+        routes.add_route(self.overview, "/stores", methods=READ, name="overview")
+        routes.add_route(self.report, "/stores/<store_id:str>", methods=READ, name="report")
         routes.add_route(self.operate, "/stores/<store_id:str>", methods=["POST"], name="operate")
-        routes.add_route(self.xlsx_report, "/stores/<store_id:str>/xlsx_report", methods=["GET"], name="xlsx")
+        routes.add_route(self.xlsx_report, "/stores/<store_id:str>/xlsx_report", methods=READ, name="xlsx")
         routes.add_route(
             self.operate_on_group, "/stores/<store_id:str>/group_op", methods=["POST"], name="group"
         )
         routes.add_route(self.clean, "/stores/<store_id:str>/clean", methods=["POST"], name="clean")
-        routes.add_route(self.live, "/health/live", methods=["GET"], name="live")
-        routes.add_route(self.ready, "/health/ready", methods=["GET"], name="ready")
+        routes.add_route(self.live, "/health/live", methods=READ, name="live")
+        routes.add_route(self.ready, "/health/ready", methods=READ, name="ready")
         return routes
 
     async def _report(self, segment: str) -> Report:

@@ -4,8 +4,10 @@ import asyncio
 import logging
 import multiprocessing
 import random
+import socket
 import sys
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import msgspec
@@ -63,6 +65,21 @@ def create_app(settings: Settings) -> App:
     return app
 
 
+def serve(settings: Settings, listener: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+    """Serve in this process until SIGTERM or SIGINT.
+
+    Args:
+        settings: what the service was told.
+        listener: the open port, maybe shared with other processes.
+        on_start: called once the port is served.
+    """
+    app = create_app(settings)
+    if on_start is not None:
+        app.after_server_start(lambda _: on_start())
+    app.prepare(sock=listener, single_process=True, motd=False, access_log=False)
+    Sanic.serve_single(primary=app)
+
+
 class Service:
     """Everything one process of the service is made of."""
 
@@ -90,8 +107,7 @@ class Service:
         watching.add_done_callback(lambda task: _stop_if_dead(app, task))
         self._tasks = [watching, asyncio.create_task(self._open())]
         if (parent := multiprocessing.parent_process()) is not None:
-            # Workers outlive a main process that was killed; these do not.
-            asyncio.get_running_loop().add_reader(parent.sentinel, app.stop)
+            _stop_with_parent(app, parent.sentinel)
 
     async def stop_listening(self, _: App) -> None:
         """Turn new work away and let the listeners go; requests in flight are still answered."""
@@ -124,6 +140,18 @@ class Service:
     async def _begin_afresh(self) -> None:
         await self.repository.prepare()
         await self.feed.begin_afresh()
+
+
+def _stop_with_parent(app: App, sentinel: int) -> None:
+    """End a worker whose main process was killed: nobody else would."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(sentinel)
+        log.error("The main process is gone", extra={"action": "main_process_gone"})
+        app.stop()
+
+    loop.add_reader(sentinel, stop)
 
 
 def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:

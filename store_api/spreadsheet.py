@@ -1,0 +1,186 @@
+"""The XLSX report: what stores hold, as a workbook that a spreadsheet program opens.
+
+Run as a program it builds one workbook: a `Job` as JSON comes in on stdin, the bytes go out on stdout.
+`store_api.spreadsheet_process` runs it so.
+"""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from unicodedata import east_asian_width
+from urllib.parse import quote
+
+import msgspec
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import Cell
+from openpyxl.styles import Alignment, Font
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.worksheet.worksheet import Worksheet
+
+# Excel's limits; support.microsoft.com, "Excel specifications and limits". It counts text in UTF-16 units.
+ROWS = 1_048_576
+DIGITS = 15
+TITLE_UNITS = 31
+RESERVED_TITLE = "history"
+# 32,767 units a cell: a character is up to two, and escaping doubles a text at worst.
+TEXT_CHARACTERS = 16_000
+
+HEADER_ROW = 4
+NARROWEST, WIDEST = 12, 60  # the item column, in characters
+
+_BOLD = Font(name="Calibri", size=11, bold=True)
+_RIGHT = Alignment(horizontal="right")
+_UNFIT_FOR_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# Excel reads `_x0041_` as `A`; ECMA-376 part 1, 22.9.2.19 (ST_Xstring) and MS-OI29500 2.1.1747.
+_READ_AS_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+_UNFIT_FOR_TITLE = re.compile(rf"[\[\]:*?/\\]|{_READ_AS_ESCAPE.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What one store holds: its items and their quantities, in pieces, in any order."""
+
+    store_id: str
+    lines: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a workbook is made of."""
+
+    sheets: Sequence[Sheet]
+    at: datetime
+
+
+def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
+    """Build the XLSX file: a sheet a store, sorted by item. Blocks, for about 20 us a line.
+
+    Ids are always text, never a formula, a date or a number; what XML cannot hold in them becomes U+FFFD.
+    A quantity of more than 15 digits is text as well: as a spreadsheet's number it would lose digits.
+    A store of more lines than a sheet has rows goes on in another sheet.
+
+    Args:
+        sheets: the stores; none gives one empty sheet.
+        at: the time of the report, with its time zone.
+
+    Raises:
+        ValueError: `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError("the time of a report needs its time zone")
+    book = Workbook(write_only=True)
+    book.properties.creator = "store_api"
+    pages = [page for sheet in sheets for page in _pages(sheet)]
+    titles = sheet_titles(page.store_id for page in pages)
+    for page, title in zip(pages, titles, strict=True):
+        _write(book.create_sheet(title), page, at)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def sheet_titles(store_ids: Iterable[str]) -> list[str]:
+    """Give each store a sheet title that Excel takes: legal, and not given twice whatever the case."""
+    given = {RESERVED_TITLE: 1}
+    titles = []
+    for store_id in store_ids:
+        title = _title(store_id)
+        key = title.casefold()
+        while title.casefold() in given:
+            given[key] += 1
+            title = _title(store_id, f" ({given[key]})")
+        given[title.casefold()] = 1
+        titles.append(title)
+    return titles
+
+
+def content_disposition(store_id: str, at: datetime) -> str:
+    """Name the file for a browser: `stock-abc111-2026-01-31.xlsx`, the day in UTC (RFC 6266, RFC 8187).
+
+    The first name is plain ASCII for old programs, the second is the true one, percent-encoded. The prefix
+    keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`).
+    """
+    name = re.sub(r"[/\\]", "-", legible(f"stock-{store_id[:128]}-{at.astimezone(UTC):%Y-%m-%d}.xlsx"))
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def legible(text: str) -> str:
+    """Replace what XML cannot hold, and every other control character, with U+FFFD."""
+    return _UNFIT_FOR_XML.sub("\ufffd", text)
+
+
+def _pages(sheet: Sheet) -> Iterator[Sheet]:
+    lines, rows = sorted(sheet.lines), ROWS - HEADER_ROW
+    for start in range(0, max(1, len(lines)), rows):
+        yield Sheet(sheet.store_id, lines[start : start + rows])
+
+
+def _write(sheet: Worksheet, page: Sheet, at: datetime) -> None:
+    _lay_out(sheet, page)
+    item, number, long_number = (WriteOnlyCell(sheet) for _ in range(3))
+    # Text to the program too, or `007` becomes 7 once somebody edits the cell.
+    item.number_format = long_number.number_format = "@"
+    long_number.alignment = _RIGHT
+    number.number_format = "#,##0"
+    sheet.append(["Store", _set_text(item, page.store_id)])
+    sheet.append(["Time (UTC)", f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"])
+    sheet.append([])
+    sheet.append(_header(sheet))
+    for item_id, quantity in page.lines:
+        # A write-only row is on disk once appended: its cells can be used again.
+        if quantity < 10**DIGITS:
+            number.value = quantity
+            sheet.append((_set_text(item, item_id), number))
+        else:
+            sheet.append((_set_text(item, item_id), _set_text(long_number, str(quantity))))
+
+
+def _lay_out(sheet: Worksheet, page: Sheet) -> None:
+    sheet.freeze_panes = f"A{HEADER_ROW + 1}"
+    sheet.auto_filter.ref = f"A{HEADER_ROW}:B{HEADER_ROW + len(page.lines)}"
+    longest = max((_columns(item_id) for item_id, _ in page.lines), default=0)
+    sheet.column_dimensions["A"].width = min(max(longest + 2, NARROWEST), WIDEST)
+    sheet.column_dimensions["B"].width = 22
+    sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.fitToHeight = 0  # as many pages as it takes, one wide
+
+
+def _header(sheet: Worksheet) -> tuple[Cell, Cell]:
+    item, quantity = WriteOnlyCell(sheet, "Item"), WriteOnlyCell(sheet, "Quantity")
+    item.font = quantity.font = _BOLD
+    quantity.alignment = _RIGHT
+    return item, quantity
+
+
+def _set_text(cell: Cell, text: str) -> Cell:
+    cell.value = _READ_AS_ESCAPE.sub("_x005F_", legible(text[:TEXT_CHARACTERS]))
+    cell.data_type = "s"  # openpyxl has just taken `=1+1` for a formula and `#N/A` for an error
+    return cell
+
+
+def _columns(text: str) -> int:
+    return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _title(store_id: str, suffix: str = "") -> str:
+    plain = _UNFIT_FOR_TITLE.sub("-", legible(store_id))
+    units = plain.encode("utf-16-le")[: 2 * (TITLE_UNITS - len(suffix))]
+    return (units.decode("utf-16-le", "ignore").strip("' ") or "Store") + suffix
+
+
+def main() -> None:
+    """Build the workbook of the `Job` on stdin, giving way to the processes that serve."""
+    os.nice(5)
+    job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+    sys.stdout.buffer.write(workbook(job.sheets, job.at))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Several processes that serve one port: starts them, replaces one that dies, and stops them all.
+
+Sanic's own worker manager leaves a dead worker dead (sanic#3062), kills its whole process group when one
+is slow to start, and leaves its state server behind when it is killed; so each worker is a server of its own.
+"""
+
+import logging
+import multiprocessing
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 20.0
+RESTART_SECONDS = 1.0
+
+
+def run_workers(count: int, serve: Callable[[], None]) -> None:
+    """Keep `count` processes running until SIGTERM or SIGINT, then stop them.
+
+    Args:
+        count: how many processes.
+        serve: what each of them runs; must be picklable, and end on SIGTERM.
+    """
+    with _signals() as told_to_stop:
+        workers = [_start(serve) for _ in range(count)]
+        while told_to_stop not in wait([told_to_stop, *(worker.sentinel for worker in workers)]):
+            workers = [worker if worker.is_alive() else _replace(worker, serve) for worker in workers]
+        _stop(workers)
+
+
+def _start(serve: Callable[[], None]) -> SpawnProcess:
+    worker = multiprocessing.get_context("spawn").Process(target=serve)
+    worker.start()
+    return worker
+
+
+def _replace(worker: SpawnProcess, serve: Callable[[], None]) -> SpawnProcess:
+    log.error(
+        "A worker died and is replaced",
+        extra={"action": "worker_died", "worker": worker.pid, "exit_code": worker.exitcode},
+    )
+    # One that dies at once every time must not keep the machine busy.
+    time.sleep(RESTART_SECONDS)
+    return _start(serve)
+
+
+def _stop(workers: list[SpawnProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, deadline - time.monotonic()))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Give a socket that becomes readable when the process is told to stop."""
+    told, tell = socket.socketpair()
+    with told, tell:
+        tell.setblocking(False)
+        before_fd = signal.set_wakeup_fd(tell.fileno())
+        before = {
+            number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        try:
+            yield told
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before_fd)

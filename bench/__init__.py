@@ -1,0 +1,1 @@
+"""The demo and side-by-side measurements: clients of a running service, over HTTP alone."""

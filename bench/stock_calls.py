@@ -1,0 +1,174 @@
+"""The service's calls as the demo makes them, with the contract's rules of when to try again.
+
+A 503 that says `"outcome": "not applied"` is definite and is tried again; at any other failure of the server
+the change may have been applied, so it is not repeated here and comes back as unknown.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from bench.http_client import NO_HEADERS, AnswerLost, Connection, Response, ServiceUnreachable
+from bench.receipts import Line, group_operation
+
+_MINIMAL = {"prefer": "return=minimal"}
+_RECONNECT_SECONDS = 0.2
+
+
+class CannotGoOn(Exception):
+    """The replay has to stop; the message is one line for whoever started it."""
+
+
+class Outcome(Enum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    NOT_YET = "not yet"
+    UNKNOWN = "unknown"
+
+
+class Answer(NamedTuple):
+    """A change's outcome, never NOT_YET, with the status (0: none came) and the service's own words."""
+
+    outcome: Outcome
+    status: int
+    detail: str
+
+
+def problem_of(response: Response) -> Mapping[str, Any]:
+    """Read the problem document in a response; empty when there is none."""
+    try:
+        problem = msgspec.json.decode(response.body)
+    except msgspec.DecodeError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def outcome_of(response: Response) -> Outcome:
+    """Decide what the response to a change says about it."""
+    if 200 <= response.status < 300:
+        return Outcome.APPLIED
+    match problem_of(response).get("outcome"):
+        case "not applied" if response.status == 503 and "retry-after" in response.headers:
+            return Outcome.NOT_YET
+        case "not applied":
+            return Outcome.REFUSED
+        case "applied":
+            return Outcome.APPLIED
+        case "unknown":
+            return Outcome.UNKNOWN
+    return Outcome.REFUSED if response.status < 500 else Outcome.UNKNOWN
+
+
+def retry_after(response: Response) -> float:
+    """Read how long to wait before the next try, in seconds; 1 when the header holds a date."""
+    text = response.headers.get("retry-after", "")
+    return float(text) if text.isascii() and text.isdecimal() else 1.0
+
+
+def describe(response: Response) -> str:
+    """Put a response into a few words, for a message."""
+    problem = problem_of(response)
+    return f"{response.status} {problem.get('detail') or problem.get('title') or ''}".rstrip()
+
+
+class StockCalls:
+    """The calls over one connection.
+
+    Args:
+        connection: to the service; this object's alone.
+        full: ask for whole reports instead of those of the operation's items.
+        patience: how long a call is tried again before it is given up, in seconds.
+
+    Attributes:
+        retries: tries beyond the first, of all calls so far.
+    """
+
+    def __init__(self, connection: Connection, *, full: bool = False, patience: float = 60.0) -> None:
+        self._connection = connection
+        self._post_headers = NO_HEADERS if full else _MINIMAL
+        self._patience = patience
+        self.retries = 0
+
+    async def probe(self) -> None:
+        """See that it is this service that answers, once and without patience.
+
+        Raises:
+            ServiceUnreachable: nothing listens there.
+            CannotGoOn: something else answers, or the service is not ready.
+        """
+        try:
+            response = await self._connection.request("GET", "/stores?limit=1")
+        except AnswerLost as lost:
+            raise CannotGoOn(f"is not this stock service: {lost}") from None
+        if response.status == 503 and "outcome" in problem_of(response):
+            raise CannotGoOn(f"is not ready: {describe(response)}")
+        if response.status != 200 or "stores" not in problem_of(response):
+            raise CannotGoOn(f"is not this stock service: GET /stores was answered {describe(response)}")
+
+    async def change(self, store_id: str, operation: str, lines: Iterable[Line]) -> Answer:
+        """Supply or demand some lines as one operation."""
+        return await self._post(f"{_path(store_id)}/group_op", group_operation(operation, lines))
+
+    async def clean(self, store_id: str) -> Answer:
+        """Empty a store; one that does not exist is refused with status 404."""
+        return await self._post(f"{_path(store_id)}/clean", b"")
+
+    async def report(self, store_id: str) -> dict[str, int] | None:
+        """Read a store's stock in pieces by item; None when there is no such store.
+
+        Raises:
+            CannotGoOn: the service does not give the report.
+        """
+        response = await self._patiently("GET", _path(store_id), b"")
+        if response.status == 404:
+            return None
+        if response.status != 200:
+            raise CannotGoOn(f"does not give the report of store {store_id}: {describe(response)}")
+        lines = msgspec.json.decode(response.body, type=_Document).store.report
+        return {line.item_id: line.quantity for line in lines}
+
+    async def _post(self, path: str, body: bytes) -> Answer:
+        try:
+            response = await self._patiently("POST", path, body)
+        except AnswerLost as lost:
+            return Answer(Outcome.UNKNOWN, 0, str(lost))
+        return Answer(outcome_of(response), response.status, describe(response))
+
+    async def _patiently(self, method: str, path: str, body: bytes) -> Response:
+        """Ask until the answer is one to go by; a read is asked for again whatever went wrong."""
+        reading, clock = method == "GET", asyncio.get_running_loop().time
+        headers = NO_HEADERS if reading else self._post_headers
+        give_up = clock() + self._patience
+        while True:
+            try:
+                response = await self._connection.request(method, path, body, headers)
+            except (ServiceUnreachable, AnswerLost) as lost:
+                if isinstance(lost, AnswerLost) and not reading:
+                    raise
+                wait, reason = _RECONNECT_SECONDS, str(lost)
+            else:
+                if outcome_of(response) is not Outcome.NOT_YET and not (reading and response.status == 503):
+                    return response
+                wait, reason = retry_after(response), describe(response)
+            if clock() + wait > give_up:
+                raise CannotGoOn(f"did not take a call for {self._patience:g} seconds: {reason}")
+            self.retries += 1
+            await asyncio.sleep(wait)
+
+
+class _Store(msgspec.Struct):
+    report: list[Line]
+
+
+class _Document(msgspec.Struct):
+    store: _Store
+
+
+def _path(store_id: str) -> str:
+    return f"/stores/{quote(store_id, safe='')}"

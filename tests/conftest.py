@@ -1,0 +1,30 @@
+"""What all tests share: a real MongoDB for the session, and a database of its own for each test."""
+
+import os
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from tests.mongod import replica_set_of_one
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> Iterator[str]:
+    """The URL of a replica set: TEST_MONGO_URL, else an embedded MongoDB that lives for the session."""
+    given = os.environ.get("TEST_MONGO_URL")
+    if given:
+        yield given
+        return
+    with replica_set_of_one() as url:
+        yield url
+
+
+@pytest.fixture
+def database_name(mongo_url: str) -> Iterator[str]:
+    """The name of a database that is this test's alone, dropped afterwards."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    with MongoClient[dict[str, object]](mongo_url) as client:
+        client.drop_database(name)

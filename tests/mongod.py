@@ -1,0 +1,187 @@
+"""Real mongods for tests: a replica set of one, as the service embeds it, and one of three to be hurt."""
+
+import os
+import random
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
+from store_api.mongod import MongodProcess
+from store_api.settings import EMBEDDED_REPLICA_SET
+
+TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
+
+found_mongod = cache(find_mongod)
+
+
+def free_port() -> int:
+    """Give a port on 127.0.0.1 that nobody listens on.
+
+    Below the ports that systems give to outgoing connections (from 32768 on Linux), so that a connection of
+    the test itself cannot take it while its server is down.
+    """
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    """Poll until the condition holds.
+
+    Raises:
+        TimeoutError: it did not in time; `what` names it.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+@contextmanager
+def replica_set_of_one() -> Iterator[str]:
+    """Run an embedded MongoDB with test commands (fail points) in a temporary folder, and give its URL."""
+    with (
+        tempfile.TemporaryDirectory(prefix="store_api-test-") as folder,
+        EmbeddedMongo(Path(folder), free_port(), found_mongod(), extra=TEST_COMMANDS) as mongo,
+    ):
+        yield mongo.url
+
+
+class ReplicaSetOfThree:
+    """Three members on 127.0.0.1 that elect within about 1 s; a context manager.
+
+    Members are told apart by index, 0 to 2. Test commands are enabled; everything goes when it is left.
+    """
+
+    def __init__(self) -> None:
+        self.ports = [free_port() for _ in range(3)]
+        self._processes: dict[int, MongodProcess] = {}
+        self._resources = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """The replica set's URL, which names all members."""
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return f"mongodb://{hosts}/?replicaSet={EMBEDDED_REPLICA_SET}"
+
+    def __enter__(self) -> Self:
+        """Start all members and wait for a primary and two secondaries."""
+        with ExitStack() as resources:
+            folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="store_api-test-"))
+            self._folder = Path(folder)
+            resources.callback(self._stop_all)
+            for index in range(3):
+                self.start(index)
+            self._ask(0, {"replSetInitiate": self._config()})
+            self.wait_until_whole()
+            self._resources = resources.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all members and remove their data."""
+        self._resources.close()
+
+    def start(self, index: int) -> None:
+        """Start a member that does not run, and wait until it answers."""
+        folder = self._folder / str(index)
+        folder.mkdir(exist_ok=True)
+        log = self._folder / f"{index}.log"
+        arguments = mongod_arguments(
+            found_mongod(), port=self.ports[index], dbpath=folder, log=log, extra=TEST_COMMANDS
+        )
+        self._processes[index] = MongodProcess(arguments, log)
+        wait_until(lambda: self._answers(index), f"member {index} answers")
+
+    def kill(self, index: int) -> None:
+        """End a member at once, as a power cut would (SIGKILL)."""
+        os.kill(self._processes[index].pid, signal.SIGKILL)
+        self._processes.pop(index).stop()
+
+    def stop(self, index: int) -> None:
+        """End a member cleanly (SIGTERM): a primary steps down first."""
+        self._processes.pop(index).stop()
+
+    def freeze(self, index: int) -> None:
+        """Let a member hang, with its connections open (SIGSTOP), until it is thawed."""
+        os.kill(self._processes[index].pid, signal.SIGSTOP)
+
+    def thaw(self, index: int) -> None:
+        """Let a frozen member go on."""
+        os.kill(self._processes[index].pid, signal.SIGCONT)
+
+    def primary(self) -> int:
+        """Wait until a running member is the primary, and give its index."""
+        found: list[int] = []
+
+        def look() -> bool:
+            found[:] = [index for index in self._processes if self._hello(index).get("isWritablePrimary")]
+            return len(found) == 1
+
+        wait_until(look, "one primary")
+        return found[0]
+
+    def wait_until_whole(self) -> None:
+        """Wait until there is a primary and every other running member follows it."""
+
+        def is_whole() -> bool:
+            answers = [self._hello(index) for index in self._processes]
+            primaries = sum(bool(hello.get("isWritablePrimary")) for hello in answers)
+            return primaries == 1 and all(hello.get("primary") for hello in answers)
+
+        wait_until(is_whole, "a primary that all follow", 30.0)
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "_id": EMBEDDED_REPLICA_SET,
+            "members": [{"_id": index, "host": f"127.0.0.1:{port}"} for index, port in enumerate(self.ports)],
+            "settings": {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500},
+        }
+
+    def _ask(self, index: int, command: dict[str, Any]) -> dict[str, Any]:
+        client: MongoClient[dict[str, Any]] = MongoClient(
+            "127.0.0.1",
+            self.ports[index],
+            directConnection=True,
+            serverSelectionTimeoutMS=300,
+            connectTimeoutMS=500,
+            socketTimeoutMS=500,
+        )
+        with client:
+            return client.admin.command(command)
+
+    def _hello(self, index: int) -> dict[str, Any]:
+        try:
+            return self._ask(index, {"hello": 1})
+        except PyMongoError:
+            return {}
+
+    def _answers(self, index: int) -> bool:
+        if (exit_code := self._processes[index].exit_code()) is not None:
+            raise ChildProcessError(f"member {index} ended with exit code {exit_code}")
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.ports[index])) == 0
+
+    def _stop_all(self) -> None:
+        # By force: their data is removed anyway, and a clean end takes a second each.
+        while self._processes:
+            self.kill(next(iter(self._processes)))

@@ -1,0 +1,35 @@
+import socket
+import subprocess
+import sys
+
+import pytest
+
+
+def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bench.demo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_service_that_does_not_run_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    ended = demo("--url", url)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr == f"Nothing answers at {url}. Start the service: make run (or give its --url).\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--url", "localhost:8000", "is not a URL like http://127.0.0.1:8000"),
+        ("--stores", "0", "'0' is not a whole number from 1 to"),
+        ("--speed", "nan", "'nan' is not a number above 0"),
+        ("--prefix", "a/b", "'a/b' cannot begin a store's id"),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_is_wrong(option: str, value: str, says: str) -> None:
+    ended = demo(option, value)
+    assert ended.returncode == 2
+    assert f"argument {option}: " in ended.stderr
+    assert says in ended.stderr

@@ -58,7 +58,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         serve(settings, listener, on_start=partial(_announce, settings))
     else:
         _announce(settings)
-        run_workers(settings.workers, partial(serve, settings, listener))
+        run_workers(settings.workers, partial(serve, settings, listener), close_port=listener.close)
 
 
 def _announce(settings: Settings) -> None:

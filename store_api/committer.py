@@ -7,7 +7,16 @@ from typing import Any
 
 from store_api.errors import BrokenDocument, Overloaded, QuantityOverflow, StoreApiError, UnfitDocument
 from store_api.repository import StoreRepository
-from store_api.stock import Operation, OperationKind, Report, Stock, change_of, count_zeros, prove_refusal
+from store_api.stock import (
+    Operation,
+    OperationKind,
+    Report,
+    Stock,
+    change_of,
+    count_zeros,
+    overflows,
+    prove_refusal,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +92,7 @@ class Committer:
     async def _explain_unfit(self, operation: Operation) -> None:
         stock = await self._repository.read(operation.store_id)
         prove_refusal(operation, stock)
-        if operation.kind is OperationKind.SUPPLY and stock is not None:
+        if operation.kind is OperationKind.SUPPLY and overflows(operation.items, stock or {}):
             raise QuantityOverflow
         raise BrokenDocument(operation.store_id, "MongoDB cannot update it")
 

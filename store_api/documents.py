@@ -163,7 +163,7 @@ def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
     Values that another program broke count as nothing; the whole page does not fail for them.
     """
     lines = {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${ITEMS}"}, "object"]}, f"${ITEMS}", {}]}}
-    counted = {"$and": [{"$isNumber": "$$this.v"}, {"$gt": ["$$this.v", 0]}]}
+    counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
     return [
         {"$match": {"_id": {"$gt": after} if after else {"$gte": ""}}},
         {"$sort": {"_id": 1}},

@@ -6,11 +6,13 @@ meanwhile wait, and those that are not newer than what was read are dropped.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
+from bson import Timestamp
+
+from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.held_store import HeldStore, frame_of, stock_in
 from store_api.listener import Listener
 from store_api.repository import Snapshot
@@ -43,7 +45,7 @@ class Feed:
         self._read = read
         self._rooms: dict[str | None, _Room] = {}
         self._held: dict[str, HeldStore] = {}
-        self._all_held = False
+        self._all_at: Timestamp | None = None
         self._all_waiting: list[StoreChange] | None = None
         self._all_reading: asyncio.Task[None] | None = None
         self._stream_open = False
@@ -87,9 +89,9 @@ class Feed:
         if held is None:
             if self._all_waiting is not None:
                 self._all_waiting.append(change)
-            if not self._all_held:
+            if self._all_at is None or change.at <= self._all_at:
                 return
-            held = self._held[change.store_id] = HeldStore()
+            held = self._held[change.store_id] = HeldStore(at=self._all_at)
         if held.waiting is not None:
             held.waiting.append(change)
         elif change.at > held.at:
@@ -102,12 +104,17 @@ class Feed:
             StoreApiError: it could not be read; to be called again.
         """
         self._times_begun += 1
-        if self._all_held:
+        if self._all_at is not None:
             snapshot = await self._read(ALL_STORES)
-            self._replace(set(self._held) | set(snapshot.documents), snapshot)
+            known = set(self._held)
+            if self._all_at is not None:
+                self._all_at = snapshot.at
+                known.update(snapshot.documents)
+            for store_id in known:
+                self._replace(store_id, self._held.setdefault(store_id, HeldStore()), snapshot)
         else:
-            for store_id in list(self._held):
-                self._replace([store_id], await self._read(store_id))
+            for store_id, held in list(self._held.items()):
+                self._replace(store_id, held, await self._read(store_id))
         self._stream_open = True
 
     def close(self) -> None:
@@ -143,35 +150,48 @@ class Feed:
             raise BrokenDocument(store_id, "it cannot be read as a report")
         listener.offer(store_id, frame_of(store_id, stock))
 
-    def _replace(self, store_ids: Iterable[str], snapshot: Snapshot) -> None:
-        for store_id in store_ids:
-            held = self._held.setdefault(store_id, HeldStore())
-            if held.waiting is None:
-                held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
-                self._tell(store_id, held)
+    def _replace(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
+        if self._held.get(store_id) is not held:
+            return  # let go meanwhile
+        if held.waiting is None and held.times_begun < self._times_begun:
+            held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
+            held.times_begun = self._times_begun
+            self._tell(store_id, held)
 
     # Reading what is listened to
 
     async def _make_held(self, store_id: str | None) -> None:
         if self._closed or not self._stream_open:
             raise DatabaseUnavailable
-        # One reading serves everybody who joins meanwhile, whichever of them goes away.
         if store_id is None:
-            if not self._all_held:
-                if self._all_reading is None:
-                    self._all_reading = asyncio.create_task(self._read_all())
-                    self._all_reading.add_done_callback(_retrieve)
-                await asyncio.shield(self._all_reading)
-            return
+            await self._make_all_held()
+        else:
+            await self._make_one_held(store_id)
+        if self._closed:
+            raise DatabaseUnavailable
+
+    async def _make_all_held(self) -> None:
+        # One reading serves everybody who joins meanwhile, whichever of them goes away.
+        if self._all_at is None:
+            if self._all_reading is None:
+                self._all_reading = asyncio.create_task(self._read_all())
+                self._all_reading.add_done_callback(_retrieve)
+            await asyncio.shield(self._all_reading)
+        # What is still being read for others would be missing from a snapshot, and its changes unheard.
+        for held in [held for held in self._held.values() if held.reading is not None]:
+            await held.until_read()
+
+    async def _make_one_held(self, store_id: str) -> None:
         held = self._held.get(store_id)
         if held is None:
             held = self._held[store_id] = HeldStore({})
-            if not self._all_held:
+            if self._all_at is not None:
+                held.at = self._all_at
+            else:
                 held.waiting = []
                 held.reading = asyncio.create_task(self._read_first(store_id, held))
                 held.reading.add_done_callback(_retrieve)
-        if held.reading is not None:
-            await asyncio.shield(held.reading)
+        await held.until_read()
 
     async def _read_at_once(self, store_id: str | None) -> Snapshot:
         """Read at a moment that no gap of the stream comes after."""
@@ -184,14 +204,19 @@ class Feed:
     async def _read_first(self, store_id: str, held: HeldStore) -> None:
         try:
             snapshot = await self._read_at_once(store_id)
-        except BaseException:
-            self._held.pop(store_id, None)
-            raise
-        finally:
+        except Exception:
             held.reading = None
+            # Whoever waited goes away with the error, but those who listen to all stores stay.
+            if self._all_at is not None or self._all_reading is not None:
+                self._read_again(store_id, held)
+            elif self._held.get(store_id) is held:
+                del self._held[store_id]
+            raise
+        held.reading = None
         self._settle(store_id, held, snapshot)
 
     def _settle(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
+        held.times_begun = self._times_begun
         if not held.settle(stock_in(snapshot, store_id), snapshot.at):
             self._read_again(store_id, held)
 
@@ -202,20 +227,21 @@ class Feed:
         held.reading = asyncio.create_task(self._read_until_read(store_id, held))
 
     async def _read_until_read(self, store_id: str, held: HeldStore) -> None:
-        while self._held.get(store_id) is held:
+        snapshot = None
+        while snapshot is None and self._held.get(store_id) is held:
             try:
                 snapshot = await self._read_at_once(store_id)
-            except StoreApiError as error:
+            except Exception as error:  # noqa: BLE001  (one that nobody foresaw must not silence the store)
                 log.warning(
                     "Could not read a store again",
                     extra={"action": "read_failed", "store": store_id, "error": type(error).__name__},
                 )
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
-            held.reading = None
+        held.reading = None
+        # Let go and joined anew meanwhile, the store has a newer reading than this one.
+        if snapshot is not None and self._held.get(store_id) is held:
             self._settle(store_id, held, snapshot)
             self._tell(store_id, held)
-            return
 
     async def _read_all(self) -> None:
         self._all_waiting = []
@@ -223,8 +249,8 @@ class Feed:
             snapshot = await self._read_at_once(ALL_STORES)
             known = set(self._held)
             for store_id in snapshot.documents.keys() - known:
-                self._held[store_id] = HeldStore(stock_in(snapshot, store_id), snapshot.at)
-            self._all_held = True
+                self._held[store_id] = HeldStore(stock_in(snapshot, store_id), snapshot.at, self._times_begun)
+            self._all_at = snapshot.at
             # What was held before is as new as its own reading: its changes came before it, or not here.
             waiting, self._all_waiting = self._all_waiting, None
             for change in waiting:
@@ -241,7 +267,7 @@ class Feed:
             del self._rooms[store_id]
         if self._all_reading is not None or ALL_STORES in self._rooms:
             return
-        self._all_held = False
+        self._all_at = None
         if store_id is None:
             self._held = {held_id: held for held_id, held in self._held.items() if held_id in self._rooms}
         elif store_id not in self._rooms:

@@ -25,12 +25,14 @@ class HeldStore:
     Args:
         stock: None while the document is broken, or was not read yet.
         at: what is not newer is in the stock already.
+        times_begun: how often its feed had begun afresh when it was last read; older is stale.
         waiting: the changes that came while the store is being read; None while it is not.
         reading: the task that reads it.
     """
 
     stock: Stock | None = None
     at: Timestamp = _EARLIEST
+    times_begun: int = 0
     waiting: list[StoreChange] | None = None
     reading: asyncio.Task[None] | None = None
 
@@ -46,6 +48,15 @@ class HeldStore:
                 return False
             return True
         return self.stock is not None and documents.apply_update(self.stock, change.updated, change.removed)
+
+    async def until_read(self) -> None:
+        """Wait while it is being read; whoever goes away does not stop the reading.
+
+        Raises:
+            StoreApiError: it could not be read.
+        """
+        while self.reading is not None:
+            await asyncio.shield(self.reading)
 
     def settle(self, stock: Stock | None, at: Timestamp) -> bool:
         """Take what was read, then the newer of what waited; False where it must be read again."""

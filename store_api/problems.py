@@ -1,12 +1,14 @@
 """Failures as HTTP answers: RFC 9457 problem documents, for our errors and for the web server's own."""
 
+import asyncio
 import logging
+from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sanic import HTTPResponse, Request
-from sanic.exceptions import MethodNotAllowed, SanicException, ServiceUnavailable
+from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException, ServiceUnavailable
 from sanic.handlers import ErrorHandler
 
 from store_api import errors
@@ -14,6 +16,9 @@ from store_api import errors
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 1
+
+LINGER_SECONDS = 10.0
+"""How long a client may go on with a body that was refused."""
 
 _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str, str]] = {
     errors.InvalidInput: (HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-input", "Invalid input"),
@@ -82,6 +87,10 @@ def problem_response(request: Request | None, problem: dict[str, Any]) -> HTTPRe
 class ProblemHandler(ErrorHandler):
     """Turns every exception into a problem document, and what is our fault into one log line."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.add(PayloadTooLarge, _refuse_body)
+
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         """Answer whatever was raised while the request was handled."""
         match exception:
@@ -124,6 +133,25 @@ def _web_server_problem(request: Request, exception: SanicException) -> HTTPResp
     if isinstance(exception, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_routed(request, method))
     return response
+
+
+async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
+    """Answer, then take in and forget the rest of the body until the client hangs up.
+
+    Many clients send all before they read; a connection that is closed with data unread is reset, and the
+    answer is lost with it (RFC 9112, 9.6).
+    """
+    answer = cast("HTTPResponse", await request.respond(_web_server_problem(request, exception)))
+    await answer.send(end_stream=True)
+    transport = cast("Any", request.transport)
+    if transport.can_write_eof():
+        transport.write_eof()
+    protocol = transport.get_protocol()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while True:
+                protocol.recv_buffer.clear()
+                await protocol.receive_more()
 
 
 def _is_routed(request: Request, method: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
 log = logging.getLogger(__name__)
 
 COLLECTION = "stores"
+RULES: dict[str, Any] = {
+    "validator": documents.VALIDATOR,
+    "validationLevel": "strict",
+    "validationAction": "error",
+}
 COMMAND_SECONDS = 15.0
 PRIMARY_SECONDS = 5.0
 
@@ -124,23 +129,17 @@ class StoreRepository:
     async def _prepare(self) -> None:
         found = await self._database.list_collections(filter={"name": COLLECTION})
         existing = await found.to_list(1)
-        if existing and existing[0].get("options", {}).get("validator") == documents.VALIDATOR:
+        if existing and _are_in_force(existing[0].get("options", {})):
             return
         if not existing:
             try:
-                await self._database.create_collection(COLLECTION, validator=documents.VALIDATOR)
+                await self._database.create_collection(COLLECTION, **RULES)
             except OperationFailure as error:
                 if error.code != NAMESPACE_EXISTS:
                     raise
             else:
                 return
-        await self._database.command(
-            "collMod",
-            COLLECTION,
-            validator=documents.VALIDATOR,
-            validationLevel="strict",
-            validationAction="error",
-        )
+        await self._database.command("collMod", COLLECTION, **RULES)
 
     async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
         """Apply a guarded change whole, or not at all.
@@ -213,24 +212,23 @@ class StoreRepository:
         """
         await self._wait_for_primary()
         query: dict[str, Any] = {"_id": {"$type": "string"} if store_id is None else {"$eq": store_id}}
-        # A cursor belongs to the session that opened it.
-        session = await self._client.start_session(causal_consistency=False)
+        find = {"find": COLLECTION, "filter": query, "projection": documents.projection_of(None)}
+        moment = {"find": COLLECTION, "limit": 1, "projection": {"_id": 1}}
         with translated(writing=False):
-            async with session:
-                reply = await self._database.command(
-                    {
-                        "find": COLLECTION,
-                        "filter": query,
-                        "projection": documents.projection_of(None),
-                        "readConcern": {"level": "snapshot"},
-                    },
-                    session=session,
-                )
-                at = reply["cursor"]["atClusterTime"]
-                found = {document["_id"]: document for document in reply["cursor"]["firstBatch"]}
-                while cursor_id := reply["cursor"]["id"]:
-                    reply = await self._database.command(
-                        {"getMore": cursor_id, "collection": COLLECTION}, session=session
-                    )
-                    found.update((document["_id"], document) for document in reply["cursor"]["nextBatch"])
-        return Snapshot(found, at)
+            # Two commands, because the driver's cursor does not tell its moment, and a getMore sent by hand
+            # is refused: the driver's deadline for commands is no field that it may have.
+            reply = await self._database.command({**moment, "readConcern": {"level": "snapshot"}})
+            at = reply["cursor"].get("atClusterTime")
+            if at is None:
+                # There is no collection just now, so there is no moment either.
+                raise DatabaseUnavailable
+            found = await self._database.cursor_command(
+                {**find, "readConcern": {"level": "snapshot", "atClusterTime": at}}
+            )
+            rows = await found.to_list(None)
+        return Snapshot({document["_id"]: document for document in rows}, at)
+
+
+def _are_in_force(options: Mapping[str, Any]) -> bool:
+    # A level or action that is not named is strict, or an error (MongoDB manual, Schema Validation).
+    return "validator" in options and all(options.get(name, rule) == rule for name, rule in RULES.items())

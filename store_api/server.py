@@ -8,11 +8,10 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import msgspec
 from pymongo.errors import PyMongoError
-from sanic import Config, Sanic
+from sanic import Sanic
 
 from store_api import logs
 from store_api.committer import Committer
@@ -23,9 +22,8 @@ from store_api.repository import COLLECTION, StoreRepository, connect, connect_w
 from store_api.rest import Rest
 from store_api.settings import Settings
 from store_api.sockets import Sockets
+from store_api.web_server import App, run
 from watchers.store_watcher import StoreWatcher
-
-App = Sanic[Config, SimpleNamespace]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,6 @@ _SANIC = {
     "REQUEST_TIMEOUT": 15,
     "RESPONSE_TIMEOUT": 60,
     "KEEP_ALIVE_TIMEOUT": 75,
-    "GRACEFUL_SHUTDOWN_TIMEOUT": 10.0,
     "WEBSOCKET_MAX_SIZE": 4096,
     "FALLBACK_ERROR_FORMAT": "json",
 }
@@ -55,6 +52,7 @@ def create_app(settings: Settings) -> App:
         dumps=lambda value: msgspec.json.encode(value).decode(),
     )
     app.config.update(_SANIC)
+    app.ctx.told_to_stop = asyncio.Event()
     app.enable_websocket()
     service = Service(settings)
     app.blueprint(service.rest.blueprint())
@@ -73,11 +71,7 @@ def serve(settings: Settings, listener: socket.socket, on_start: Callable[[], No
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
     """
-    app = create_app(settings)
-    if on_start is not None:
-        app.after_server_start(lambda _: on_start())
-    app.prepare(sock=listener, single_process=True, motd=False, access_log=False)
-    Sanic.serve_single(primary=app)
+    run(create_app(settings), listener, on_start)
 
 
 class Service:
@@ -149,7 +143,7 @@ def _stop_with_parent(app: App, sentinel: int) -> None:
     def stop() -> None:
         loop.remove_reader(sentinel)
         log.error("The main process is gone", extra={"action": "main_process_gone"})
-        app.stop()
+        app.ctx.told_to_stop.set()
 
     loop.add_reader(sentinel, stop)
 
@@ -158,4 +152,4 @@ def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
     """A process whose watcher died would serve without pushes for ever; it had better end."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("The watcher died", extra={"action": "watcher_died", "error": type(error).__name__})
-        app.stop()
+        app.ctx.told_to_stop.set()

@@ -30,10 +30,12 @@ class Sockets:
 
     Args:
         feed: where each of them listens.
+        send_seconds: how long a client may take to make room for the next frame.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, send_seconds: float = SEND_SECONDS) -> None:
         self._feed = feed
+        self._send_seconds = send_seconds
         self._open: set[WebsocketImplProtocol] = set()
 
     async def one(self, request: Request, store_id: str) -> None:
@@ -72,7 +74,7 @@ class Sockets:
             websocket = await protocol.websocket_handshake(request)
             self._open.add(websocket)
             try:
-                await _converse(websocket, listener)
+                await _converse(websocket, listener, self._send_seconds)
             finally:
                 self._open.discard(websocket)
 
@@ -89,9 +91,10 @@ def _websocket(
     return handle
 
 
-async def _converse(websocket: WebsocketImplProtocol, listener: Listener) -> None:
+async def _converse(websocket: WebsocketImplProtocol, listener: Listener, send_seconds: float) -> None:
     """Send every frame, and close as soon as the client breaks a rule or falls too far behind."""
-    tasks = [asyncio.create_task(_write(websocket, listener)), asyncio.create_task(_read(websocket))]
+    writing = asyncio.create_task(_write(websocket, listener, send_seconds))
+    tasks = [writing, asyncio.create_task(_read(websocket))]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         code = next(iter(done)).result()
@@ -111,10 +114,10 @@ async def _converse(websocket: WebsocketImplProtocol, listener: Listener) -> Non
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _write(websocket: WebsocketImplProtocol, listener: Listener) -> int | None:
+async def _write(websocket: WebsocketImplProtocol, listener: Listener, send_seconds: float) -> int | None:
     while (frame := await listener.next()) is not None:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(send_seconds):
                 await websocket.send(frame)
         except TimeoutError:
             log.info("Closed a reader that does not read", extra={"action": "socket_too_slow"})

@@ -109,6 +109,11 @@ def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
     )
 
 
+def overflows(items: Mapping[str, int], stock: Stock) -> bool:
+    """Tell whether adding `items` would count more of one than a store can."""
+    return any(stock.get(item_id, 0) + quantity > LARGEST_QUANTITY for item_id, quantity in items.items())
+
+
 def prove_refusal(operation: Operation, stock: Stock | None) -> None:
     """Refuse an operation that this stock cannot serve, and do nothing about one that it could.
 

@@ -20,17 +20,19 @@ STOP_SECONDS = 20.0
 RESTART_SECONDS = 1.0
 
 
-def run_workers(count: int, serve: Callable[[], None]) -> None:
+def run_workers(count: int, serve: Callable[[], None], close_port: Callable[[], None]) -> None:
     """Keep `count` processes running until SIGTERM or SIGINT, then stop them.
 
     Args:
         count: how many processes.
         serve: what each of them runs; must be picklable, and end on SIGTERM.
+        close_port: closes this process's share of their port, which would let clients in that nobody serves.
     """
     with _signals() as told_to_stop:
         workers = [_start(serve) for _ in range(count)]
         while told_to_stop not in wait([told_to_stop, *(worker.sentinel for worker in workers)]):
             workers = [worker if worker.is_alive() else _replace(worker, serve) for worker in workers]
+        close_port()
         _stop(workers)
 
 

@@ -1,0 +1,86 @@
+"""Runs the web server on an open port, and stops it so that whoever asked is answered.
+
+Sanic's own way to stop closes, with the port, every connection that is between two requests, though its next
+request may have arrived; and one that is always busy is never told to go, until it is cut off in the midst of
+a request.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Collection
+from types import SimpleNamespace
+from typing import Any
+
+from sanic import Config, Sanic
+from sanic.server import try_use_uvloop
+
+App = Sanic[Config, SimpleNamespace]
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
+
+PORT_SECONDS = 0.1
+"""How long until every process that shares the port has closed it."""
+
+IDLE_SECONDS = 0.5
+"""How long a client between two requests may stay: one that sends another is answered, and then let go."""
+
+BUSY_SECONDS = 10.0
+"""How long a request in flight may take."""
+
+POLL_SECONDS = 0.02
+
+
+def run(app: App, listener: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+    """Serve in this process until SIGTERM, SIGINT, or `app.ctx.told_to_stop`.
+
+    Args:
+        app: what is served; its listeners are called as Sanic's own server does.
+        listener: the open port, maybe shared with other processes.
+        on_start: called once the port is served.
+    """
+    try_use_uvloop()
+    asyncio.run(_serve(app, listener, on_start))
+
+
+async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None] | None) -> None:
+    told_to_stop: asyncio.Event = app.ctx.told_to_stop
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    server: Any = await app.create_server(
+        sock=listener, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
+    )
+    await server.startup()
+    await server.before_start()
+    await server.start_serving()
+    await server.after_start()
+    if on_start is not None:
+        on_start()
+    await told_to_stop.wait()
+    port_closed = server.close()
+    await asyncio.sleep(PORT_SECONDS)
+    # From here on every answer says "Connection: close"; those who connect anew are refused.
+    app.config.KEEP_ALIVE = False
+    await server.before_stop()
+    await _drain(server.connections)
+    await server.after_stop()
+    await asyncio.wait([port_closed], timeout=IDLE_SECONDS)
+
+
+async def _drain(connections: Collection[Any]) -> None:
+    """Wait until all connections are gone, and cut off those that stay."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while connections and clock() < began + BUSY_SECONDS:
+        if clock() > began + IDLE_SECONDS:
+            for connection in [each for each in connections if not _is_busy(each)]:
+                connection.abort()
+        await asyncio.sleep(POLL_SECONDS)
+    for connection in list(connections):
+        connection.abort()
+
+
+def _is_busy(connection: Any) -> bool:
+    """Whether a whole request has arrived and is not answered; websockets were told to go before."""
+    return connection.websocket is None and bool(connection.http)

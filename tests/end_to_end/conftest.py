@@ -1,0 +1,79 @@
+"""What the end-to-end tests share: one served program of one process, and one of two."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from tests.service import Service, new_store_id
+
+Stores = Collection[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def mongo(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """Another program's connection to the same MongoDB."""
+    with MongoClient[dict[str, Any]](mongo_url, w="majority", journal=True) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def served(
+    mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Service]]:
+    """The two served programs, started side by side, each with a database of its own."""
+    services = {
+        workers: Service(
+            tmp_path_factory.mktemp("service"),
+            {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers},
+        )
+        for workers in ("1", "2")
+    }
+    with services["1"] as one, services["2"] as two:
+        one.wait_until_ready()
+        two.wait_until_ready()
+        yield services
+    for service in services.values():
+        mongo.drop_database(service.database)
+
+
+@pytest.fixture(scope="session")
+def one_process(served: dict[str, Service]) -> Service:
+    """The service in one process."""
+    return served["1"]
+
+
+@pytest.fixture(scope="session")
+def two_workers(served: dict[str, Service]) -> Service:
+    """The service in two processes that share a port."""
+    return served["2"]
+
+
+@pytest.fixture(params=["one_process", "two_workers"])
+def service(request: pytest.FixtureRequest) -> Service:
+    """The service, in one process and then in two."""
+    chosen: Service = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def stores(service: Service, mongo: MongoClient[dict[str, Any]]) -> Stores:
+    """The collection of stores as another program sees it."""
+    return mongo[service.database]["stores"]
+
+
+@pytest.fixture
+def store_id() -> str:
+    """The id of a store that is this test's alone; it does not exist yet."""
+    return new_store_id()
+
+
+@pytest.fixture
+async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service."""
+    async with service.client() as client:
+        yield client

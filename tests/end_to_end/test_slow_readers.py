@@ -1,0 +1,119 @@
+"""A listener that does not read costs nobody else anything, and one that never reads is closed."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from bson import Timestamp
+from pymongo import UpdateOne
+from sanic import Sanic
+from websockets.asyncio.client import connect
+
+from store_api.feed import Feed
+from store_api.repository import Snapshot
+from store_api.sockets import Sockets
+from tests.end_to_end.conftest import Stores
+from tests.listening import Socket, listening
+from tests.mongod import free_port
+from tests.service import Service
+from watchers.store_watcher import StoreChange
+
+ITEMS = 2000
+"""Items in a store whose frame is then about 80 kB."""
+
+
+@asynccontextmanager
+async def never_reading(port: int, store_id: str) -> AsyncIterator[Socket]:
+    """Listen with little room for what comes, and read nothing until asked to."""
+    plug = socket.socket()
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    plug.connect(("127.0.0.1", port))
+    url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}"
+    async with connect(
+        url, sock=plug, proxy=None, compression=None, max_size=None, max_queue=1, close_timeout=0.1
+    ) as connection:
+        yield Socket(connection)
+
+
+def large_store() -> dict[str, int]:
+    return {f"item-{number:020}": 1 for number in range(ITEMS)}
+
+
+async def test_a_reader_that_never_reads_costs_the_others_nothing(
+    service: Service, stores: Stores, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": large_store()})
+    async with never_reading(service.port, store_id), listening(service, store_id) as reading:
+        for before in range(0, 160, 20):
+            stores.bulk_write([UpdateOne({"_id": store_id}, {"$inc": {"items.count": 1}})] * 20)
+            counts = [(await reading.items())["count"] for _ in range(20)]
+            assert counts == list(range(before + 1, before + 21))
+
+
+async def test_a_reader_that_fell_behind_ends_on_the_newest_report(
+    service: Service, stores: Stores, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": large_store()})
+    async with never_reading(service.port, store_id) as behind, listening(service, store_id) as reading:
+        stores.bulk_write([UpdateOne({"_id": store_id}, {"$inc": {"items.count": 1}})] * 300)
+        while (await reading.items())["count"] < 300:
+            pass
+        counts = [(await behind.items())["count"]]
+        while counts[-1] < 300:
+            counts.append((await behind.items())["count"])
+        assert counts == sorted(set(counts))
+        assert len(counts) < 300
+
+
+class World:
+    """One store, whose sockets are served in this process with less patience than usual."""
+
+    def __init__(self, store_id: str) -> None:
+        self.feed = Feed(self._read)
+        self.port = free_port()
+        self._store_id = store_id
+        self.count = 1
+
+    async def _read(self, _: str | None) -> Snapshot:
+        return Snapshot({self._store_id: {"_id": self._store_id, "items": large_store()}}, Timestamp(1, 1))
+
+    def change(self, times: int) -> None:
+        for _ in range(times):
+            self.count += 1
+            at = Timestamp(1, self.count)
+            self.feed.take(StoreChange(self._store_id, at, updated={"items.count": self.count}))
+
+    @asynccontextmanager
+    async def served(self, send_seconds: float) -> AsyncIterator[None]:
+        await self.feed.begin_afresh()
+        app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
+        app.blueprint(Sockets(self.feed, send_seconds).blueprint())
+        app.enable_websocket()
+        server = await app.create_server("127.0.0.1", self.port, access_log=False)
+        assert server is not None
+        await server.startup()
+        try:
+            yield
+        finally:
+            for connection in list(server.connections):
+                connection.abort()
+            await server.close()
+
+
+async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> None:
+    world = World(store_id)
+    async with (
+        world.served(send_seconds=0.1),
+        never_reading(world.port, store_id) as stuck,
+        never_reading(world.port, store_id) as reading,
+        asyncio.timeout(10),
+    ):
+        while world.feed.listeners == 2:
+            world.change(20)
+            while (await reading.items())["count"] < world.count:
+                pass
+        assert await stuck.closed() == 1013
+        world.change(1)
+        assert (await reading.items())["count"] == world.count

@@ -1,0 +1,79 @@
+"""What tests against MongoDB share: a client as the service has, and one as any other program has."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from store_api.repository import COLLECTION, Client, StoreRepository, connect, connect_watcher
+
+Documents = Collection[dict[str, Any]]
+WatchedDocuments = AsyncIOMotorCollection[dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def other_program(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A plain client, which knows nothing of the service."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def client(mongo_url: str) -> AsyncIterator[Client]:
+    """The service's own client, connected."""
+    client = connect(mongo_url)
+    await client.admin.command("ping")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def shared_database(other_program: MongoClient[dict[str, Any]]) -> Iterator[str]:
+    """The name of a database that the tests of a module share; each has stores of its own in it."""
+    name = f"test_{uuid4().hex}"
+    yield name
+    other_program.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+async def repository(client: Client, shared_database: str) -> StoreRepository:
+    """The stores of the shared database, with their validator."""
+    repository = StoreRepository(client, shared_database)
+    await repository.prepare()
+    return repository
+
+
+@pytest.fixture(scope="module")
+def stores(other_program: MongoClient[dict[str, Any]], shared_database: str) -> Documents:
+    """The same stores, as any other program sees them."""
+    return other_program[shared_database][COLLECTION]
+
+
+@pytest.fixture
+def own_stores(other_program: MongoClient[dict[str, Any]], database_name: str) -> Documents:
+    """The stores of a database that is this test's alone, as any other program sees them."""
+    return other_program[database_name][COLLECTION]
+
+
+@pytest.fixture(scope="session")
+async def watcher_client(mongo_url: str) -> AsyncIterator[Client]:
+    """The client of the service's own change stream."""
+    client = connect_watcher(mongo_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def watched(watcher_client: Client, database_name: str) -> WatchedDocuments:
+    """The same stores as `own_stores`, as a watcher sees them."""
+    return watcher_client[database_name][COLLECTION]
+
+
+@pytest.fixture
+def store_id() -> str:
+    """The id of a store that is this test's alone, and does not exist yet."""
+    return f"store-{uuid4().hex[:12]}"

@@ -1,0 +1,105 @@
+"""A dashboard's end of a websocket: the frames it gets, as reports, and how it was closed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.service import Service
+
+FRAME_SECONDS = 10.0
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    item_id: str
+    quantity: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class _Store(msgspec.Struct, forbid_unknown_fields=True):
+    store_id: str
+    report: list[_Line]
+
+
+class _Frame(msgspec.Struct, forbid_unknown_fields=True):
+    store: _Store
+
+
+class Report(NamedTuple):
+    """What a store holds, by item."""
+
+    store_id: str
+    items: dict[str, int]
+
+
+def read_report(text: str | bytes) -> Report:
+    """Read a report as the contract has it, in a frame or an answer.
+
+    Raises:
+        msgspec.ValidationError: it has another shape, or a quantity is not positive.
+    """
+    store = msgspec.json.decode(text, type=_Frame).store
+    items = {line.item_id: line.quantity for line in store.report}
+    assert len(items) == len(store.report), "an item twice"
+    return Report(store.store_id, items)
+
+
+class Socket:
+    """An open websocket."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def report(self) -> Report:
+        """Wait for the next frame."""
+        async with asyncio.timeout(FRAME_SECONDS):
+            frame = await self.connection.recv()
+        assert isinstance(frame, str), "a text frame"
+        return read_report(frame)
+
+    async def items(self) -> dict[str, int]:
+        """Wait for the next frame, and give what is in the store."""
+        return (await self.report()).items
+
+    async def until(self, wanted: Report) -> list[Report]:
+        """Wait for this very report, and give all that came, itself the last."""
+        reports = []
+        while not reports or reports[-1] != wanted:
+            reports.append(await self.report())
+        return reports
+
+    async def closed(self) -> int | None:
+        """Wait until the other side closes, whatever comes before, and give the code."""
+        async with asyncio.timeout(FRAME_SECONDS):
+            with suppress(ConnectionClosed):
+                while True:
+                    await self.connection.recv()
+        return self.connection.close_code
+
+
+@asynccontextmanager
+async def listening(
+    service: Service, store_id: str | None, *, snapshot: bool = False, worker: int | None = None
+) -> AsyncIterator[Socket]:
+    """Listen to one store, or to all of them (None).
+
+    Args:
+        service: where.
+        store_id: the store's id, not encoded.
+        snapshot: whether to ask for the report as it stands.
+        worker: the process that is to serve it; None is any.
+    """
+    path = "/ws/stores" if store_id is None else f"/ws/stores/{quote(store_id, safe='')}"
+    url = f"ws://127.0.0.1:{service.port}{path}" + ("?snapshot=true" if snapshot else "")
+    connecting = connect(url, proxy=None, compression=None, max_size=None, max_queue=None)
+    if worker is None:
+        connection = await connecting
+    else:
+        with service.only(worker):
+            connection = await connecting
+    async with connection:
+        yield Socket(connection)

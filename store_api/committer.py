@@ -1,123 +1,263 @@
-"""Carries operations out: one guarded write for each, and an answer that is applied, refused or unknown."""
+"""Group commit: operations that come while a write is in flight go out together, and each has its own answer.
+
+What is decided, merged, proven and answered is `batch.py`'s; here is who waits where, and which writes are in
+flight. A store is in one write at a time, so that its operations keep their order; an idle service writes at
+once, with no timer.
+"""
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from store_api.errors import BrokenDocument, Overloaded, QuantityOverflow, StoreApiError, UnfitDocument
-from store_api.repository import StoreRepository
-from store_api.stock import (
-    Operation,
-    OperationKind,
-    Report,
-    Stock,
-    change_of,
-    count_zeros,
-    overflows,
-    prove_refusal,
+from store_api.batch import (
+    Answer,
+    Decision,
+    Reading,
+    Written,
+    batch_size,
+    conclude,
+    decide,
+    wanted_items,
+    written_despite,
 )
+from store_api.errors import (
+    BrokenDocument,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    Overloaded,
+    StoreApiError,
+)
+from store_api.repository import StoreRepository
+from store_api.stock import Change, Operation, Report
+from store_api.stock_memory import StockMemory
+from store_api.sweeper import Sweeper
 
 log = logging.getLogger(__name__)
 
-MOST_WAITING = 4096
+MOST_WAITING = 8192
 """Operations that may wait at once; more than that are turned away."""
 
-MOST_TRIES = 100
-"""How often an operation may be overtaken by others between its guard and its proof."""
+LANES = 2
+"""Writes in flight at once."""
 
-ZEROS_TO_SWEEP = 64
-"""Items of which nothing is left that a document may carry along before they are swept out."""
+STORES_AT_ONCE = 128
+"""Stores that one write may change."""
+
+MOST_ROUNDS = 100
+"""How often others may come between the decision and the write before a batch is turned away."""
+
+
+_SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
+"""After these the database is not asked again: the answers are known."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    operation: Operation
+    answer: asyncio.Future[Answer]
+
+
+@dataclass(slots=True, eq=False)
+class _StoreQueue:
+    """What waits for one store, and the batch in flight for it."""
+
+    store_id: str
+    waiting: deque[_Waiting] = field(default_factory=deque)
+    batch: list[_Waiting] = field(default_factory=list)
+    decision: Decision = field(default_factory=lambda: Decision(None, ()))
+    wanted: frozenset[str] | None = None
+    rounds: int = 0
+
+    @property
+    def operations(self) -> list[Operation]:
+        return [waiting.operation for waiting in self.batch]
 
 
 class Committer:
-    """Takes operations and answers each of them, whatever becomes of the request that brought it."""
+    """Takes operations and answers each of them, whatever becomes of the request that brought it.
 
-    def __init__(self, repository: StoreRepository) -> None:
+    Args:
+        repository: where changes are written.
+        lanes: writes in flight at once.
+        most_waiting: operations that may wait.
+    """
+
+    def __init__(
+        self, repository: StoreRepository, *, lanes: int = LANES, most_waiting: int = MOST_WAITING
+    ) -> None:
         self._repository = repository
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._zeros: dict[str, int] = {}
+        self._memory = StockMemory()
+        self._sweeper = Sweeper(repository)
+        self._most_waiting = most_waiting
         self._waiting = 0
+        self._queues: dict[str, _StoreQueue] = {}
+        self._ready: deque[_StoreQueue] = deque()
+        self._free_lanes = lanes
+        self._lanes: set[asyncio.Task[None]] = set()
 
     async def submit(self, operation: Operation) -> Report:
-        """Carry one operation out and report the store right after it.
+        """Carry one operation out and report the store at a moment after it.
 
         A caller that is cancelled does not stop the operation.
 
         Raises:
             NotApplied: refused, for the reason its kind names.
             OutcomeUnknown: it may have been applied.
+            AppliedUnreported: it was applied, but the store could not be read after it.
             BrokenDocument: the store's document is no stock.
         """
-        if self._waiting >= MOST_WAITING:
-            raise Overloaded
-        return await asyncio.shield(self._own(self._commit(operation)))
+        answer = await self.answer(operation)
+        if isinstance(answer, StoreApiError):
+            raise answer
+        return answer
+
+    def answer(self, operation: Operation) -> asyncio.Future[Answer]:
+        """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        if self._waiting >= self._most_waiting:
+            answer.set_result(Overloaded())
+            return answer
+        self._waiting += 1
+        queue = self._queues.get(operation.store_id)
+        if queue is None:
+            queue = self._queues[operation.store_id] = _StoreQueue(operation.store_id)
+            self._ready.append(queue)
+            if self._free_lanes:
+                self._open_lane()
+        queue.waiting.append(_Waiting(operation, answer))
+        return answer
 
     async def close(self) -> None:
         """Wait until every operation taken has its answer."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._lanes:
+            await asyncio.wait(self._lanes)
+        await self._sweeper.close()
 
-    def _own(self, work: Coroutine[Any, Any, Report]) -> asyncio.Task[Report]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        self._waiting += 1
-        task.add_done_callback(self._disown)
-        return task
+    def _open_lane(self) -> None:
+        self._free_lanes -= 1
+        lane = asyncio.create_task(self._run_lane())
+        self._lanes.add(lane)
+        lane.add_done_callback(self._lanes.discard)
 
-    def _disown(self, task: asyncio.Task[Report]) -> None:
-        self._waiting -= 1
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # Nobody may be left to ask for it, and asyncio would print what nobody asked for.
-            task.exception()
-
-    async def _commit(self, operation: Operation) -> Report:
-        change = change_of(operation)
-        wanted = tuple(operation.items) if operation.minimal else None
-        for _ in range(MOST_TRIES):
+    async def _run_lane(self) -> None:
+        while self._ready:
+            queues = [self._ready.popleft() for _ in range(min(STORES_AT_ONCE, len(self._ready)))]
             try:
-                stock = await self._repository.apply(change, wanted)
-            except UnfitDocument:
-                await self._explain_unfit(operation)
-            else:
-                if stock is not None:
-                    self._note_zeros(operation, stock)
-                    return _report_of(operation, stock)
-                prove_refusal(
-                    operation, await self._repository.read(operation.store_id, tuple(operation.items))
-                )
-        raise Overloaded
+                await self._write(queues)
+            except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
+                self._give_up(queues, error)
+            for queue in queues:
+                if queue.waiting:
+                    self._ready.append(queue)
+                else:
+                    del self._queues[queue.store_id]
+        self._free_lanes += 1
 
-    async def _explain_unfit(self, operation: Operation) -> None:
-        stock = await self._repository.read(operation.store_id)
-        prove_refusal(operation, stock)
-        if operation.kind is OperationKind.SUPPLY and overflows(operation.items, stock or {}):
-            raise QuantityOverflow
-        raise BrokenDocument(operation.store_id, "MongoDB cannot update it")
+    async def _write(self, queues: Sequence[_StoreQueue]) -> None:
+        """Decide a batch of each store, write them together, read them together, and answer."""
+        for queue in queues:
+            self._take_batch(queue)
+        changes = [queue.decision.change for queue in queues if queue.decision.change is not None]
+        written: dict[str, Written]
+        readings: dict[str, Reading] = {}
+        if len(queues) == 1 and changes and queues[0].wanted is None:
+            # A store that is to be reported whole is written and read by one command.
+            written, readings = await self._apply_one(changes[0])
+        else:
+            written = await self._apply_many(changes)
+        unread = [queue for queue in queues if queue.store_id not in readings]
+        for whole in (True, False):
+            readings |= await self._read(
+                [queue for queue in unread if (queue.wanted is None) is whole], written
+            )
+        for queue in queues:
+            self._settle(queue, written.get(queue.store_id), readings[queue.store_id])
 
-    def _note_zeros(self, operation: Operation, stock: Stock) -> None:
-        """Count what is used up; a minimal answer shows only its own items, so there it adds up."""
-        store_id = operation.store_id
-        zeros = count_zeros(stock, stock)
-        if operation.minimal:
-            zeros += self._zeros.get(store_id, 0)
-        self._zeros.pop(store_id, None)
-        if zeros >= ZEROS_TO_SWEEP:
-            self._own(self._sweep(store_id))
-        elif zeros:
-            self._zeros[store_id] = zeros
+    def _take_batch(self, queue: _StoreQueue) -> None:
+        size = batch_size(waiting.operation for waiting in queue.waiting)
+        queue.batch = [queue.waiting.popleft() for _ in range(size)]
+        queue.wanted = wanted_items(queue.operations)
+        queue.decision = decide(queue.operations, self._memory.recall(queue.store_id))
 
-    async def _sweep(self, store_id: str) -> Report:
+    async def _apply_one(self, change: Change) -> tuple[dict[str, Written], dict[str, Reading]]:
+        store_id = change.store_id
         try:
-            await self._repository.sweep(store_id)
+            stock = await self._repository.apply(change, None)
+        except BrokenDocument as broken:
+            return {store_id: Written.APPLIED}, {store_id: broken}
         except StoreApiError as error:
-            # The zeros do no harm, and the next operation counts them again.
-            log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})
-        return Report(store_id, {})
+            return {store_id: written_despite(error)}, {}
+        if stock is None:
+            return {store_id: Written.NOT_MATCHED}, {}
+        return {store_id: Written.APPLIED}, {store_id: stock}
 
+    async def _apply_many(self, changes: Sequence[Change]) -> dict[str, Written]:
+        if not changes:
+            return {}
+        try:
+            written = await self._repository.apply_many(changes)
+        except StoreApiError as error:
+            written = [written_despite(error)] * len(changes)
+        return {change.store_id: verdict for change, verdict in zip(changes, written, strict=True)}
 
-def _report_of(operation: Operation, stock: Stock) -> Report:
-    if operation.minimal:
-        return Report.of_items(operation.store_id, stock, operation.items)
-    return Report.of(operation.store_id, stock)
+    async def _read(
+        self, queues: Sequence[_StoreQueue], written: Mapping[str, Written]
+    ) -> dict[str, Reading]:
+        """Read stores that are all wanted whole, or all in part; what was not written needs no reading."""
+        store_ids = [queue.store_id for queue in queues if written.get(queue.store_id) not in _SILENT]
+        found: Mapping[str, Reading] = {}
+        unread: Reading = None
+        if store_ids:
+            wanted = (
+                None
+                if queues[0].wanted is None
+                else frozenset[str]().union(*(queue.wanted or () for queue in queues))
+            )
+            try:
+                found = await self._repository.read_many(store_ids, wanted)
+            except DatabaseUnavailable as unavailable:
+                unread = unavailable
+        return {queue.store_id: found.get(queue.store_id, unread) for queue in queues}
+
+    def _settle(self, queue: _StoreQueue, written: Written | None, reading: Reading) -> None:
+        self._note(queue, written, reading)
+        answers = conclude(queue.operations, queue.decision, written, reading)
+        queue.rounds = queue.rounds + 1 if not any(answers) else 0
+        if queue.rounds > MOST_ROUNDS:
+            broken = BrokenDocument(queue.store_id, "MongoDB cannot update it")
+            answers = [broken if written is Written.UNFIT else Overloaded()] * len(answers)
+        batch, queue.batch = queue.batch, []
+        again = [waiting for waiting, answer in zip(batch, answers, strict=True) if answer is None]
+        queue.waiting.extendleft(reversed(again))
+        for waiting, answer in zip(batch, answers, strict=True):
+            if answer is not None:
+                self._resolve(waiting, answer)
+
+    def _note(self, queue: _StoreQueue, written: Written | None, reading: Reading) -> None:
+        """Remember what was read, for the next decision and for the sweeper."""
+        if written in _SILENT or isinstance(reading, StoreApiError):
+            self._memory.forget(queue.store_id)
+            return
+        whole = queue.wanted is None or reading is None
+        stock = reading
+        if stock is not None and queue.wanted is not None:
+            stock = {item_id: stock.get(item_id, 0) for item_id in queue.wanted}
+        self._memory.remember(queue.store_id, stock, complete=whole)
+        if stock is not None:
+            self._sweeper.note(queue.store_id, stock, complete=whole)
+
+    def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
+        self._waiting -= 1
+        # Who went away has cancelled the future; the operation went on without them.
+        if not waiting.answer.done():
+            waiting.answer.set_result(answer)
+
+    def _give_up(self, queues: Sequence[_StoreQueue], error: Exception) -> None:
+        """Answer whoever has no answer yet with the truth: nobody knows."""
+        log.error("A write failed by our fault", extra={"action": "fault", "error": type(error).__name__})
+        for queue in queues:
+            batch, queue.batch = queue.batch, []
+            for waiting in batch:
+                self._resolve(waiting, OutcomeUnknown())

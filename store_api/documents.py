@@ -120,6 +120,19 @@ def guard_of(change: Change) -> dict[str, Any]:
     return guard
 
 
+def lone_guard_of(change: Change) -> dict[str, Any]:
+    """Build the filter for an upsert among many, whose failure says that this very guard did not hold.
+
+    A bulk write does not tell which of its updates matched. So the id is named twice: where the guard holds,
+    the upsert is an ordinary update; where it does not, the server cannot build a document to insert from two
+    ids and reports error 54 at this update's index. What only supplies is an upsert that means it.
+    """
+    if change.creates:
+        return {"_id": change.store_id}
+    guard = guard_of(change)
+    return {"$and": [{"_id": change.store_id}, {"_id": guard.pop("_id")}], **guard}
+
+
 def update_of(change: Change) -> dict[str, Any]:
     """Build the update that applies the change; `rev` grows even when all increments net to zero."""
     update: dict[str, Any] = {"$inc": {REVISION: 1}}

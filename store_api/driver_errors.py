@@ -13,6 +13,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from store_api.batch import Written
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 
 log = logging.getLogger(__name__)
@@ -23,13 +24,19 @@ UNAUTHORIZED = 13
 _UNFIT = {2: "BadValue", 14: "TypeMismatch", 28: "PathNotViable", 121: "DocumentValidationFailure"}
 """Codes that say that this very document cannot take this update."""
 
+NO_SINGLE_ID = 54
+"""NotSingleValueField: the server's word for "the guard did not hold", see `documents.lone_guard_of`."""
+
+_NOT_MATCHED = frozenset({NO_SINGLE_ID, 11000})
+"""11000, DuplicateKey: another writer created the store at the same moment."""
+
 _NOT_APPLIED = _UNFIT.keys() | {
     9,  # FailedToParse
     UNAUTHORIZED,
     18,  # AuthenticationFailed
     40,  # ConflictingUpdateOperators
     52,  # DollarPrefixedFieldName
-    54,  # NotSingleValueField
+    NO_SINGLE_ID,
     211,  # KeyNotFound: after a restart of a set with a keyFile
     11000,  # DuplicateKey
 }
@@ -37,6 +44,15 @@ _NOT_APPLIED = _UNFIT.keys() | {
 
 Source: mongo/src/mongo/base/error_codes.yml.
 """
+
+
+def written_by(code: int) -> Written:
+    """Tell what became of one guarded change of many, by the error code that it ended with."""
+    if code in _NOT_MATCHED:
+        return Written.NOT_MATCHED
+    if code in _UNFIT:
+        return Written.UNFIT
+    return Written.UNAVAILABLE if code in _NOT_APPLIED else Written.UNKNOWN
 
 
 def translate(error: PyMongoError, *, writing: bool) -> StoreApiError:

@@ -14,6 +14,7 @@ StoreApiError
 │   ├── UnfitDocument       between repository and committer: why, is found out by a reading
 │   ├── Overloaded
 │   └── DatabaseUnavailable
+├── AppliedUnreported       the write was applied, but the report after it could not be read
 ├── OutcomeUnknown          the database did not say: the write may have been applied
 └── BrokenDocument          another program left a document that cannot be a report
 """
@@ -115,6 +116,10 @@ class Overloaded(NotApplied):
 
 class DatabaseUnavailable(NotApplied):
     """The database cannot be reached right now; nothing was applied."""
+
+
+class AppliedUnreported(StoreApiError):
+    """The operation was applied, but the store could not be read after it; do not send it again."""
 
 
 class OutcomeUnknown(StoreApiError):

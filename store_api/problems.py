@@ -34,6 +34,11 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str, str]] = {
         "database-unavailable",
         "Database unavailable",
     ),
+    errors.AppliedUnreported: (
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "applied-unreported",
+        "Applied, but not reported",
+    ),
     errors.OutcomeUnknown: (HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", "Outcome unknown"),
     errors.BrokenDocument: (HTTPStatus.INTERNAL_SERVER_ERROR, "broken-document", "Broken document"),
 }
@@ -63,9 +68,16 @@ def problem_of(error: errors.StoreApiError) -> dict[str, Any]:
 def _outcome(error: errors.StoreApiError) -> str:
     if isinstance(error, errors.OutcomeUnknown):
         return "unknown"
-    if isinstance(error, errors.BrokenDocument) and error.applied:
+    if isinstance(error, errors.AppliedUnreported) or getattr(error, "applied", False):
         return "applied"
     return "not applied"
+
+
+def error_response(request: Request, error: errors.StoreApiError) -> HTTPResponse:
+    """Answer with the problem that one of our errors is."""
+    if isinstance(error, errors.BrokenDocument):
+        log.error(str(error), extra={"action": "broken_document", "store": error.store_id})
+    return problem_response(request, problem_of(error))
 
 
 def problem_response(request: Request | None, problem: dict[str, Any]) -> HTTPResponse:
@@ -95,11 +107,7 @@ class ProblemHandler(ErrorHandler):
         """Answer whatever was raised while the request was handled."""
         match exception:
             case errors.StoreApiError() if type(exception) in _KINDS:
-                if isinstance(exception, errors.BrokenDocument):
-                    log.error(
-                        str(exception), extra={"action": "broken_document", "store": exception.store_id}
-                    )
-                return problem_response(request, problem_of(exception))
+                return error_response(request, exception)
             case ServiceUnavailable():
                 # The web server gave up waiting for us; a write may still be on its way.
                 return problem_response(request, problem_of(errors.OutcomeUnknown()))

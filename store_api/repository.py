@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 # Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
 # the operations on all stores (motor/frameworks/asyncio/__init__.py).
@@ -13,18 +13,21 @@ os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api import documents
-from store_api.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate, translated
-from store_api.errors import BrokenDocument, DatabaseUnavailable
+from store_api.batch import Written, written_despite
+from store_api.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate, translated, written_by
+from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
 from store_api.stock import Change, Stock
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
+
+Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,8 @@ class StoreRepository:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
+        self._bypasses_validation = True
+        self._guards_proven = True
 
     @property
     def has_primary(self) -> bool:
@@ -117,6 +122,7 @@ class StoreRepository:
         await self._wait_for_primary()
         try:
             await self._prepare()
+            await self._prove_guards()
         except PyMongoError as error:
             if not isinstance(error, OperationFailure) or error.code != UNAUTHORIZED:
                 raise translate(error, writing=False) from error
@@ -141,6 +147,19 @@ class StoreRepository:
                 return
         await self._database.command("collMod", COLLECTION, **RULES)
 
+    async def _prove_guards(self) -> None:
+        """Make sure that this server refuses a guarded upsert whose guard does not hold."""
+        # No store has the empty id.
+        impossible = Change("", {"guard": -1}, {"guard": 1})
+        written = await self.apply_many([impossible])
+        self._guards_proven = written == [Written.NOT_MATCHED]
+        if not self._guards_proven:
+            await self._stores.delete_one({"_id": ""})
+            log.warning(
+                "This MongoDB treats guarded upserts in another way; stores are written one by one",
+                extra={"action": "guards_not_proven"},
+            )
+
     async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
         """Apply a guarded change whole, or not at all.
 
@@ -160,12 +179,15 @@ class StoreRepository:
         await self._wait_for_primary()
         with translated(writing=True):
             try:
-                document = await self._stores.find_one_and_update(
-                    documents.guard_of(change),
-                    documents.update_of(change),
-                    projection=documents.projection_of(wanted),
-                    upsert=change.creates,
-                    return_document=ReturnDocument.AFTER,
+                document = await self._unvalidated(
+                    lambda bypass: self._stores.find_one_and_update(
+                        documents.guard_of(change),
+                        documents.update_of(change),
+                        projection=documents.projection_of(wanted),
+                        upsert=change.creates,
+                        return_document=ReturnDocument.AFTER,
+                        bypassDocumentValidation=bypass,
+                    )
                 )
             except DuplicateKeyError:
                 # Two writers created the store at once, and the other one came first.
@@ -175,6 +197,36 @@ class StoreRepository:
             return None if found is None else documents.read_stock(found)
         except BrokenDocument as broken:
             raise BrokenDocument(broken.store_id, broken.reason, applied=True) from None
+
+    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+        """Apply guarded changes of different stores in one command; each is applied whole, or not at all.
+
+        Raises:
+            DatabaseUnavailable: definite, nothing was applied.
+            OutcomeUnknown: any of them may have been applied.
+        """
+        await self._wait_for_primary()
+        if not self._guards_proven:
+            return [await self._apply_alone(change) for change in changes]
+        updates = [
+            UpdateOne(documents.lone_guard_of(change), documents.update_of(change), upsert=True)
+            for change in changes
+        ]
+        written = [Written.APPLIED] * len(changes)
+        with translated(writing=True):
+            try:
+                await self._unvalidated(
+                    lambda bypass: self._stores.bulk_write(
+                        updates, ordered=False, bypass_document_validation=bypass
+                    )
+                )
+            except BulkWriteError as error:
+                details = error.details or {}
+                if details.get("writeConcernErrors"):
+                    raise
+                for failure in details["writeErrors"]:
+                    written[failure["index"]] = written_by(failure["code"])
+        return written
 
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.
@@ -189,6 +241,54 @@ class StoreRepository:
                 {"_id": {"$eq": store_id}}, documents.projection_of(wanted)
             )
         return None if document is None else documents.read_stock(document)
+
+    async def _apply_alone(self, change: Change) -> Written:
+        try:
+            stock = await self.apply(change, ())
+        except StoreApiError as error:
+            return written_despite(error)
+        return Written.NOT_MATCHED if stock is None else Written.APPLIED
+
+    async def read_many(
+        self, store_ids: Sequence[str], wanted: Collection[str] | None = None
+    ) -> dict[str, Stock | BrokenDocument]:
+        """Read several stores at once; one that does not exist is left out, and a broken one breaks no other.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        await self._wait_for_primary()
+        with translated(writing=False):
+            found = await self._stores.find(
+                {"_id": {"$in": list(store_ids)}},
+                documents.projection_of(wanted),
+                batch_size=len(store_ids) + 1,
+            ).to_list(None)
+        stocks: dict[str, Stock | BrokenDocument] = {}
+        for document in found:
+            try:
+                stocks[document["_id"]] = documents.read_stock(document)
+            except BrokenDocument as broken:
+                stocks[document["_id"]] = broken
+        return stocks
+
+    async def _unvalidated(self, write: Callable[[bool], Awaitable[Result]]) -> Result:
+        """Write without validation, which checks every item at every write; our guards make it needless.
+
+        A role without the action `bypassDocumentValidation` gets validated writes, and one warning.
+        """
+        if self._bypasses_validation:
+            try:
+                return await write(True)
+            except OperationFailure as error:
+                if error.code != UNAUTHORIZED:
+                    raise
+            self._bypasses_validation = False
+            log.warning(
+                "Writes are validated, and slow on large stores: the role lacks bypassDocumentValidation",
+                extra={"action": "validated_writes"},
+            )
+        return await write(False)
 
     async def sweep(self, store_id: str) -> None:
         """Remove the items of which nothing is left from a store's document."""

@@ -8,8 +8,8 @@ import msgspec
 from sanic import Blueprint, HTTPResponse, Request
 
 from store_api.committer import Committer
-from store_api.errors import StoreNotFound
-from store_api.problems import problem_response
+from store_api.errors import StoreApiError, StoreNotFound
+from store_api.problems import error_response, problem_response
 from store_api.readiness import Readiness
 from store_api.reports import report_json
 from store_api.repository import StoreRepository
@@ -56,18 +56,22 @@ class Rest:
         """`POST /stores/{store_id}`."""
         require_json(request.headers.get("content-type"))
         minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(item_operation(store_id_of(store_id), request.body, minimal=minimal))
+        return await self._commit(
+            request, item_operation(store_id_of(store_id), request.body, minimal=minimal)
+        )
 
     async def operate_on_group(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/group_op`."""
         require_json(request.headers.get("content-type"))
         minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(group_operation(store_id_of(store_id), request.body, minimal=minimal))
+        return await self._commit(
+            request, group_operation(store_id_of(store_id), request.body, minimal=minimal)
+        )
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
         minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(clean_operation(store_id_of(store_id), minimal=minimal))
+        return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal))
 
     async def overview(self, request: Request) -> HTTPResponse:
         """`GET /stores`."""
@@ -112,8 +116,10 @@ class Rest:
             raise StoreNotFound(store_id)
         return Report.of(store_id, stock)
 
-    async def _commit(self, operation: Operation) -> HTTPResponse:
-        report = await self.committer.submit(operation)
+    async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
+        answer = await self.committer.answer(operation)
+        if isinstance(answer, StoreApiError):
+            return error_response(request, answer)
         return HTTPResponse(
-            report_json(report), headers=MINIMAL if operation.minimal else None, content_type=JSON
+            report_json(answer), headers=MINIMAL if operation.minimal else None, content_type=JSON
         )

@@ -1,0 +1,51 @@
+"""Sweeps used-up items out of store documents in passing, so that none grows with what is long gone."""
+
+import asyncio
+import logging
+
+from store_api.errors import StoreApiError
+from store_api.repository import StoreRepository
+from store_api.stock import Stock
+
+log = logging.getLogger(__name__)
+
+ZEROS_TO_SWEEP = 64
+"""Items of which nothing is left that a document may carry along, and a tenth of it beyond that."""
+
+
+class Sweeper:
+    """Counts what is used up in each store, and sweeps when there is enough of it.
+
+    Args:
+        repository: where documents are swept.
+    """
+
+    def __init__(self, repository: StoreRepository) -> None:
+        self._repository = repository
+        self._zeros: dict[str, int] = {}
+        self._sweeps: set[asyncio.Task[None]] = set()
+
+    def note(self, store_id: str, stock: Stock, *, complete: bool) -> None:
+        """Count the zeros in a stock just read; one that is not complete adds to what was counted before."""
+        zeros = sum(1 for quantity in stock.values() if not quantity)
+        if not complete:
+            zeros += self._zeros.get(store_id, 0)
+        self._zeros.pop(store_id, None)
+        if zeros >= ZEROS_TO_SWEEP + len(stock) // 10:
+            sweep = asyncio.create_task(self._sweep(store_id))
+            self._sweeps.add(sweep)
+            sweep.add_done_callback(self._sweeps.discard)
+        elif zeros and not complete:
+            self._zeros[store_id] = zeros
+
+    async def close(self) -> None:
+        """Wait until every sweep has ended."""
+        if self._sweeps:
+            await asyncio.wait(self._sweeps)
+
+    async def _sweep(self, store_id: str) -> None:
+        try:
+            await self._repository.sweep(store_id)
+        except StoreApiError as error:
+            # The zeros do no harm, and are counted again.
+            log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})

@@ -42,8 +42,13 @@ _SANIC = {
 }
 
 
-def create_app(settings: Settings) -> App:
-    """Build the service; nothing connects before it is served."""
+def create_app(settings: Settings, *, committer: type[Committer] = Committer) -> App:
+    """Build the service; nothing connects before it is served.
+
+    Args:
+        settings: what the service was told.
+        committer: what carries operations out; benchmarks compare it with another.
+    """
     logs.configure(terminal=sys.stderr.isatty())
     app: App = Sanic(
         "store_api",
@@ -54,7 +59,7 @@ def create_app(settings: Settings) -> App:
     app.config.update(_SANIC)
     app.ctx.told_to_stop = asyncio.Event()
     app.enable_websocket()
-    service = Service(settings)
+    service = Service(settings, committer)
     app.blueprint(service.rest.blueprint())
     app.blueprint(service.sockets.blueprint())
     app.before_server_start(service.start)
@@ -63,25 +68,32 @@ def create_app(settings: Settings) -> App:
     return app
 
 
-def serve(settings: Settings, listener: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    on_start: Callable[[], None] | None = None,
+    committer: type[Committer] = Committer,
+) -> None:
     """Serve in this process until SIGTERM or SIGINT.
 
     Args:
         settings: what the service was told.
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
+        committer: as for `create_app`.
     """
-    run(create_app(settings), listener, on_start)
+    run(create_app(settings, committer=committer), listener, on_start)
 
 
 class Service:
     """Everything one process of the service is made of."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, committer: type[Committer] = Committer) -> None:
         self._client = connect(settings.database_url)
         self._watcher_client = connect_watcher(settings.database_url)
         self.repository = StoreRepository(self._client, settings.mongo_db)
-        self.committer = Committer(self.repository)
+        self.committer = committer(self.repository)
         self.feed = Feed(self.repository.snapshot)
         self.watcher = StoreWatcher(
             self._watcher_client[settings.mongo_db][COLLECTION],

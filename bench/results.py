@@ -1,0 +1,106 @@
+"""What a run found, as a table and as a plot."""
+
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import matplotlib as mpl
+
+from bench.wrk import Measured
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+
+NAMES = {
+    "ceiling": "bare Sanic",
+    "store_api": "store_api",
+    "direct": "without group commit",
+    "fastapi_motor": "FastAPI + Motor",
+}
+COLOURS = {"ceiling": "#9aa5b1", "store_api": "#0b6e4f", "direct": "#7fb69e", "fastapi_motor": "#c8553d"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One scene at one number of connections: the medians of each contestant."""
+
+    scene: str
+    connections: int
+    found: dict[str, Measured]
+
+    def line(self) -> str:
+        """Write the row as one line of a Markdown table."""
+        cells = [self.scene, str(self.connections)]
+        for name in NAMES:
+            one = self.found.get(name)
+            cells.append(f"{one.rate:,.0f} ({one.median:.2f} / {one.p99:.1f} ms)" if one else "")
+        cells += [self._ratio("ceiling"), self._ratio("fastapi_motor"), self._share_refused()]
+        return "| " + " | ".join(cells) + " |"
+
+    def _ratio(self, other: str) -> str:
+        return f"{self.found['store_api'].rate / self.found[other].rate:.2f}" if other in self.found else ""
+
+    def _share_refused(self) -> str:
+        ours = self.found["store_api"]
+        return f"{ours.refused / ours.requests:.0%}" if ours.refused else ""
+
+
+def machine() -> str:
+    """Name the machine and the versions."""
+    model = "unknown processor"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        model = next(
+            (
+                line.partition(":")[2].strip()
+                for line in cpuinfo.read_text().splitlines()
+                if "model name" in line
+            ),
+            model,
+        )
+    names = ("sanic", "motor", "pymongo", "fastapi", "uvicorn", "uvloop")
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores of {model}, {system}, {packages}"
+
+
+def write_table(
+    file: Path, rows: list[Row], where: str, started: datetime, rounds: int, seconds: int
+) -> None:
+    """Write the run as a page of Markdown."""
+    head = ["scene", "connections", *NAMES.values(), "of bare Sanic", "times FastAPI", "refused"]
+    file.write_text(
+        f"# Measured {started:%Y-%m-%d %H:%M} UTC\n\n"
+        f"{where}.\n\n"
+        "Load generator (wrk, one thread), server (one process) and mongod share the machine; every write is "
+        "durable on a majority. Requests a second (median / 99th percentile latency); medians of "
+        f"{rounds} rounds in turn, {seconds} s each, after two warm-ups.\n\n"
+        f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "\n".join(row.line() for row in rows) + "\n"
+    )
+
+
+def write_plot(file: Path, rows: list[Row]) -> None:
+    """Draw requests a second, one group of bars a scene."""
+    figure, axes = plt.subplots(figsize=(9, 0.5 + 0.95 * len(rows)), layout="constrained")
+    height = 0.8 / len(NAMES)
+    for index, (name, label) in enumerate(NAMES.items()):
+        places = [place + index * height for place, row in enumerate(rows) if name in row.found]
+        rates = [row.found[name].rate for row in rows if name in row.found]
+        bars = axes.barh(places, rates, height * 0.92, label=label, color=COLOURS[name])
+        axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=3, fontsize=8)
+    axes.set_yticks(
+        [place + 0.4 - height / 2 for place in range(len(rows))],
+        [f"{row.scene}\n{row.connections} connections" for row in rows],
+        fontsize=9,
+    )
+    axes.invert_yaxis()
+    axes.set_xlabel("requests a second")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    figure.savefig(file, dpi=150)
+    plt.close(figure)

@@ -5,7 +5,7 @@ knows no driver, no clock and no event loop.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from store_api.errors import OutOfStock, Shortage, StoreNotFound
@@ -60,12 +60,19 @@ class Change:
     empties: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
-    """What a store holds: its lines in the document's order."""
+    """What a store holds: its lines in the document's order.
+
+    Args:
+        store_id: the store.
+        lines: the quantity of each item, in pieces.
+        encoded: its JSON once somebody asked for it; a batch shares one report.
+    """
 
     store_id: str
     lines: Mapping[str, int]
+    encoded: bytes | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, store_id: str, stock: Stock) -> "Report":

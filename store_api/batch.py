@@ -49,7 +49,7 @@ def written_despite(error: StoreApiError) -> Written:
     match error:
         case UnfitDocument():
             return Written.UNFIT
-        case BrokenDocument():
+        case BrokenDocument() | AppliedUnreported():
             return Written.APPLIED
         case NotApplied():
             return Written.UNAVAILABLE

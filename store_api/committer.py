@@ -23,6 +23,7 @@ from store_api.batch import (
     written_despite,
 )
 from store_api.errors import (
+    AppliedUnreported,
     BrokenDocument,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -162,9 +163,8 @@ class Committer:
         changes = [queue.decision.change for queue in queues if queue.decision.change is not None]
         written: dict[str, Written]
         readings: dict[str, Reading] = {}
-        if len(queues) == 1 and changes and queues[0].wanted is None:
-            # A store that is to be reported whole is written and read by one command.
-            written, readings = await self._apply_one(changes[0])
+        if len(queues) == 1 and changes:
+            written, readings = await self._apply_one(changes[0], queues[0].wanted)
         else:
             written = await self._apply_many(changes)
         unread = [queue for queue in queues if queue.store_id not in readings]
@@ -181,12 +181,16 @@ class Committer:
         queue.wanted = wanted_items(queue.operations)
         queue.decision = decide(queue.operations, self._memory.recall(queue.store_id))
 
-    async def _apply_one(self, change: Change) -> tuple[dict[str, Written], dict[str, Reading]]:
+    async def _apply_one(
+        self, change: Change, wanted: frozenset[str] | None
+    ) -> tuple[dict[str, Written], dict[str, Reading]]:
         store_id = change.store_id
         try:
-            stock = await self._repository.apply(change, None)
+            stock = await self._repository.apply(change, wanted)
         except BrokenDocument as broken:
             return {store_id: Written.APPLIED}, {store_id: broken}
+        except AppliedUnreported:
+            return {store_id: Written.APPLIED}, {store_id: DatabaseUnavailable()}
         except StoreApiError as error:
             return {store_id: written_despite(error)}, {}
         if stock is None:

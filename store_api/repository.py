@@ -2,43 +2,35 @@
 
 import asyncio
 import logging
-import os
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-# Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
-# the operations on all stores (motor/frameworks/asyncio/__init__.py).
-os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
-
 from bson import Timestamp
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import ReturnDocument, UpdateOne
+from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo import UpdateOne
+from pymongo.collection import Collection as PyMongoCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api import documents
 from store_api.batch import Written, written_despite
-from store_api.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate, translated, written_by
-from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
+from store_api.clients import PRIMARY_SECONDS, Client
+from store_api.collection import COLLECTION, prepare_collection
+from store_api.driver_errors import UNAUTHORIZED, translated, written_by
+from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError
 from store_api.stock import Change, Stock
 
-Client = AsyncIOMotorClient[dict[str, Any]]
 StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
 
 Result = TypeVar("Result")
 
-log = logging.getLogger(__name__)
+THREADS = 32
+"""Commands that may wait for the database at once."""
 
-COLLECTION = "stores"
-RULES: dict[str, Any] = {
-    "validator": documents.VALIDATOR,
-    "validationLevel": "strict",
-    "validationAction": "error",
-}
-COMMAND_SECONDS = 15.0
-PRIMARY_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +50,6 @@ class StoreSummary:
     units: int
 
 
-def connect(url: str) -> Client:
-    """Build the client for reads and writes; it connects in the background.
-
-    A command may take 15 s in all, retries included: long enough for a fail-over.
-    """
-    return AsyncIOMotorClient(
-        url,
-        timeoutMS=int(COMMAND_SECONDS * 1000),
-        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
-        connectTimeoutMS=2000,
-        heartbeatFrequencyMS=2000,
-        tz_aware=True,
-        appname="store_api",
-    )
-
-
-def connect_watcher(url: str) -> Client:
-    """Build the change stream's client: no deadline on commands, since a quiet stream waits by design."""
-    return AsyncIOMotorClient(
-        url,
-        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
-        connectTimeoutMS=2000,
-        socketTimeoutMS=10_000,
-        heartbeatFrequencyMS=2000,
-        appname="store_api watcher",
-    )
-
-
 class StoreRepository:
     """The stores of one database; every write durable on a majority, every read of what a majority holds."""
 
@@ -97,6 +61,7 @@ class StoreRepository:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
         self._bypasses_validation = True
         self._guards_proven = True
 
@@ -104,6 +69,14 @@ class StoreRepository:
     def has_primary(self) -> bool:
         """Whether the driver's monitors see a primary right now; asks nobody."""
         return self._client.primary is not None
+
+    async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        # Motor's own calls cost a turn of a thread each, and more for every one.
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False)
 
     async def _wait_for_primary(self) -> None:
         # Waiting here costs no thread; waiting in the driver would use up the pool for everybody.
@@ -120,32 +93,8 @@ class StoreRepository:
             DatabaseUnavailable: no primary, or it did not answer.
         """
         await self._wait_for_primary()
-        try:
-            await self._prepare()
-            await self._prove_guards()
-        except PyMongoError as error:
-            if not isinstance(error, OperationFailure) or error.code != UNAUTHORIZED:
-                raise translate(error, writing=False) from error
-            log.warning(
-                "May not create the collection or change its validator; an administrator must run "
-                "db.createCollection or collMod with the validator of store_api/documents.py",
-                extra={"action": "validator_not_ours"},
-            )
-
-    async def _prepare(self) -> None:
-        found = await self._database.list_collections(filter={"name": COLLECTION})
-        existing = await found.to_list(1)
-        if existing and _are_in_force(existing[0].get("options", {})):
-            return
-        if not existing:
-            try:
-                await self._database.create_collection(COLLECTION, **RULES)
-            except OperationFailure as error:
-                if error.code != NAMESPACE_EXISTS:
-                    raise
-            else:
-                return
-        await self._database.command("collMod", COLLECTION, **RULES)
+        await prepare_collection(self._database)
+        await self._prove_guards()
 
     async def _prove_guards(self) -> None:
         """Make sure that this server refuses a guarded upsert whose guard does not hold."""
@@ -168,11 +117,12 @@ class StoreRepository:
             wanted: the items whose new quantities are asked for; None for all.
 
         Returns:
-            The stock right after the change, or None where its guard did not hold.
+            The stock at a moment after the change, or None where its guard did not hold.
 
         Raises:
             DatabaseUnavailable: definite, nothing was applied.
             OutcomeUnknown: it may have been applied.
+            AppliedUnreported: it was applied, but could not be read.
             UnfitDocument: definite, the document cannot take it.
             BrokenDocument: it was applied, but the document cannot be read as a stock.
         """
@@ -180,21 +130,15 @@ class StoreRepository:
         with translated(writing=True):
             try:
                 document = await self._unvalidated(
-                    lambda bypass: self._stores.find_one_and_update(
-                        documents.guard_of(change),
-                        documents.update_of(change),
-                        projection=documents.projection_of(wanted),
-                        upsert=change.creates,
-                        return_document=ReturnDocument.AFTER,
-                        bypassDocumentValidation=bypass,
+                    lambda bypass: self._in_thread(
+                        _update_and_find, self._stores.delegate, change, wanted, bypass
                     )
                 )
             except DuplicateKeyError:
                 # Two writers created the store at once, and the other one came first.
                 return None
-        found: dict[str, Any] | None = document  # the stub forgets that there may be none
         try:
-            return None if found is None else documents.read_stock(found)
+            return None if document is None else documents.read_stock(document)
         except BrokenDocument as broken:
             raise BrokenDocument(broken.store_id, broken.reason, applied=True) from None
 
@@ -329,6 +273,24 @@ class StoreRepository:
         return Snapshot({document["_id"]: document for document in rows}, at)
 
 
-def _are_in_force(options: Mapping[str, Any]) -> bool:
-    # A level or action that is not named is strict, or an error (MongoDB manual, Schema Validation).
-    return "validator" in options and all(options.get(name, rule) == rule for name, rule in RULES.items())
+def _update_and_find(
+    stores: "PyMongoCollection[dict[str, Any]]", change: Change, wanted: Collection[str] | None, bypass: bool
+) -> dict[str, Any] | None:
+    """Write one change and read the store, in one turn of a thread; None where the guard did not hold.
+
+    Not `findAndModify`: to be retryable it keeps an image of the whole document for every write.
+    """
+    result = stores.update_one(
+        documents.guard_of(change),
+        documents.update_of(change),
+        upsert=change.creates,
+        bypass_document_validation=bypass,
+    )
+    if not result.matched_count and result.upserted_id is None:
+        return None
+    try:
+        document = stores.find_one({"_id": change.store_id}, documents.projection_of(wanted))
+    except PyMongoError as error:
+        raise AppliedUnreported from error
+    # Somebody may have deleted the store since.
+    return document or {"_id": change.store_id}

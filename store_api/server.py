@@ -14,11 +14,13 @@ from pymongo.errors import PyMongoError
 from sanic import Sanic
 
 from store_api import logs
+from store_api.clients import connect, connect_watcher
+from store_api.collection import COLLECTION
 from store_api.committer import Committer
 from store_api.feed import Feed
 from store_api.problems import ProblemHandler
 from store_api.readiness import Readiness
-from store_api.repository import COLLECTION, StoreRepository, connect, connect_watcher
+from store_api.repository import StoreRepository
 from store_api.rest import Rest
 from store_api.settings import Settings
 from store_api.sockets import Sockets
@@ -129,6 +131,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.repository.close()
         self._watcher_client.close()
         self._client.close()
         log.info("Stopped", extra={"action": "stopped"})

@@ -8,8 +8,8 @@ import os
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.reports import report_json
-from store_api.server import App
 from store_api.stock import Report
+from store_api.web_server import App
 
 
 def create_app(lines: int) -> App:

@@ -9,7 +9,9 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from store_api.repository import COLLECTION, Client, StoreRepository, connect, connect_watcher
+from store_api.clients import Client, connect, connect_watcher
+from store_api.collection import COLLECTION
+from store_api.repository import StoreRepository
 
 Documents = Collection[dict[str, Any]]
 WatchedDocuments = AsyncIOMotorCollection[dict[str, Any]]

@@ -71,13 +71,12 @@ async def test_closing_with_nothing_to_do_is_done_at_once(committer: Committer) 
 
 
 async def test_what_is_too_much_is_turned_away_and_not_applied(
-    committer: Committer,
+    repository: StoreRepository,
     other_program: Mongo,
     stores: Documents,
     store_id: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("store_api.committer.MOST_WAITING", 10)
+    committer = Committer(repository, most_waiting=10)
     operation = supply(store_id, {"chair": 1})
     with failing(other_program, *WRITES, blockConnection=True, blockTimeMS=50):
         answers = await asyncio.gather(

@@ -9,6 +9,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 
+from store_api.clients import Client
 from store_api.errors import (
     BrokenDocument,
     DatabaseUnavailable,
@@ -16,7 +17,7 @@ from store_api.errors import (
     StoreApiError,
     UnfitDocument,
 )
-from store_api.repository import Client, StoreRepository
+from store_api.repository import StoreRepository
 from store_api.stock import Change
 from tests.fail_points import WRITES, failing
 from tests.integration.broken_documents import BROKEN, insert_unchecked

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
-from store_api.repository import Client, StoreRepository, StoreSummary
+from store_api.clients import Client
+from store_api.repository import StoreRepository, StoreSummary
 from tests.integration.conftest import Documents
 
 

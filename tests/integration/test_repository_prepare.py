@@ -11,8 +11,10 @@ from pymongo.errors import WriteError
 
 from store_api import documents
 from store_api import repository as repository_module
+from store_api.clients import Client, connect
+from store_api.collection import COLLECTION
 from store_api.errors import DatabaseUnavailable
-from store_api.repository import COLLECTION, Client, StoreRepository, connect
+from store_api.repository import StoreRepository
 from store_api.stock import Change
 from tests.fail_points import failing
 from tests.integration.conftest import Documents

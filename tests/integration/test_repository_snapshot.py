@@ -7,8 +7,9 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
+from store_api.clients import Client
 from store_api.errors import DatabaseUnavailable
-from store_api.repository import Client, StoreRepository
+from store_api.repository import StoreRepository
 from store_api.stock import Change
 from tests.fail_points import failing
 from tests.integration.broken_documents import insert_unchecked

@@ -1,0 +1,43 @@
+"""The lines that build the driver's clients."""
+
+import os
+from typing import Any
+
+# Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
+# the operations on all stores (motor/frameworks/asyncio/__init__.py).
+os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
+
+from motor.motor_asyncio import AsyncIOMotorClient
+
+Client = AsyncIOMotorClient[dict[str, Any]]
+
+COMMAND_SECONDS = 15.0
+"""How long a command may take, retries included: long enough for a fail-over."""
+
+PRIMARY_SECONDS = 5.0
+"""How long an operation waits for a primary before it is turned away."""
+
+
+def connect(url: str) -> Client:
+    """Build the client for reads and writes; it connects in the background."""
+    return AsyncIOMotorClient(
+        url,
+        timeoutMS=int(COMMAND_SECONDS * 1000),
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        connectTimeoutMS=2000,
+        heartbeatFrequencyMS=2000,
+        tz_aware=True,
+        appname="store_api",
+    )
+
+
+def connect_watcher(url: str) -> Client:
+    """Build the change stream's client: no deadline on commands, since a quiet stream waits by design."""
+    return AsyncIOMotorClient(
+        url,
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        connectTimeoutMS=2000,
+        socketTimeoutMS=10_000,
+        heartbeatFrequencyMS=2000,
+        appname="store_api watcher",
+    )

@@ -1,0 +1,62 @@
+"""What a guarded change does to a store document, as MongoDB does it."""
+
+from collections.abc import Collection
+from typing import Any
+
+from store_api.batch import Written
+from store_api.documents import ITEMS, REVISION
+from store_api.stock import LARGEST_QUANTITY, Change
+from tests.simulation.history import Document
+
+
+def changed(document: Document | None, change: Change) -> Document | Written:
+    """Apply a change to a document, as MongoDB does; or say why it cannot be."""
+    if document is None:
+        if not change.creates:
+            return Written.NOT_MATCHED
+        document = {"_id": change.store_id}
+    items = document.get(ITEMS, {})
+    held = items if isinstance(items, dict) else {}
+    if not all(_is_number(held.get(item)) and held[item] >= least for item, least in change.least.items()):
+        return Written.NOT_MATCHED
+    after = {**document, REVISION: document.get(REVISION, 0) + 1}
+    if change.empties:
+        return {**after, ITEMS: {}}
+    if not change.increments:
+        return after
+    if not isinstance(items, dict):
+        return Written.UNFIT
+    return _incremented(after, items, change)
+
+
+def _incremented(document: Document, items: dict[str, Any], change: Change) -> Document | Written:
+    incremented = dict(items)
+    # The server adds new fields in the order of their names.
+    for item_id, increment in sorted(change.increments.items()):
+        before = incremented.get(item_id, 0)
+        if not _is_number(before) or before + increment > LARGEST_QUANTITY:
+            return Written.UNFIT
+        incremented[item_id] = before + increment
+    return {**document, ITEMS: incremented}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def swept(document: Document | None) -> Document | None:
+    """Remove what is used up from a document; None where there is nothing to sweep."""
+    if document is None or not isinstance(document.get(ITEMS), dict):
+        return None
+    kept = {item_id: quantity for item_id, quantity in document[ITEMS].items() if quantity != 0}
+    return {**document, ITEMS: kept, REVISION: document.get(REVISION, 0) + 1}
+
+
+def projected(document: Document | None, wanted: Collection[str] | None) -> Document | None:
+    """Leave in a document what a projection on the wanted items leaves; None wants all."""
+    if document is None or wanted is None:
+        return document
+    items = document.get(ITEMS)
+    if not isinstance(items, dict):
+        return {"_id": document["_id"]}
+    return {"_id": document["_id"], ITEMS: {item: held for item, held in items.items() if item in wanted}}

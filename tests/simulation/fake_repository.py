@@ -1,0 +1,192 @@
+"""A repository in memory: it keeps what MongoDB promises, and fails as MongoDB and networks do.
+
+The tests in `tests/contract` hold it and the real one to the same promises.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+from store_api.batch import Written
+from store_api.errors import BrokenDocument, DatabaseUnavailable, OutcomeUnknown, UnfitDocument
+from store_api.repository import StoreRepository
+from store_api.stock import Change, Stock
+from tests.simulation.fake_documents import changed, projected, swept
+from tests.simulation.history import Commit, Document, History, truth_of
+from tests.simulation.nature import Fate, Nature
+
+
+class FakeRepository(StoreRepository):
+    """The stores of a simulation.
+
+    Args:
+        history: where everything is noted.
+        nature: what happens to commands.
+
+    Attributes:
+        documents: what is stored, by id.
+        commands: how many were sent, by name.
+        most_at_once: how many commands there were at once.
+    """
+
+    def __init__(self, history: History, nature: Nature) -> None:
+        # The real one's client and collection are what this class does without.
+        self.history = history
+        self.nature = nature
+        self.documents: dict[str, Document] = {}
+        self.commands: list[str] = []
+        self.most_at_once = 0
+        self._at_once = 0
+        self._being_written: set[str] = set()
+        self._late: set[asyncio.Task[None]] = set()
+
+    def put(self, store_id: str, document: Document | None) -> None:
+        """Replace a document as anybody could, or delete it (None)."""
+        self.history.note_interference(store_id)
+        self._put(store_id, document)
+
+    def _put(self, store_id: str, document: Document | None) -> None:
+        if document is None:
+            self.documents.pop(store_id, None)
+        else:
+            self.documents[store_id] = document
+        self.history.note_version(store_id, document)
+
+    def change_by_another(self, change: Change) -> bool:
+        """Apply a guarded change of another program."""
+        after = changed(self.documents.get(change.store_id), change)
+        if isinstance(after, Written):
+            return False
+        self.put(change.store_id, after)
+        self.history.others.append(change)
+        return True
+
+    async def settle(self) -> None:
+        """Wait until what is late has happened."""
+        while self._late:
+            await asyncio.wait(self._late)
+
+    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+        """Apply one change, and read the store at the same moment."""
+        with self._command("apply", [change.store_id], writes=True):
+            await self.nature.pause()
+            written = self._write(change, self.nature.fate_of_change())
+            found = self._read([change.store_id], wanted).get(change.store_id)
+            await self.nature.pause()
+        match written:
+            case Written.UNAVAILABLE:
+                raise DatabaseUnavailable
+            case Written.UNKNOWN:
+                raise OutcomeUnknown
+            case Written.UNFIT:
+                raise UnfitDocument
+            case Written.NOT_MATCHED:
+                return None
+        if isinstance(found, BrokenDocument):
+            raise BrokenDocument(change.store_id, found.reason, applied=True)
+        return found
+
+    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+        """Apply changes of different stores, each at a moment of its own."""
+        written = [Written.UNKNOWN] * len(changes)
+        store_ids = [change.store_id for change in changes]
+        with self._command("apply_many", store_ids, writes=True):
+            await self.nature.pause()
+            fate = self.nature.fate_of_command()
+            if fate is Fate.NOT_SENT:
+                self.history.note_fault(store_ids, "write not sent")
+                raise DatabaseUnavailable
+            for index in self.nature.order(len(changes)):
+                written[index] = self._write(changes[index], self.nature.fate_of_change())
+                await self.nature.pause()
+            if fate in (Fate.LOST, Fate.REPLY_LOST):
+                self.history.note_fault(store_ids, "write unknown")
+                self.history.unknown.extend(changes)
+                raise OutcomeUnknown
+        return written
+
+    async def read_many(
+        self, store_ids: Sequence[str], wanted: Collection[str] | None = None
+    ) -> dict[str, Stock | BrokenDocument]:
+        """Read stores as they are at one moment."""
+        with self._command("read_many", store_ids, writes=False):
+            await self.nature.pause()
+            if self.nature.fails_reading():
+                self.history.note_fault(store_ids, "reading failed")
+                raise DatabaseUnavailable
+            found = self._read(store_ids, wanted)
+            await self.nature.pause()
+        return found
+
+    async def sweep(self, store_id: str) -> None:
+        """Remove the items of which nothing is left."""
+        with self._command("sweep", [store_id], writes=False):
+            await self.nature.pause()
+            if self.nature.fate_of_command() is Fate.NOT_SENT:
+                raise DatabaseUnavailable
+            after = swept(self.documents.get(store_id))
+            if after is not None:
+                self._put(store_id, after)
+
+    def _read(
+        self, store_ids: Sequence[str], wanted: Collection[str] | None
+    ) -> dict[str, Stock | BrokenDocument]:
+        found = {}
+        for store_id in store_ids:
+            truth = truth_of(projected(self.documents.get(store_id), wanted))
+            if truth is not None:
+                found[store_id] = truth
+        return found
+
+    def _write(self, change: Change, fate: Fate) -> Written:
+        if fate not in (Fate.DONE, Fate.RACED):
+            self.history.note_fault([change.store_id], f"write {fate.name}")
+        match fate:
+            case Fate.NOT_SENT:
+                return Written.UNAVAILABLE
+            case Fate.RACED:
+                self.history.note_interference(change.store_id)
+                return Written.NOT_MATCHED
+            case Fate.DONE:
+                return self._change(change)
+            case Fate.FAULT:
+                self._change(change)
+                raise ArithmeticError
+            case Fate.REPLY_LOST:
+                self._change(change)
+            case Fate.LATE:
+                late = asyncio.create_task(self._change_late(change))
+                self._late.add(late)
+                late.add_done_callback(self._late.discard)
+        self.history.unknown.append(change)
+        return Written.UNKNOWN
+
+    def _change(self, change: Change) -> Written:
+        before = self.documents.get(change.store_id)
+        after = changed(before, change)
+        if isinstance(after, Written):
+            return after
+        self._put(change.store_id, after)
+        self.history.commits.append(Commit(self.history.now, change, truth_of(before), truth_of(after)))
+        return Written.APPLIED
+
+    async def _change_late(self, change: Change) -> None:
+        for _ in range(3):
+            await self.nature.pause()
+        self.history.note_interference(change.store_id)
+        self._change(change)
+
+    @contextmanager
+    def _command(self, name: str, store_ids: Sequence[str], *, writes: bool) -> Iterator[None]:
+        """Note a command, and that no two write to one store at once."""
+        self.commands.append(name)
+        self._at_once += name != "sweep"
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        if writes and not self._being_written.isdisjoint(store_ids):
+            self.history.violations.append(f"{store_ids} were written to by two at once")
+        self._being_written.update(store_ids if writes else ())
+        try:
+            yield
+        finally:
+            self._at_once -= name != "sweep"
+            self._being_written.difference_update(store_ids if writes else ())

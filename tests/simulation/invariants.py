@@ -1,0 +1,252 @@
+"""What must hold of every simulation, whatever went wrong in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from store_api import committer
+from store_api.batch import Answer
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    OutOfStock,
+    Overloaded,
+    QuantityOverflow,
+    StoreNotFound,
+)
+from store_api.stock import Operation, Report
+from tests.one_by_one import Refused, serve, serve_all, what_is_left
+from tests.simulation.fake_documents import projected
+from tests.simulation.history import History, Truth, truth_of
+from tests.simulation.witness import Request, Witness
+
+
+class Violation(AssertionError):
+    """What must never happen, and did."""
+
+
+def require(condition: object, what: str) -> None:
+    """Make sure of something.
+
+    Raises:
+        Violation: it is not so.
+    """
+    if not condition:
+        raise Violation(what)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known after a simulation.
+
+    Args:
+        commits: by request, the moments at which a change that it is part of was applied.
+        unknown: the requests that are part of a change that was reported as unknown.
+    """
+
+    history: History
+    witness: Witness
+    commits: dict[Request, list[int]]
+    unknown: set[Request]
+
+    @classmethod
+    def of(cls, history: History, witness: Witness) -> "Evidence":
+        """Find out which requests were applied, and when."""
+        requests_of = {id(merged.change): merged.requests for merged in witness.merged}
+        commits: dict[Request, list[int]] = {request: [] for request in witness.requests}
+        for commit in history.commits:
+            for request in requests_of[id(commit.change)]:
+                commits[request].append(commit.moment)
+        unknown = {request for change in history.unknown for request in requests_of[id(change)]}
+        return cls(history, witness, commits, unknown)
+
+    def truths(self, request: Request, first: int | None = None) -> list[Truth]:
+        """Give what the request's store held from a moment on, else its submission, to its answer.
+
+        A minimal answer tells of its own items only, and what is broken elsewhere need not be seen.
+        """
+        operation = request.operation
+        begin = request.submitted if first is None else first
+        return [
+            truth_of(projected(document, operation.items if operation.minimal else None))
+            for document in self.history.documents(operation.store_id, begin, request.answered)
+        ]
+
+    def count_interferences(self, request: Request) -> int:
+        """Count how often others came between, on the request's way."""
+        return self.history.count_interferences(
+            request.operation.store_id, request.submitted, request.answered
+        )
+
+    def was_broken(self, request: Request, first: int) -> bool:
+        """Tell whether anything in the request's store was broken, from a moment on to its answer."""
+        documents = self.history.documents(request.operation.store_id, first, request.answered)
+        return any(isinstance(truth_of(document), BrokenDocument) for document in documents)
+
+    def had_fault(self, request: Request, what: str = "") -> bool:
+        """Tell whether something went wrong for the request's store on its way."""
+        return self.history.had_fault(request.operation.store_id, request.submitted, request.answered, what)
+
+
+def check(evidence: Evidence) -> None:
+    """Judge a simulation.
+
+    Raises:
+        Violation: the first that is found.
+    """
+    require(not evidence.history.violations, "; ".join(evidence.history.violations))
+    _check_commits(evidence)
+    _check_quantities(evidence.history)
+    for request in evidence.witness.requests:
+        try:
+            _check_request(evidence, request)
+        except Violation as violation:
+            answer = request.answers[0] if request.answers else None
+            raise Violation(f"request {request.number}, answered {answer!r}: {violation}") from None
+
+
+def _check_commits(evidence: Evidence) -> None:
+    """Each change is what its requests do one after the other, and nobody is in two of them."""
+    requests_of = {id(merged.change): merged.requests for merged in evidence.witness.merged}
+    for commit in evidence.history.commits:
+        if isinstance(commit.before, BrokenDocument):
+            continue
+        operations = [request.operation for request in requests_of[id(commit.change)]]
+        # A quantity may be too large in between: others changed the stock since the decision.
+        after = serve_all(commit.before, operations, most=float("inf"))
+        require(not isinstance(after, Refused), f"{commit} served what could not be served: {after}")
+        require(
+            not isinstance(after, Refused)
+            and not isinstance(commit.after, BrokenDocument)
+            and what_is_left(after) == what_is_left(commit.after),
+            f"{commit} should have left {after}",
+        )
+    for request, moments in evidence.commits.items():
+        require(len(moments) <= 1, f"request {request.number} was applied {len(moments)} times")
+
+
+def _check_quantities(history: History) -> None:
+    for store_id, versions in history.versions.items():
+        for version in versions:
+            truth = truth_of(version.document)
+            if isinstance(truth, dict):
+                require(min(truth.values(), default=0) >= 0, f"{store_id} held {truth}")
+
+
+def _check_request(evidence: Evidence, request: Request) -> None:
+    require(len(request.answers) == 1, f"it has {len(request.answers)} answers")
+    require(all(received is request.answers[0] for received in request.received), "its client got another")
+    answer = request.answers[0]
+    # The one in front is served or refused, unless somebody comes between; at two turns at most, since
+    # what was remembered may be old.
+    turns = 2 * (request.ahead + 2) + evidence.count_interferences(request)
+    require(request.turns <= turns, f"it had {request.turns} turns")
+    judge = _JUDGES.get(type(answer))
+    require(judge is not None, "that is no answer to an operation")
+    if judge is not None:
+        judge(evidence, request, answer)
+
+
+def _judge_report(evidence: Evidence, request: Request, answer: Answer) -> None:
+    commit = _commit_of(evidence, request)
+    require(isinstance(answer, Report) and answer.store_id == request.operation.store_id, "another store's")
+    lines = list(answer.lines.items()) if isinstance(answer, Report) else []
+    truths = evidence.truths(request, commit)
+    require(
+        any(lines == report for report in (_lines(request.operation, truth) for truth in truths)),
+        f"the store never held that; it held {truths}",
+    )
+
+
+def _lines(operation: Operation, truth: Truth) -> list[tuple[str, int]] | None:
+    if isinstance(truth, BrokenDocument):
+        return None
+    stock = truth or {}
+    if operation.minimal:
+        return [(item_id, stock.get(item_id, 0)) for item_id in operation.items]
+    return [(item_id, quantity) for item_id, quantity in stock.items() if quantity]
+
+
+def _judge_refusal(evidence: Evidence, request: Request, answer: Answer) -> None:
+    """There was a moment at which the store really could not serve it, in just the way the answer says."""
+    _require_not_applied(evidence, request)
+    truths = evidence.truths(request)
+    proofs = [truth for truth in truths if _proves(request.operation, truth, answer)]
+    require(proofs, f"nothing proves it; the store held {truths}")
+
+
+def _proves(operation: Operation, truth: Truth, answer: Answer) -> bool:
+    if isinstance(truth, BrokenDocument):
+        return False
+    match answer, serve(truth, operation):
+        case StoreNotFound(store_id=store_id), Refused.MISSING:
+            return store_id == operation.store_id
+        case QuantityOverflow(), Refused.OVERFLOW:
+            return True
+        case OutOfStock(shortages=shortages), Refused.SHORT:
+            stock = truth or {}
+            return [(short.item_id, short.wanted, short.available) for short in shortages] == [
+                (item_id, wanted, stock.get(item_id, 0))
+                for item_id, wanted in operation.items.items()
+                if stock.get(item_id, 0) < wanted
+            ]
+    return False
+
+
+def _judge_unavailable(evidence: Evidence, request: Request, answer: Answer) -> None:
+    _require_not_applied(evidence, request)
+    require(evidence.had_fault(request), "nothing went wrong")
+
+
+def _judge_unknown(evidence: Evidence, request: Request, answer: Answer) -> None:
+    ours = any(
+        fault.what == "write FAULT" and request.submitted <= fault.moment <= request.answered
+        for fault in evidence.history.faults
+    )
+    require(request in evidence.unknown or ours, "it was known")
+
+
+def _judge_unreported(evidence: Evidence, request: Request, answer: Answer) -> None:
+    _commit_of(evidence, request)
+    require(evidence.had_fault(request, "reading failed"), "it could be read")
+
+
+def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> None:
+    """Too many waited when it came; or others came between again and again."""
+    _require_not_applied(evidence, request)
+    between = evidence.count_interferences(request)
+    broken = evidence.was_broken(request, request.submitted)
+    require(request.turned_away or between >= committer.MOST_ROUNDS or broken, f"only {between} interfered")
+
+
+def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
+    first = request.submitted
+    if isinstance(answer, BrokenDocument) and answer.applied:
+        first = _commit_of(evidence, request)
+    else:
+        _require_not_applied(evidence, request)
+    require(evidence.was_broken(request, first), "it never was broken")
+
+
+def _commit_of(evidence: Evidence, request: Request) -> int:
+    moments = evidence.commits[request]
+    require(moments and moments[0] < request.answered, "it was not applied by then")
+    return moments[0]
+
+
+def _require_not_applied(evidence: Evidence, request: Request) -> None:
+    require(not evidence.commits[request], "it was applied")
+
+
+_JUDGES: dict[type, Callable[[Evidence, Request, Answer], None]] = {
+    Report: _judge_report,
+    OutOfStock: _judge_refusal,
+    StoreNotFound: _judge_refusal,
+    QuantityOverflow: _judge_refusal,
+    DatabaseUnavailable: _judge_unavailable,
+    OutcomeUnknown: _judge_unknown,
+    AppliedUnreported: _judge_unreported,
+    Overloaded: _judge_overloaded,
+    BrokenDocument: _judge_broken,
+}

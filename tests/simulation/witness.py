@@ -1,0 +1,141 @@
+"""Watches a committer at work: who asked for what, which batches were made, who was answered how and when."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from store_api.batch import Answer
+from store_api.committer import Committer, _StoreQueue, _Waiting
+from store_api.stock import Change, Operation
+from store_api.stock_memory import StockMemory
+from tests.simulation.fake_repository import FakeRepository
+from tests.simulation.history import History
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One operation on its way.
+
+    Attributes:
+        number: its place among all requests.
+        submitted: the moment it was handed over.
+        ahead: how many waited for the same store when it came.
+        turns: how many batches it was in.
+        turned_away: whether so many waited that it must be turned away.
+        answers: every answer that the committer gave it; there must be one.
+        answered: the moment of the first.
+        received: what its client got; nothing when the client went away.
+    """
+
+    number: int
+    operation: Operation
+    submitted: int
+    ahead: int = 0
+    turns: int = 0
+    turned_away: bool = False
+    answers: list[Answer] = field(default_factory=list)
+    answered: int = 0
+    received: list[Answer] = field(default_factory=list)
+
+    def note_answer(self, answer: Answer, moment: int) -> None:
+        """Note what it was told, and when."""
+        self.answers.append(answer)
+        self.answered = self.answered or moment
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A change, and the requests that it is made of, in their order."""
+
+    change: Change
+    requests: Sequence[Request]
+
+
+@dataclass(slots=True)
+class Witness:
+    """Takes notes.
+
+    Attributes:
+        requests: everything that was asked for, in order.
+        merged: every change that was decided.
+    """
+
+    history: History
+    requests: list[Request] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
+    _by_operation: dict[int, Request] = field(default_factory=dict)
+
+    def submitted(self, operation: Operation) -> Request:
+        """Note a new request."""
+        ahead = sum(
+            not other.answers for other in self.requests if other.operation.store_id == operation.store_id
+        )
+        request = Request(len(self.requests), operation, self.history.tick(), ahead)
+        self.requests.append(request)
+        # Two operations may be equal, so it is the very object that counts.
+        self._by_operation[id(operation)] = request
+        return request
+
+    def answered(self, operation: Operation, answer: Answer) -> None:
+        """Note an answer."""
+        self._by_operation[id(operation)].note_answer(answer, self.history.tick())
+
+    def decided(self, batch: Sequence[Operation], passed: Sequence[bool], change: Change | None) -> None:
+        """Note a batch, and what was decided of it."""
+        requests = self._requests_of(batch)
+        for request in requests:
+            request.turns += 1
+        if change is not None:
+            merged = [request for request, passes in zip(requests, passed, strict=True) if passes]
+            self.merged.append(Merged(change, merged))
+
+    def queued(self, operations: Iterable[Operation]) -> None:
+        """Note the operations of a store in the order in which they will be served."""
+        numbers = [request.number for request in self._requests_of(operations)]
+        if numbers != sorted(numbers):
+            self.history.violations.append(f"out of order: {numbers}")
+
+    def _requests_of(self, operations: Iterable[Operation]) -> list[Request]:
+        return [self._by_operation[id(operation)] for operation in operations]
+
+
+class WatchedCommitter(Committer):
+    """The committer itself, with a witness beside it.
+
+    Args:
+        repository: where it writes.
+        witness: who takes notes.
+        lanes: writes in flight at once.
+        most_waiting: operations that may wait.
+        most_items: how many items its memory holds.
+    """
+
+    def __init__(
+        self, repository: FakeRepository, witness: Witness, *, lanes: int, most_waiting: int, most_items: int
+    ) -> None:
+        super().__init__(repository, lanes=lanes, most_waiting=most_waiting)
+        self._memory = StockMemory(most_items)
+        self._witness = witness
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left of what it did: no waiting, no queue, no lane, no sweep."""
+        return not (self._waiting or self._queues or self._ready or self._lanes or self._sweeper._sweeps)
+
+    @property
+    def free_lanes(self) -> int:
+        """How many more writes could begin."""
+        return self._free_lanes
+
+    @property
+    def waiting(self) -> int:
+        """How many operations have no answer yet."""
+        return self._waiting
+
+    def _take_batch(self, queue: _StoreQueue) -> None:
+        self._witness.queued(waiting.operation for waiting in queue.waiting)
+        super()._take_batch(queue)
+        self._witness.decided(queue.operations, queue.decision.passed, queue.decision.change)
+
+    def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
+        self._witness.answered(waiting.operation, answer)
+        super()._resolve(waiting, answer)

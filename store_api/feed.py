@@ -8,10 +8,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from bson import Timestamp
 
+from store_api.audience import ALL_STORES, Audience
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.held_store import HeldStore, frame_of, stock_in
 from store_api.listener import Listener
@@ -20,18 +20,7 @@ from watchers.store_watcher import StoreChange
 
 log = logging.getLogger(__name__)
 
-ALL_STORES = None
-"""What a listener to every store asks for."""
-
 RETRY_SECONDS = 0.5
-
-
-@dataclass(slots=True)
-class _Room:
-    """Everybody who listens to the same thing."""
-
-    listeners: set[Listener] = field(default_factory=set)
-    joining: int = 0
 
 
 class Feed:
@@ -43,7 +32,7 @@ class Feed:
 
     def __init__(self, read: Callable[[str | None], Awaitable[Snapshot]]) -> None:
         self._read = read
-        self._rooms: dict[str | None, _Room] = {}
+        self._audience = Audience()
         self._held: dict[str, HeldStore] = {}
         self._all_at: Timestamp | None = None
         self._all_waiting: list[StoreChange] | None = None
@@ -55,7 +44,7 @@ class Feed:
     @property
     def listeners(self) -> int:
         """How many listen."""
-        return sum(len(room.listeners) for room in self._rooms.values())
+        return len(self._audience)
 
     @asynccontextmanager
     async def listen(self, store_id: str | None, *, snapshot: bool = False) -> AsyncIterator[Listener]:
@@ -69,18 +58,15 @@ class Feed:
             DatabaseUnavailable: the change stream or the database is not there.
             BrokenDocument: a snapshot was asked for, and the store has no report to give.
         """
-        room = self._rooms.setdefault(store_id, _Room())
-        room.joining += 1
-        listener = Listener()
+        listener = self._audience.expect(store_id)
         try:
             await self._make_held(store_id)
             if snapshot:
                 self._offer_snapshot(store_id, listener)
-            room.listeners.add(listener)
+            self._audience.admit(store_id, listener)
             yield listener
         finally:
-            room.joining -= 1
-            room.listeners.discard(listener)
+            self._audience.dismiss(store_id, listener)
             self._forget_unheard(store_id)
 
     def take(self, change: StoreChange) -> None:
@@ -120,9 +106,7 @@ class Feed:
     def close(self) -> None:
         """Let every listener go: the service stops."""
         self._closed = True
-        for room in self._rooms.values():
-            for listener in room.listeners:
-                listener.close()
+        self._audience.close()
 
     def _apply_and_tell(self, held: HeldStore, change: StoreChange) -> None:
         if held.apply(change):
@@ -131,13 +115,8 @@ class Feed:
             self._read_again(change.store_id, held)
 
     def _tell(self, store_id: str, held: HeldStore) -> None:
-        rooms = [room for key in (store_id, ALL_STORES) if (room := self._rooms.get(key)) and room.listeners]
-        if not rooms or held.stock is None:
-            return
-        frame = frame_of(store_id, held.stock)
-        for room in rooms:
-            for listener in room.listeners:
-                listener.offer(store_id, frame)
+        if held.stock is not None:
+            self._audience.tell(store_id, held.stock)
 
     def _offer_snapshot(self, store_id: str | None, listener: Listener) -> None:
         if store_id is None:
@@ -262,15 +241,12 @@ class Feed:
             self._forget_unheard(ALL_STORES)
 
     def _forget_unheard(self, store_id: str | None) -> None:
-        room = self._rooms.get(store_id)
-        if room is not None and not room.joining and not room.listeners:
-            del self._rooms[store_id]
-        if self._all_reading is not None or ALL_STORES in self._rooms:
+        if self._all_reading is not None or ALL_STORES in self._audience:
             return
         self._all_at = None
         if store_id is None:
-            self._held = {held_id: held for held_id, held in self._held.items() if held_id in self._rooms}
-        elif store_id not in self._rooms:
+            self._held = {held_id: held for held_id, held in self._held.items() if held_id in self._audience}
+        elif store_id not in self._audience:
             self._held.pop(store_id, None)
 
 

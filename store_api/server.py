@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 
 import msgspec
+import pymongo
 from pymongo.errors import PyMongoError
 from sanic import Sanic
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1024 * 1024
 STOP_SECONDS = 2.0
+GOODBYE_SECONDS = 0.5
+"""How long a client may try to tell MongoDB that it goes, which may be away."""
 
 _SANIC = {
     "ACCESS_LOG": False,
@@ -132,8 +135,9 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.repository.close()
-        self._watcher_client.close()
-        self._client.close()
+        for client in (self._watcher_client, self._client):
+            with pymongo.timeout(GOODBYE_SECONDS):
+                client.close()
         log.info("Stopped", extra={"action": "stopped"})
 
     async def _open(self) -> None:

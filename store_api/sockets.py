@@ -8,8 +8,9 @@ from typing import Any, cast
 from sanic import Blueprint, Request
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
+from store_api.audience import ALL_STORES
 from store_api.errors import UpgradeRequired
-from store_api.feed import ALL_STORES, Feed
+from store_api.feed import Feed
 from store_api.listener import Listener
 from store_api.requests import store_id_of, switch_of
 

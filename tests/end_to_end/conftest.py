@@ -1,5 +1,6 @@
 """What the end-to-end tests share: one served program of one process, and one of two."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
@@ -37,8 +38,13 @@ def served(
         one.wait_until_ready()
         two.wait_until_ready()
         yield services
+        one.tell(signal.SIGTERM)
+        two.tell(signal.SIGTERM)
+        assert (one.wait(), two.wait()) == (0, 0)
     for service in services.values():
         mongo.drop_database(service.database)
+        # Whatever the tests did, all that was said is log lines, and none of them is of a fault of ours.
+        assert all(line["action"] != "fault" for line in service.log())
 
 
 @pytest.fixture(scope="session")

@@ -70,9 +70,7 @@ async def test_a_report_is_the_contract_s(http: httpx.AsyncClient, stores: Store
     assert answer.json() == {"store": {"store_id": store_id, "report": [line("b", 2), line("a", 1)]}}
 
 
-async def test_a_spreadsheet_holds_the_report(
-    http: httpx.AsyncClient, stores: Stores, store_id: str
-) -> None:
+async def test_a_spreadsheet_holds_the_report(http: httpx.AsyncClient, stores: Stores, store_id: str) -> None:
     stores.insert_one({"_id": store_id, "items": {"b": 2, "none": 0, "a": 1}})
     answer = await http.get(f"/stores/{store_id}/xlsx_report")
     assert answer.headers["content-type"].endswith("openxmlformats-officedocument.spreadsheetml.sheet")

@@ -9,6 +9,7 @@ from pymongo import MongoClient
 
 from store_api import documents
 from store_api.errors import DatabaseUnavailable
+from store_api.clients import Client
 from store_api.repository import StoreRepository
 from store_api.stock import Stock
 from tests.fail_points import failing
@@ -184,7 +185,7 @@ async def test_snapshots_and_changes_together_are_the_stock_however_often_the_st
     watched: WatchedDocuments,
     own_stores: Documents,
     other_program: Mongo,
-    client: Any,
+    client: Client,
     failure: dict[str, Any],
 ) -> None:
     repository = StoreRepository(client, own_stores.database.name)

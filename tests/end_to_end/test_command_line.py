@@ -1,0 +1,83 @@
+"""What a person who starts the service is told: help, or one clear line when it cannot start."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from store_api.settings import Settings
+from tests.mongod import free_port
+from tests.service import environment
+
+SECRET = "mongodb://user:hunter2@:::/?x"  # noqa: S105
+
+
+def run(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "store_api", *arguments],
+        cwd=folder,
+        env=environment(settings),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+def test_help_lists_every_setting_with_its_default(tmp_path: Path) -> None:
+    ran = run(tmp_path, {}, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    for setting in fields(Settings):
+        assert setting.metadata["variable"] in ran.stdout
+        assert setting.metadata["default"] is None or f"({setting.metadata['default']})" in ran.stdout
+
+
+def test_an_argument_that_there_is_not_is_one_line(tmp_path: Path) -> None:
+    ran = run(tmp_path, {}, "--port=9000")
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines() == ["store_api: no such argument: --port=9000; see --help"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PORT", "http"), ("WORKERS", "0"), ("MONGO_URL", SECRET), ("REPORT_TIME", "24:00")],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, variable: str, value: str) -> None:
+    ran = run(tmp_path, {variable: value})
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith(f"store_api: {variable}: ")
+    assert "hunter2" not in ran.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_setting_in_the_env_file_is_found_and_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("WORKERS=many\nPORT=0\n")
+    assert "WORKERS" in run(tmp_path, {"PORT": str(free_port())}).stderr
+    assert "PORT" in run(tmp_path, {"WORKERS": "1"}).stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use_is_one_line_and_nothing_was_started(tmp_path: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run(tmp_path, {"PORT": str(port), "WORKERS": workers})
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith(
+        f"store_api: PORT: cannot listen on 127.0.0.1:{port}: Address already in use"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_embedded_mongodb_s_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run(tmp_path, {"PORT": str(free_port()), "EMBEDDED_MONGO_PORT": str(port)})
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith(f"store_api: Port {port} is taken")

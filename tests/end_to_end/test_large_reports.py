@@ -1,0 +1,43 @@
+"""A large report is a lot of work, and nobody else waits for it."""
+
+import asyncio
+import time
+from io import BytesIO
+
+import httpx
+import pytest
+from openpyxl import load_workbook
+
+from bench.http_client import Connection
+from tests.end_to_end.conftest import Stores
+from tests.service import Service
+
+ITEMS = 100_000
+LONGEST_WAIT_SECONDS = 0.5
+"""Of a request that does nothing, meanwhile; a workbook built in the same process would take over a second."""
+
+
+@pytest.fixture
+def service(one_process: Service) -> Service:
+    return one_process
+
+
+async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
+    service: Service, stores: Stores, http: httpx.AsyncClient, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {f"item-{number}": number for number in range(ITEMS)}})
+    building = asyncio.create_task(http.get(f"/stores/{store_id}/xlsx_report"))
+    waits = []
+    connection = Connection(service.url)
+    while not building.done():
+        began = time.monotonic()
+        assert (await connection.request("GET", "/health/live")).status == 200
+        waits.append(time.monotonic() - began)
+    connection.close()
+    stores.delete_one({"_id": store_id})
+    waits.sort()
+    print(f"{len(waits)} requests meanwhile, the longest {waits[-1]:.3f} s")
+    assert waits[-1] < LONGEST_WAIT_SECONDS
+    assert waits[len(waits) // 2] < 0.05
+    sheet = load_workbook(BytesIO((await building).content), read_only=True).worksheets[0]
+    assert sheet.max_row >= ITEMS - 1

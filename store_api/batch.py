@@ -193,7 +193,11 @@ def conclude(
         reading: what the store held after that.
     """
     if written in (Written.NOT_MATCHED, Written.UNFIT) and not isinstance(reading, StoreApiError):
-        return [None] * len(operations)
+        # Who was refused has the proof; the others are decided again on it.
+        return [
+            None if passed else refusal_of(operation, reading)
+            for operation, passed in zip(operations, decision.passed, strict=True)
+        ]
     served = _answer_of_served(operations[0].store_id, written, reading)
     return [
         _own_report(operation, served)
@@ -231,6 +235,8 @@ def _own_report(operation: Operation, served: tuple[Report, Stock] | StoreApiErr
 def _answer_of_refused(operation: Operation, written: Written | None, reading: Reading) -> Answer | None:
     if written in (Written.UNKNOWN, Written.UNAVAILABLE):
         return DatabaseUnavailable()
+    if isinstance(reading, BrokenDocument):
+        return BrokenDocument(reading.store_id, reading.reason)
     if isinstance(reading, StoreApiError):
         return reading
     return refusal_of(operation, reading)

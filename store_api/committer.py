@@ -15,6 +15,7 @@ from store_api.batch import (
     Answer,
     Decision,
     Reading,
+    Seen,
     Written,
     batch_size,
     conclude,
@@ -69,6 +70,7 @@ class _StoreQueue:
     batch: list[_Waiting] = field(default_factory=list)
     decision: Decision = field(default_factory=lambda: Decision(None, ()))
     wanted: frozenset[str] | None = None
+    seen: Seen | None = None
     rounds: int = 0
 
     @property
@@ -123,7 +125,8 @@ class Committer:
         self._waiting += 1
         queue = self._queues.get(operation.store_id)
         if queue is None:
-            queue = self._queues[operation.store_id] = _StoreQueue(operation.store_id)
+            queue = _StoreQueue(operation.store_id, seen=self._memory.recall(operation.store_id))
+            self._queues[operation.store_id] = queue
             self._ready.append(queue)
             if self._free_lanes:
                 self._open_lane()
@@ -153,8 +156,15 @@ class Committer:
                 if queue.waiting:
                     self._ready.append(queue)
                 else:
-                    del self._queues[queue.store_id]
+                    self._put_away(queue)
         self._free_lanes += 1
+
+    def _put_away(self, queue: _StoreQueue) -> None:
+        del self._queues[queue.store_id]
+        if queue.seen is None:
+            self._memory.forget(queue.store_id)
+        else:
+            self._memory.remember(queue.store_id, queue.seen.stock, complete=queue.seen.complete)
 
     async def _write(self, queues: Sequence[_StoreQueue]) -> None:
         """Decide a batch of each store, write them together, read them together, and answer."""
@@ -179,7 +189,7 @@ class Committer:
         size = batch_size(waiting.operation for waiting in queue.waiting)
         queue.batch = [queue.waiting.popleft() for _ in range(size)]
         queue.wanted = wanted_items(queue.operations)
-        queue.decision = decide(queue.operations, self._memory.recall(queue.store_id))
+        queue.decision = decide(queue.operations, queue.seen)
 
     async def _apply_one(
         self, change: Change, wanted: frozenset[str] | None
@@ -240,15 +250,15 @@ class Committer:
                 self._resolve(waiting, answer)
 
     def _note(self, queue: _StoreQueue, written: Written | None, reading: Reading) -> None:
-        """Remember what was read, for the next decision and for the sweeper."""
+        """Keep what was read for the next decision, and for the sweeper."""
         if written in _SILENT or isinstance(reading, StoreApiError):
-            self._memory.forget(queue.store_id)
+            queue.seen = None
             return
         whole = queue.wanted is None or reading is None
         stock = reading
         if stock is not None and queue.wanted is not None:
             stock = {item_id: stock.get(item_id, 0) for item_id in queue.wanted}
-        self._memory.remember(queue.store_id, stock, complete=whole)
+        queue.seen = Seen(stock, complete=whole)
         if stock is not None:
             self._sweeper.note(queue.store_id, stock, complete=whole)
 

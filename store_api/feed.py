@@ -81,7 +81,10 @@ class Feed:
         if held.waiting is not None:
             held.waiting.append(change)
         elif change.at > held.at:
-            self._apply_and_tell(held, change)
+            if held.apply(change):
+                self._tell(change.store_id, held)
+            else:
+                self._read_again(change.store_id, held)
 
     async def begin_afresh(self) -> None:
         """Read everything that is listened to again, and tell everybody: changes may have been missed.
@@ -108,12 +111,6 @@ class Feed:
         self._closed = True
         self._audience.close()
 
-    def _apply_and_tell(self, held: HeldStore, change: StoreChange) -> None:
-        if held.apply(change):
-            self._tell(change.store_id, held)
-        else:
-            self._read_again(change.store_id, held)
-
     def _tell(self, store_id: str, held: HeldStore) -> None:
         if held.stock is not None:
             self._audience.tell(store_id, held.stock)
@@ -130,9 +127,8 @@ class Feed:
         listener.offer(store_id, frame_of(store_id, stock))
 
     def _replace(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
-        if self._held.get(store_id) is not held:
-            return  # let go meanwhile
-        if held.waiting is None and held.times_begun < self._times_begun:
+        is_stale = held.waiting is None and held.times_begun < self._times_begun
+        if is_stale and self._held.get(store_id) is held:
             held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
             held.times_begun = self._times_begun
             self._tell(store_id, held)
@@ -142,10 +138,7 @@ class Feed:
     async def _make_held(self, store_id: str | None) -> None:
         if self._closed or not self._stream_open:
             raise DatabaseUnavailable
-        if store_id is None:
-            await self._make_all_held()
-        else:
-            await self._make_one_held(store_id)
+        await (self._make_all_held() if store_id is None else self._make_one_held(store_id))
         if self._closed:
             raise DatabaseUnavailable
 

@@ -111,6 +111,9 @@ class ProblemHandler(ErrorHandler):
             case ServiceUnavailable():
                 # The web server gave up waiting for us; a write may still be on its way.
                 return problem_response(request, problem_of(errors.OutcomeUnknown()))
+            case asyncio.CancelledError():
+                # The client went away; there is nobody to answer, and nothing is wrong.
+                return problem_response(request, _plain(HTTPStatus.BAD_REQUEST, "The request was cut off."))
             case SanicException():
                 return _web_server_problem(request, exception)
             case _:

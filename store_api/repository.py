@@ -62,13 +62,17 @@ class StoreRepository:
         )
         self._stores: StoreCollection = self._database[COLLECTION]
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
+        self._primary_missed_at: float | None = None
         self._bypasses_validation = True
         self._guards_proven = True
 
     @property
     def has_primary(self) -> bool:
         """Whether the driver's monitors see a primary right now; asks nobody."""
-        return self._client.primary is not None
+        seen = self._client.primary is not None
+        if seen:
+            self._primary_missed_at = None
+        return seen
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         # Motor's own calls cost a turn of a thread each, and more for every one.
@@ -79,10 +83,13 @@ class StoreRepository:
         self._threads.shutdown(wait=False)
 
     async def _wait_for_primary(self) -> None:
-        # Waiting here costs no thread; waiting in the driver would use up the pool for everybody.
-        deadline = asyncio.get_running_loop().time() + PRIMARY_SECONDS
+        # Waiting here costs no thread; waiting in the driver would use up the pool for everybody. The wait
+        # counts from when the primary was first missed: whoever comes later is turned away at once.
+        clock = asyncio.get_running_loop().time
         while not self.has_primary:
-            if asyncio.get_running_loop().time() > deadline:
+            if self._primary_missed_at is None:
+                self._primary_missed_at = clock()
+            if clock() > self._primary_missed_at + PRIMARY_SECONDS:
                 raise DatabaseUnavailable
             await asyncio.sleep(0.05)
 

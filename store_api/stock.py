@@ -4,11 +4,11 @@ A stock is a mapping from item id to quantity, in pieces, in the document's orde
 knows no driver, no clock and no event loop.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from store_api.errors import OutOfStock, Shortage, StoreNotFound
+from store_api.errors import Shortage
 
 LARGEST_QUANTITY = 2**63 - 1
 """The most pieces of one item that a store can count (a BSON long)."""
@@ -95,18 +95,6 @@ def sum_items(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     return items
 
 
-def change_of(operation: Operation) -> Change:
-    """Turn one operation into the guarded write that carries it out."""
-    match operation.kind:
-        case OperationKind.DEMAND:
-            taken = {item_id: -quantity for item_id, quantity in operation.items.items()}
-            return Change(operation.store_id, taken, operation.items)
-        case OperationKind.SUPPLY:
-            return Change(operation.store_id, operation.items, {}, creates=True)
-        case OperationKind.CLEAN:
-            return Change(operation.store_id, {}, {}, empties=True)
-
-
 def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
     """List what `stock` cannot serve of `items`."""
     return tuple(
@@ -114,32 +102,3 @@ def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
         for item_id, wanted in items.items()
         if stock.get(item_id, 0) < wanted
     )
-
-
-def overflows(items: Mapping[str, int], stock: Stock) -> bool:
-    """Tell whether adding `items` would count more of one than a store can."""
-    return any(stock.get(item_id, 0) + quantity > LARGEST_QUANTITY for item_id, quantity in items.items())
-
-
-def prove_refusal(operation: Operation, stock: Stock | None) -> None:
-    """Refuse an operation that this stock cannot serve, and do nothing about one that it could.
-
-    Args:
-        operation: whose guard did not hold.
-        stock: what the store holds since, or None where there is no store.
-
-    Raises:
-        StoreNotFound: there is nothing to take from.
-        OutOfStock: the demand is larger than the stock.
-    """
-    if operation.kind is OperationKind.SUPPLY:
-        return
-    if stock is None:
-        raise StoreNotFound(operation.store_id)
-    if operation.kind is OperationKind.DEMAND and (short := shortages(operation.items, stock)):
-        raise OutOfStock(short)
-
-
-def count_zeros(stock: Stock, items: Collection[str]) -> int:
-    """Count the items of which nothing is left, among `items`."""
-    return sum(1 for item_id in items if stock.get(item_id) == 0)

@@ -23,7 +23,7 @@ class Sweeper:
     def __init__(self, repository: StoreRepository) -> None:
         self._repository = repository
         self._zeros: dict[str, int] = {}
-        self._sweeps: set[asyncio.Task[None]] = set()
+        self._sweeps: dict[str, asyncio.Task[None]] = {}
 
     def note(self, store_id: str, stock: Stock, *, complete: bool) -> None:
         """Count the zeros in a stock just read; one that is not complete adds to what was counted before."""
@@ -32,16 +32,15 @@ class Sweeper:
             zeros += self._zeros.get(store_id, 0)
         self._zeros.pop(store_id, None)
         if zeros >= ZEROS_TO_SWEEP + len(stock) // 10:
-            sweep = asyncio.create_task(self._sweep(store_id))
-            self._sweeps.add(sweep)
-            sweep.add_done_callback(self._sweeps.discard)
+            if store_id not in self._sweeps:
+                self._sweeps[store_id] = asyncio.create_task(self._sweep(store_id))
         elif zeros and not complete:
             self._zeros[store_id] = zeros
 
     async def close(self) -> None:
         """Wait until every sweep has ended."""
         if self._sweeps:
-            await asyncio.wait(self._sweeps)
+            await asyncio.wait(self._sweeps.values())
 
     async def _sweep(self, store_id: str) -> None:
         try:
@@ -49,3 +48,5 @@ class Sweeper:
         except StoreApiError as error:
             # The zeros do no harm, and are counted again.
             log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})
+        finally:
+            del self._sweeps[store_id]

@@ -67,7 +67,7 @@ class Socket:
 
     async def until(self, wanted: Report) -> list[Report]:
         """Wait for this very report, and give all that came, itself the last."""
-        reports = []
+        reports: list[Report] = []
         while not reports or reports[-1] != wanted:
             reports.append(await self.report())
         return reports

@@ -73,7 +73,7 @@ async def test_an_insert_an_upsert_and_a_delete_reach_every_socket(
         await writer.run(delete(store_id))
         await writer.run(update(store_id, {"$inc": {"items.table": 2}}, upsert=True))
         for socket in sockets:
-            assert [await socket.items() for _ in range(3)] == [{"chair": 1}, {"table": 2}]
+            assert [await socket.items() for _ in range(3)] == [{"chair": 1}, {}, {"table": 2}]
 
 
 async def test_a_transaction_over_two_stores_reaches_the_sockets_of_both(

@@ -1,4 +1,4 @@
-"""`python -m store_api` with no MongoDB named: it brings its own, says where everything is, and leaves nothing."""
+"""`python -m store_api` with no MongoDB named: it brings its own, says where all is, and leaves nothing."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ def embedded(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def everything_of(service: Service) -> set[int]:
-    """All processes that the service started, and itself; mongod, its guard and the workers are its children."""
+    """All processes that the service started, and itself; mongod, its guard and workers are its children."""
     children = children_of(service.pid)
     return {service.pid, *children, *(grandchild for child in children for grandchild in children_of(child))}
 

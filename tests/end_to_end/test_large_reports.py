@@ -3,10 +3,10 @@
 import asyncio
 import time
 from io import BytesIO
+from zipfile import ZipFile
 
 import httpx
 import pytest
-from openpyxl import load_workbook
 
 from bench.http_client import Connection
 from tests.end_to_end.conftest import Stores
@@ -14,7 +14,7 @@ from tests.service import Service
 
 ITEMS = 100_000
 LONGEST_WAIT_SECONDS = 0.5
-"""Of a request that does nothing, meanwhile; a workbook built in the same process would take over a second."""
+"""Of a request that does nothing, meanwhile; a workbook in the same process would take over a second."""
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
     connection.close()
     stores.delete_one({"_id": store_id})
     waits.sort()
-    print(f"{len(waits)} requests meanwhile, the longest {waits[-1]:.3f} s")
     assert waits[-1] < LONGEST_WAIT_SECONDS
     assert waits[len(waits) // 2] < 0.05
-    sheet = load_workbook(BytesIO((await building).content), read_only=True).worksheets[0]
-    assert sheet.max_row >= ITEMS - 1
+    with ZipFile(BytesIO((await building).content)) as workbook:
+        rows = workbook.read("xl/worksheets/sheet1.xml").count(b"<row ")
+    assert rows >= ITEMS - 1

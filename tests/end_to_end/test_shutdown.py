@@ -41,7 +41,7 @@ class Load:
 
     async def until_every_client_was_answered(self) -> None:
         async with asyncio.timeout(10):
-            while len(self.answered) < CLIENTS or min(self.answered.values()) < 3:
+            while len(self.answered) < CLIENTS or min(self.answered.values()) < 3:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def finish(self) -> None:

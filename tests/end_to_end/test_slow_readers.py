@@ -93,13 +93,13 @@ class World:
         app.enable_websocket()
         server = await app.create_server("127.0.0.1", self.port, access_log=False)
         assert server is not None
-        await server.startup()
+        await server.startup()  # type: ignore[no-untyped-call]
         try:
             yield
         finally:
             for connection in list(server.connections):
                 connection.abort()
-            await server.close()
+            await server.close()  # type: ignore[no-untyped-call]
 
 
 async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from io import BytesIO
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -130,7 +131,8 @@ async def test_a_store_is_cleaned(http: httpx.AsyncClient, stores: Stores, store
 async def test_the_overview_lists_the_stores_page_by_page(http: httpx.AsyncClient, stores: Stores) -> None:
     ids = sorted(new_store_id() for _ in range(3))
     stores.insert_many({"_id": each, "items": {"chair": 2, "table": 3, "none": 0}} for each in ids)
-    path, pages = f"/stores?limit=1&after={quote(ids[0])}", []
+    path = f"/stores?limit=1&after={quote(ids[0])}"
+    pages: list[dict[str, Any]] = []
     while path and len(pages) < 1000:
         page = (await http.get(path)).json()
         pages += page["stores"]

@@ -8,8 +8,8 @@ from bson import Timestamp
 from pymongo import MongoClient
 
 from store_api import documents
-from store_api.errors import DatabaseUnavailable
 from store_api.clients import Client
+from store_api.errors import DatabaseUnavailable
 from store_api.repository import StoreRepository
 from store_api.stock import Stock
 from tests.fail_points import failing

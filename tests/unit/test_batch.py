@@ -279,7 +279,7 @@ def test_a_batch_has_bounds_but_one_operation_always_goes(monkeypatch: pytest.Mo
 def test_the_whole_store_is_wanted_unless_all_want_little() -> None:
     little = Operation("s", OperationKind.DEMAND, {"a": 1}, minimal=True)
     less = Operation("s", OperationKind.SUPPLY, {"b": 1, "c": 1}, minimal=True)
-    assert wanted_items([little, less]) == {"a", "b", "c"}
+    assert wanted_items([little, less]) == frozenset({"a", "b", "c"})
     assert wanted_items([little, demand(a=1)]) is None
 
 

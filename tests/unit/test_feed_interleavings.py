@@ -12,8 +12,22 @@ from tests.feed_world import BROKEN, Ear, World, turns
 
 STORES = ("a", "b")
 ACTIONS = (
-    "set", "set", "replace", "delete", "deliver", "deliver", "turn", "join", "join", "join snapshot", "join all",
-    "join all snapshot", "leave", "answer", "answer", "answer old",
+    "set",
+    "set",
+    "replace",
+    "delete",
+    "deliver",
+    "deliver",
+    "turn",
+    "join",
+    "join",
+    "join snapshot",
+    "join all",
+    "join all snapshot",
+    "leave",
+    "answer",
+    "answer",
+    "answer old",
 )
 FAULTS = ("fail", "gap", "break", "break")
 
@@ -41,7 +55,7 @@ async def play(steps: Steps) -> World:
     return world
 
 
-async def play_step(world: World, action: str, number: int) -> None:
+async def play_step(world: World, action: str, number: int) -> None:  # noqa: C901  (a table of actions)
     store_id = STORES[number % len(STORES)]
     rev = {"items": {"rev": len(world.changes) + 1}}
     match action:

@@ -1,0 +1,138 @@
+"""The owner's load test: after a large parallel load of demand and supply, every unit is accounted for."""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pymongo import MongoClient
+
+from bench.http_client import Connection
+from tests.listening import Socket, listening
+from tests.service import ROOT, Service, environment
+
+CLIENTS = 200
+OPERATIONS = 20_000
+STORES = [f"store-{number}" for number in range(5)]
+ITEMS = [f"item-{number}" for number in range(20)]
+
+Balance = dict[str, Counter[str]]
+
+
+def random_request(source: random.Random) -> tuple[str, str, dict[str, int], bytes]:
+    """Give a store, a path, what it adds to each item, and the body that asks for it."""
+    store_id = source.choice(STORES)
+    operation = source.choice(("demand", "supply"))
+    sign = 1 if operation == "supply" else -1
+    if source.random() < 0.5:
+        line = {"item_id": source.choice(ITEMS), "quantity": source.randint(1, 9)}
+        body: dict[str, Any] = {"operation": operation, **line}
+        return store_id, "", {line["item_id"]: sign * line["quantity"]}, json.dumps(body).encode()
+    lines = [
+        {"item_id": source.choice(ITEMS), "quantity": source.randint(1, 5)}
+        for _ in range(source.randint(1, 6))
+    ]
+    net: Counter[str] = Counter()
+    for line in lines:
+        net[line["item_id"]] += sign * line["quantity"]
+    return store_id, "/group_op", dict(net), json.dumps({"operation": operation, "items": lines}).encode()
+
+
+async def run_client(url: str, number: int, balance: Balance, statuses: Counter[int]) -> None:
+    source = random.Random(number)
+    connection = Connection(url)
+    headers = {"Content-Type": "application/json"}
+    for _ in range(OPERATIONS // CLIENTS):
+        store_id, path, net, body = random_request(source)
+        minimal = {"Prefer": "return=minimal"} if source.random() < 0.3 else {}
+        answer = await connection.request("POST", f"/stores/{store_id}{path}", body, {**headers, **minimal})
+        statuses[answer.status] += 1
+        assert answer.status in (200, 409), answer
+        quantities = [line["quantity"] for line in json.loads(answer.body).get("store", {}).get("report", [])]
+        assert min(quantities, default=0) >= 0
+        if answer.status == 200:
+            balance[store_id].update(net)
+    connection.close()
+
+
+async def follow(socket: Socket, last: dict[str, dict[str, int]]) -> None:
+    while True:
+        report = await socket.report()
+        assert min(report.items.values(), default=1) > 0
+        last[report.store_id] = report.items
+
+
+@pytest.mark.load
+async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> None:
+    database = f"test_{uuid4().hex}"
+    settings = {"MONGO_URL": mongo_url, "MONGO_DB": database, "WORKERS": "2"}
+    source = random.Random(1)
+    initial = {store_id: {item_id: source.randint(0, 60) for item_id in ITEMS} for store_id in STORES}
+    balance: Balance = {store_id: Counter() for store_id in STORES}
+    statuses: Counter[int] = Counter()
+    seen: list[dict[str, dict[str, int]]] = []
+    with MongoClient[dict[str, Any]](mongo_url) as mongo, Service(tmp_path, settings) as service:
+        service.wait_until_ready()
+        stores = mongo[database]["stores"]
+        stores.insert_many({"_id": store_id, "items": items} for store_id, items in initial.items())
+        async with AsyncExitStack() as opened:
+            following = []
+            for store_id in [*STORES, None]:
+                for worker in (0, 1):
+                    socket = await opened.enter_async_context(listening(service, store_id, worker=worker))
+                    seen.append({})
+                    following.append(asyncio.create_task(follow(socket, seen[-1])))
+            foreign = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "tests.load.foreign_program", mongo_url, database, ",".join(STORES), ",".join(ITEMS)),
+                cwd=ROOT,
+                env=environment({}),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert foreign.stdout is not None
+            assert (await foreign.stdout.readline()) == b"writing\n"
+            began = time.monotonic()
+            await asyncio.gather(
+                *(run_client(service.url, number, balance, statuses) for number in range(CLIENTS))
+            )
+            took = time.monotonic() - began
+            said, _ = await foreign.communicate(b"")
+            for store_id, net in json.loads(said).items():
+                balance[store_id].update(net)
+            wanted = {
+                store_id: {
+                    item_id: left
+                    for item_id in ITEMS
+                    if (left := initial[store_id][item_id] + balance[store_id][item_id])
+                }
+                for store_id in STORES
+            }
+            held = {
+                document["_id"]: {item_id: left for item_id, left in document["items"].items() if left}
+                for document in stores.find()
+            }
+            assert held == wanted
+            async with asyncio.timeout(10):
+                while not all(
+                    last[store_id] == wanted[store_id] for last in seen for store_id in (last.keys() or [""])
+                ) or sum(map(len, seen)) < 4 * len(STORES):
+                    assert not any(task.done() for task in following)
+                    await asyncio.sleep(0.02)
+            for task in following:
+                task.cancel()
+        assert [line for line in service.log() if line["action"] == "fault"] == []
+    with MongoClient[dict[str, Any]](mongo_url) as mongo:
+        mongo.drop_database(database)
+    assert sum(statuses.values()) == OPERATIONS
+    assert min(statuses[200], statuses[409]) > OPERATIONS // 20
+    sys.stdout.write(
+        f"\n{OPERATIONS} operations in {took:.1f} s: {OPERATIONS / took:,.0f} a second, {dict(statuses)}\n"
+    )

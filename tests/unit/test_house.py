@@ -1,0 +1,105 @@
+"""The house rules that a program can check: arrows, who may name what, and the size of rooms."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FLOORS = ("watchers", "store_api", "bot")
+DRIVER = {"store_api.repository", "store_api.clients", "store_api.collection", "watchers.store_watcher"}
+LARGE_FILES = {
+    "store_api/committer.py": "queues, lanes and answers are one protocol; its decisions are in batch.py",
+    "store_api/repository.py": "every read and write of stores, one method each",
+    "store_api/batch.py": "the whole pure core of group commit, so that it can be read in one sitting",
+}
+MOST_LINES = 250
+LONGEST_FUNCTION = 40
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for floor in FLOORS:
+        for file in sorted((ROOT / floor).rglob("*.py")):
+            name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            yield name, ast.parse(file.read_text())
+
+
+def imported(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def wrong_arrows(module: str, tree: ast.Module) -> list[str]:
+    floor = module.partition(".")[0]
+    allowed = FLOORS[: FLOORS.index(floor) + 1]
+    return [
+        name
+        for name in sorted(imported(tree))
+        if name.partition(".")[0] in FLOORS
+        and (name.partition(".")[0] not in allowed or "__main__" in name.split("."))
+    ]
+
+
+def field_names(tree: ast.Module) -> list[int]:
+    """The lines on which a document's field is named by a string of its own."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and (node.value == "rev" or node.value.startswith(("items.", "$items", "$rev")))
+    ]
+
+
+def long_functions(tree: ast.Module) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            if (node.end_lineno or 0) - first.lineno >= LONGEST_FUNCTION:
+                found.append(node.name)
+    return found
+
+
+@pytest.mark.parametrize(("module", "tree"), list(modules()), ids=[name for name, _ in modules()])
+def test_imports_point_one_way_and_nobody_imports_an_entry_point(module: str, tree: ast.Module) -> None:
+    assert wrong_arrows(module, tree) == []
+
+
+def test_only_four_files_talk_to_the_driver_that_will_be_replaced() -> None:
+    assert {name for name, tree in modules() if "motor.motor_asyncio" in imported(tree)} <= DRIVER
+
+
+def test_only_one_file_knows_the_fields_of_a_document() -> None:
+    assert {name for name, tree in modules() if field_names(tree)} == {"store_api.documents"}
+
+
+def test_rooms_and_functions_are_small() -> None:
+    lengths = {
+        str(file.relative_to(ROOT)): len(file.read_text().splitlines())
+        for floor in FLOORS
+        for file in (ROOT / floor).rglob("*.py")
+    }
+    assert {name for name, lines in lengths.items() if lines > MOST_LINES} <= LARGE_FILES.keys()
+    assert {name: found for name, tree in modules() if (found := long_functions(tree))} == {}
+
+
+def test_the_checks_see_what_is_planted() -> None:
+    upward = ast.parse("from store_api import stock\nimport store_api.__main__")
+    assert wrong_arrows("watchers.store_watcher", upward) == [
+        "store_api",
+        "store_api.__main__",
+        "store_api.stock",
+    ]
+    assert wrong_arrows("store_api.feed", ast.parse("from store_api import __main__")) == [
+        "store_api.__main__"
+    ]
+    assert sorted(field_names(ast.parse('x = {"$inc": {"items.a": 1}}\ny = "rev"'))) == [1, 2]
+    assert long_functions(ast.parse("def f():\n" + "    x = 1\n" * 41)) == ["f"]

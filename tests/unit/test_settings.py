@@ -1,0 +1,98 @@
+"""Settings: what each variable takes, and what a wrong one says."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from store_api.errors import WrongSetting
+from store_api.settings import Settings, environment_with_env_file, help_text
+
+VARIABLES = (
+    "MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS", "STORE_IDS",
+    "SPECIAL_USER", "REPORT_TIME", "REPORT_TZ", "BOT_TOKEN", "TELEGRAM_API",
+)  # fmt: skip
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    settings = Settings.read({})
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.database_url == "mongodb://127.0.0.1:27018/?replicaSet=rs0"
+    assert (settings.report_time.hour, settings.report_time.minute, settings.report_tz.key) == (21, 0, "UTC")
+    assert settings.store_ids is None
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.read(
+        {
+            "MONGO_URL": "mongodb://a,b/?replicaSet=x",
+            "MONGO_DB": "stock",
+            "DATA_DIR": "/somewhere",
+            "HOST": "::1",
+            "PORT": "9000",
+            "WORKERS": "4",
+            "STORE_IDS": " a  b a ",
+            "SPECIAL_USER": "42",
+            "REPORT_TIME": "07:30",
+            "REPORT_TZ": "Europe/Berlin",
+            "BOT_TOKEN": "1:abc",
+            "TELEGRAM_API": "http://127.0.0.1:81/",
+        }
+    )
+    assert settings.database_url == "mongodb://a,b/?replicaSet=x"
+    assert (settings.mongo_db, settings.data_dir, settings.host) == ("stock", Path("/somewhere"), "::1")
+    assert (settings.port, settings.workers, settings.store_ids) == (9000, 4, ("a", "b"))
+    assert (settings.special_user, settings.bot_token) == (42, "1:abc")
+    assert settings.telegram_api == "http://127.0.0.1:81"
+    assert settings.report_tz.key == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MONGO_URL", "http://x"),
+        ("MONGO_URL", "mongodb://user:secret-word@host:port/"),
+        ("MONGO_DB", "a.b"),
+        ("MONGO_DB", "a" * 64),
+        ("EMBEDDED_MONGO_PORT", "0"),
+        ("HOST", "a b"),
+        ("PORT", "65536"),
+        ("PORT", "8000.0"),
+        ("PORT", "٨"),
+        ("WORKERS", "0"),
+        ("SPECIAL_USER", "@me"),
+        ("REPORT_TIME", "25:00"),
+        ("REPORT_TIME", "soon"),
+        ("REPORT_TZ", "Mars/Olympus"),
+        ("REPORT_TZ", "../etc"),
+        ("BOT_TOKEN", "secret-word"),
+        ("TELEGRAM_API", "telegram"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(
+    variable: str, value: str
+) -> None:
+    with pytest.raises(WrongSetting) as wrong:
+        Settings.read({variable: value})
+    assert str(wrong.value).startswith(f"{variable}: ")
+    assert "\n" not in str(wrong.value)
+    assert "secret-word" not in str(wrong.value)
+
+
+def test_settings_are_frozen_and_never_printed() -> None:
+    settings = Settings.read({"BOT_TOKEN": "1:secret"})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.port = 1  # type: ignore[misc]
+    assert "secret" not in repr(settings)
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("PORT=8001\nWORKERS=2\n# a comment\nHOST=\n")
+    monkeypatch.setenv("PORT", "8002")
+    monkeypatch.delenv("WORKERS", raising=False)
+    settings = Settings.read(environment_with_env_file(tmp_path))
+    assert (settings.port, settings.workers, settings.host) == (8002, 2, "127.0.0.1")
+
+
+def test_the_help_lists_every_variable() -> None:
+    assert all(variable in help_text() for variable in VARIABLES)

@@ -51,6 +51,9 @@ MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
 
 
+MOST_UNFIT = 2
+"""How often a whole, sound document may refuse an update in a row before it counts as broken."""
+
 _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 """After these the database is not asked again: the answers are known."""
 
@@ -72,6 +75,7 @@ class _StoreQueue:
     wanted: frozenset[str] | None = None
     seen: Seen | None = None
     rounds: int = 0
+    again: int = 0
 
     @property
     def operations(self) -> list[Operation]:
@@ -178,6 +182,10 @@ class Committer:
         else:
             written = await self._apply_many(changes)
         unread = [queue for queue in queues if queue.store_id not in readings]
+        for queue in unread:
+            if written.get(queue.store_id) is Written.UNFIT:
+                # What is wrong with the document may be anywhere in it.
+                queue.wanted = None
         for whole in (True, False):
             readings |= await self._read(
                 [queue for queue in unread if (queue.wanted is None) is whole], written
@@ -187,7 +195,9 @@ class Committer:
 
     def _take_batch(self, queue: _StoreQueue) -> None:
         size = batch_size(waiting.operation for waiting in queue.waiting)
-        queue.batch = [queue.waiting.popleft() for _ in range(size)]
+        # Those who are decided again go by themselves: what they need has been read, and newcomers, whose
+        # items may be unknown, could make the guard fail for them again and again.
+        queue.batch = [queue.waiting.popleft() for _ in range(min(size, queue.again or size))]
         queue.wanted = wanted_items(queue.operations)
         queue.decision = decide(queue.operations, queue.seen)
 
@@ -239,11 +249,12 @@ class Committer:
         self._note(queue, written, reading)
         answers = conclude(queue.operations, queue.decision, written, reading)
         queue.rounds = queue.rounds + 1 if not any(answers) else 0
-        if queue.rounds > MOST_ROUNDS:
+        if queue.rounds > (MOST_UNFIT if written is Written.UNFIT else MOST_ROUNDS):
             broken = BrokenDocument(queue.store_id, "MongoDB cannot update it")
             answers = [broken if written is Written.UNFIT else Overloaded()] * len(answers)
         batch, queue.batch = queue.batch, []
         again = [waiting for waiting, answer in zip(batch, answers, strict=True) if answer is None]
+        queue.again = len(again)
         queue.waiting.extendleft(reversed(again))
         for waiting, answer in zip(batch, answers, strict=True):
             if answer is not None:

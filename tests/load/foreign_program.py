@@ -1,4 +1,4 @@
-"""Another team's program: demands and supplies straight in MongoDB until its input ends, then says what it did."""
+"""Another team's program: demands and supplies straight in MongoDB until its input ends."""
 
 import json
 import random
@@ -9,6 +9,11 @@ from typing import Any
 from pymongo import MongoClient
 
 
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main(mongo_url: str, database: str, stores: list[str], items: list[str]) -> None:
     """Write, guarded, and print the net change of every item of every store as JSON."""
     source = random.Random(2)
@@ -17,16 +22,15 @@ def main(mongo_url: str, database: str, stores: list[str], items: list[str]) -> 
     selector.register(sys.stdin, selectors.EVENT_READ)
     with MongoClient[dict[str, Any]](mongo_url, w="majority", journal=True) as client:
         collection = client[database]["stores"]
-        print("writing", flush=True)
+        say("writing")
         while not selector.select(timeout=0.002):
             store_id, item_id = source.choice(stores), source.choice(items)
+            field = f"items.{item_id}"
             quantity = source.choice((-3, -1, 2, 3))
-            guard = {} if quantity > 0 else {f"items.{item_id}": {"$gte": -quantity}}
-            changed = collection.update_one(
-                {"_id": store_id, **guard}, {"$inc": {f"items.{item_id}": quantity}}
-            )
+            guard = {} if quantity > 0 else {field: {"$gte": -quantity}}
+            changed = collection.update_one({"_id": store_id, **guard}, {"$inc": {field: quantity}})
             done[store_id][item_id] += quantity * changed.matched_count
-    print(json.dumps(done), flush=True)
+    say(json.dumps(done))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -29,20 +30,17 @@ Balance = dict[str, Counter[str]]
 def random_request(source: random.Random) -> tuple[str, str, dict[str, int], bytes]:
     """Give a store, a path, what it adds to each item, and the body that asks for it."""
     store_id = source.choice(STORES)
-    operation = source.choice(("demand", "supply"))
+    operation = source.choice(("demand", "demand", "demand", "supply", "supply"))
     sign = 1 if operation == "supply" else -1
-    if source.random() < 0.5:
-        line = {"item_id": source.choice(ITEMS), "quantity": source.randint(1, 9)}
-        body: dict[str, Any] = {"operation": operation, **line}
-        return store_id, "", {line["item_id"]: sign * line["quantity"]}, json.dumps(body).encode()
-    lines = [
-        {"item_id": source.choice(ITEMS), "quantity": source.randint(1, 5)}
-        for _ in range(source.randint(1, 6))
-    ]
+    count = 1 if source.random() < 0.5 else source.randint(1, 6)
+    lines = [(source.choice(ITEMS), source.randint(1, 7)) for _ in range(count)]
     net: Counter[str] = Counter()
-    for line in lines:
-        net[line["item_id"]] += sign * line["quantity"]
-    return store_id, "/group_op", dict(net), json.dumps({"operation": operation, "items": lines}).encode()
+    for item_id, quantity in lines:
+        net[item_id] += sign * quantity
+    members = [{"item_id": item_id, "quantity": quantity} for item_id, quantity in lines]
+    if count == 1:
+        return store_id, "", dict(net), json.dumps({"operation": operation, **members[0]}).encode()
+    return store_id, "/group_op", dict(net), json.dumps({"operation": operation, "items": members}).encode()
 
 
 async def run_client(url: str, number: int, balance: Balance, statuses: Counter[int]) -> None:
@@ -69,6 +67,26 @@ async def follow(socket: Socket, last: dict[str, dict[str, int]]) -> None:
         last[report.store_id] = report.items
 
 
+def left(items: Mapping[str, int], balance: Mapping[str, int]) -> dict[str, int]:
+    found = {item_id: quantity + balance.get(item_id, 0) for item_id, quantity in items.items()}
+    return {item_id: quantity for item_id, quantity in found.items() if quantity}
+
+
+async def until_all_have_seen(
+    wanted: dict[str, dict[str, int]],
+    seen: list[dict[str, dict[str, int]]],
+    following: list[asyncio.Task[None]],
+) -> None:
+    """Wait until the last frame of every store that every socket had is how the store stands."""
+    async with asyncio.timeout(10):
+        while not all(
+            last and all(wanted[store_id] == items for store_id, items in last.items()) for last in seen
+        ):
+            assert not any(task.done() for task in following)
+            await asyncio.sleep(0.02)
+    assert sum(map(len, seen)) == 4 * len(STORES)
+
+
 @pytest.mark.load
 async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> None:
     database = f"test_{uuid4().hex}"
@@ -84,11 +102,11 @@ async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> No
         stores.insert_many({"_id": store_id, "items": items} for store_id, items in initial.items())
         async with AsyncExitStack() as opened:
             following = []
-            for store_id in [*STORES, None]:
-                for worker in (0, 1):
-                    socket = await opened.enter_async_context(listening(service, store_id, worker=worker))
-                    seen.append({})
-                    following.append(asyncio.create_task(follow(socket, seen[-1])))
+            # Two for each: they are spread over both workers.
+            for store_id in [*STORES, None] * 2:
+                socket = await opened.enter_async_context(listening(service, store_id))
+                seen.append({})
+                following.append(asyncio.create_task(follow(socket, seen[-1])))
             foreign = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "tests.load.foreign_program", mongo_url, database, ",".join(STORES), ",".join(ITEMS)),
@@ -100,32 +118,16 @@ async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> No
             assert foreign.stdout is not None
             assert (await foreign.stdout.readline()) == b"writing\n"
             began = time.monotonic()
-            await asyncio.gather(
-                *(run_client(service.url, number, balance, statuses) for number in range(CLIENTS))
-            )
+            clients = [run_client(service.url, number, balance, statuses) for number in range(CLIENTS)]
+            await asyncio.gather(*clients)
             took = time.monotonic() - began
             said, _ = await foreign.communicate(b"")
             for store_id, net in json.loads(said).items():
                 balance[store_id].update(net)
-            wanted = {
-                store_id: {
-                    item_id: left
-                    for item_id in ITEMS
-                    if (left := initial[store_id][item_id] + balance[store_id][item_id])
-                }
-                for store_id in STORES
-            }
-            held = {
-                document["_id"]: {item_id: left for item_id, left in document["items"].items() if left}
-                for document in stores.find()
-            }
+            wanted = {store_id: left(initial[store_id], balance[store_id]) for store_id in STORES}
+            held = {document["_id"]: left(document["items"], {}) for document in stores.find()}
             assert held == wanted
-            async with asyncio.timeout(10):
-                while not all(
-                    last[store_id] == wanted[store_id] for last in seen for store_id in (last.keys() or [""])
-                ) or sum(map(len, seen)) < 4 * len(STORES):
-                    assert not any(task.done() for task in following)
-                    await asyncio.sleep(0.02)
+            await until_all_have_seen(wanted, seen, following)
             for task in following:
                 task.cancel()
         assert [line for line in service.log() if line["action"] == "fault"] == []
@@ -133,6 +135,5 @@ async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> No
         mongo.drop_database(database)
     assert sum(statuses.values()) == OPERATIONS
     assert min(statuses[200], statuses[409]) > OPERATIONS // 20
-    sys.stdout.write(
-        f"\n{OPERATIONS} operations in {took:.1f} s: {OPERATIONS / took:,.0f} a second, {dict(statuses)}\n"
-    )
+    rate = f"{OPERATIONS} operations in {took:.1f} s, {OPERATIONS / took:,.0f} a second"
+    sys.stdout.write(f"\n{rate}: {dict(statuses)}\n")

@@ -1,7 +1,6 @@
 """Log lines: one an event, whoever writes it."""
 
 import logging
-import sys
 
 import msgspec
 import pytest
@@ -11,12 +10,16 @@ from store_api import logs
 
 @pytest.fixture
 def record() -> logging.LogRecord:
-    try:
-        int("secret\ntrace")
-    except ValueError:
-        return logging.LogRecord(
-            "store_api.feed", logging.ERROR, __file__, 1, "A %s\nof two lines", ("message",), sys.exc_info()
-        )
+    fault = ValueError("secret\ntrace")
+    return logging.LogRecord(
+        "store_api.feed",
+        logging.ERROR,
+        __file__,
+        1,
+        "A %s\nof two lines",
+        ("message",),
+        (ValueError, fault, None),
+    )
 
 
 def test_a_line_is_json_with_an_action_and_without_a_trace(record: logging.LogRecord) -> None:

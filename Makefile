@@ -33,7 +33,7 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 
 test: install-dev       ## every test, with coverage
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -m "not load" $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest -m "not load" $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m pytest -m load

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from sanic import Blueprint, Request
+from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
 from store_api.audience import ALL_STORES
@@ -123,7 +124,7 @@ async def _write(websocket: WebsocketImplProtocol, listener: Listener, send_seco
         except TimeoutError:
             log.info("Closed a reader that does not read", extra={"action": "socket_too_slow"})
             return TOO_SLOW
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, WebsocketClosed):
             # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
             return None
     return GOING_AWAY
@@ -133,7 +134,7 @@ async def _read(websocket: WebsocketImplProtocol) -> int | None:
     """Wait for what must not come: this socket only listens. Reading also lets pongs and closes through."""
     try:
         await websocket.recv()
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, WebsocketClosed):
         # Sanic's way to say that the client is gone (sanic/server/websockets/impl.py).
         return None
     return BROKEN_RULE

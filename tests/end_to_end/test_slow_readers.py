@@ -90,6 +90,7 @@ class World:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
         app.blueprint(Sockets(self.feed, send_seconds).blueprint())
+        app.config.TOUCHUP = False
         app.enable_websocket()
         server = await app.create_server("127.0.0.1", self.port, access_log=False)
         assert server is not None

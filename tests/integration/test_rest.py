@@ -49,6 +49,8 @@ def api(mongo_url: str) -> Iterator[Api]:
     Sanic.test_mode = True
     database = f"test_{uuid4().hex}"
     app = create_app(Settings.read({"MONGO_URL": mongo_url, "MONGO_DB": database}))
+    # Sanic rewrites its own methods when an app starts, which it can do but once in a process.
+    app.config.TOUCHUP = False
     with MongoClient[dict[str, Any]](mongo_url) as mongo:
         client = ReusableClient(app, port=free_port())
         client.run()

@@ -31,13 +31,18 @@ def connect(url: str) -> Client:
     )
 
 
-def connect_watcher(url: str) -> Client:
-    """Build the change stream's client: no deadline on commands, since a quiet stream waits by design."""
+def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
+    """Build the change stream's client: no deadline on commands, since a quiet stream waits by design.
+
+    Args:
+        url: the replica set's.
+        name: what MongoDB calls it.
+    """
     return AsyncIOMotorClient(
         url,
         serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
         connectTimeoutMS=2000,
         socketTimeoutMS=10_000,
         heartbeatFrequencyMS=2000,
-        appname="store_api watcher",
+        appname=name,
     )

@@ -9,7 +9,6 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
     WriteConcernError,
 )
 
@@ -62,9 +61,9 @@ def translate(error: PyMongoError, *, writing: bool) -> StoreApiError:
         error: what the driver raised, after its own retries.
         writing: whether the command was a write, whose outcome matters.
     """
-    if isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError):
+    if isinstance(error, ServerSelectionTimeoutError):
         # On a retry PyMongo raises the first attempt's error instead (synchronous/mongo_client.py), so
-        # this one says that nothing was ever sent.
+        # this one says that nothing was ever sent. A WaitQueueTimeoutError does not: it may be the retry's.
         return DatabaseUnavailable()
     code = error.code if isinstance(error, OperationFailure) else None
     definite = (

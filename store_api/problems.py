@@ -197,7 +197,7 @@ def _log_fault(request: Request, exception: Exception) -> None:
 
 
 def _where(exception: BaseException) -> str:
-    """Name the places an exception came through, outermost first, in one line."""
+    """Name the places an exception came through, innermost first, in one line."""
     places = []
     trace = exception.__traceback__
     while trace is not None:

@@ -38,7 +38,7 @@ def _mongo_url(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if not text or len(text) > 63 or any(character in '/\\. "$*<>:|?\0' for character in text):
+    if not text or len(text.encode()) > 63 or any(character in '/\\. "$*<>:|?\0' for character in text):
         raise ValueError("must be a database name that MongoDB takes")
     return text
 

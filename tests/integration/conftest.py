@@ -13,6 +13,9 @@ from store_api.clients import Client, connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.repository import StoreRepository
 
+WATCHER = "watcher under test"
+"""Tells it from the watchers of services that other tests have running."""
+
 Documents = Collection[dict[str, Any]]
 WatchedDocuments = AsyncIOMotorCollection[dict[str, Any]]
 
@@ -64,7 +67,7 @@ def own_stores(other_program: MongoClient[dict[str, Any]], database_name: str) -
 @pytest.fixture(scope="session")
 async def watcher_client(mongo_url: str) -> AsyncIterator[Client]:
     """The client of the service's own change stream."""
-    client = connect_watcher(mongo_url)
+    client = connect_watcher(mongo_url, WATCHER)
     yield client
     client.close()
 

@@ -13,13 +13,11 @@ from store_api.errors import DatabaseUnavailable
 from store_api.repository import StoreRepository
 from store_api.stock import Stock
 from tests.fail_points import failing
-from tests.integration.conftest import Documents, WatchedDocuments
+from tests.integration.conftest import WATCHER, Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
 from watchers.store_watcher import StoreChange
 
 Mongo = MongoClient[dict[str, Any]]
-
-WATCHER = "store_api watcher"
 
 
 def lines_of(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, Any]]:

@@ -200,8 +200,6 @@ def check_verdict_of_refused(
         assert isinstance(verdict, DatabaseUnavailable)
     elif isinstance(reading, StoreApiError):
         check_failed_reading(reading, verdict)
-    elif written in (Written.NOT_MATCHED, Written.UNFIT):
-        assert verdict is None
     else:
         kinds_of_refusal = {
             None: type(None),

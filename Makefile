@@ -33,10 +33,12 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 
 test: install-dev       ## every test, with coverage
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest -m "not load" $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest \
+	    -m "not load" --ignore tests/simulation --numprocesses 2 --dist loadfile $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest -m load
+	$(BIN)/python -m pytest tests/simulation
+	$(BIN)/python -m pytest -m load -s
 
 check: install-dev      ## lint and types
 	$(BIN)/ruff check .

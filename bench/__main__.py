@@ -34,6 +34,7 @@ def main() -> None:
         urls = {name: url for name, (url, _) in contestants.items()}
         rows = [row for scene in chosen for row in _measure(scene, urls, Path(folder), options)]
     stem = HERE / "results" / (options.name or started.strftime("%Y-%m-%d"))
+    stem.parent.mkdir(exist_ok=True)
     write_table(stem.with_suffix(".md"), rows, machine(), started, options.rounds, options.seconds)
     write_plot(stem.with_suffix(".png"), rows)
     print(stem.with_suffix(".md").read_text())

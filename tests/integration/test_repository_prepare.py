@@ -160,7 +160,7 @@ def test_no_program_can_write_what_is_no_quantity(
 
 
 @pytest.mark.usefixtures("repository")
-@pytest.mark.parametrize("wrong_id", [7, 7.5, ObjectId(), {"id": "north"}, True], ids=repr)
+@pytest.mark.parametrize("wrong_id", [7, 7.5, ObjectId(24 * "a"), {"id": "north"}, True], ids=repr)
 def test_no_program_can_create_a_store_whose_id_is_no_string(stores: Documents, wrong_id: object) -> None:
     with pytest.raises(WriteError) as refused:
         stores.insert_one({"_id": wrong_id, "items": {}})

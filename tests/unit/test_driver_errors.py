@@ -26,11 +26,11 @@ from store_api.batch import Written
 from store_api.driver_errors import translate, translated, written_by
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 
-SECRET = "mongodb://user:secret-word@db-1.internal:27017"  # noqa: S105
+WORDS = "mongodb://user:secret-word@db-1.internal:27017"  # noqa: S105
 
 
 def refused(code: int, *labels: str) -> OperationFailure:
-    return OperationFailure(SECRET, code, {"ok": 0, "code": code, "errorLabels": list(labels)})
+    return OperationFailure(WORDS, code, {"ok": 0, "code": code, "errorLabels": list(labels)})
 
 
 def labelled(error: PyMongoError, *labels: str) -> PyMongoError:
@@ -44,12 +44,12 @@ UNFIT = [
     refused(14),
     refused(28),
     refused(121),
-    WriteError(SECRET, 121, {"code": 121, "errInfo": {"failingDocumentId": "s"}}),
+    WriteError(WORDS, 121, {"code": 121, "errInfo": {"failingDocumentId": "s"}}),
 ]
 
 NOT_APPLIED: list[PyMongoError] = [
-    ServerSelectionTimeoutError(SECRET),
-    DuplicateKeyError(SECRET, 11000, {"code": 11000}),
+    ServerSelectionTimeoutError(WORDS),
+    DuplicateKeyError(WORDS, 11000, {"code": 11000}),
     refused(9),
     refused(13),
     refused(18),
@@ -60,19 +60,19 @@ NOT_APPLIED: list[PyMongoError] = [
 ]
 
 UNKNOWN: list[PyMongoError] = [
-    AutoReconnect(SECRET),
-    labelled(AutoReconnect(SECRET), "RetryableWriteError"),
-    NetworkTimeout(SECRET),
-    NotPrimaryError(SECRET, {"code": 10107, "errorLabels": ["RetryableWriteError"]}),
-    ConnectionFailure(SECRET),
+    AutoReconnect(WORDS),
+    labelled(AutoReconnect(WORDS), "RetryableWriteError"),
+    NetworkTimeout(WORDS),
+    NotPrimaryError(WORDS, {"code": 10107, "errorLabels": ["RetryableWriteError"]}),
+    ConnectionFailure(WORDS),
     # On a retry the driver raises this one although the first attempt may have been applied.
-    WaitQueueTimeoutError(SECRET),
-    WTimeoutError(SECRET, 64, {"code": 64}),
-    WriteConcernError(SECRET, 91, {"code": 91}),
+    WaitQueueTimeoutError(WORDS),
+    WTimeoutError(WORDS, 64, {"code": 64}),
+    WriteConcernError(WORDS, 91, {"code": 91}),
     # Applied, and not confirmed: whatever the code, it is about the confirmation.
-    WriteConcernError(SECRET, 121, {"code": 121}),
-    ExecutionTimeout(SECRET, 50, {"code": 50}),
-    ExecutionTimeout(SECRET, 2, {"code": 2}),
+    WriteConcernError(WORDS, 121, {"code": 121}),
+    ExecutionTimeout(WORDS, 50, {"code": 50}),
+    ExecutionTimeout(WORDS, 2, {"code": 2}),
     refused(91, "RetryableWriteError"),
     refused(11600, "RetryableWriteError"),
     # The server says that it may be tried again, so an earlier try may have gone through.
@@ -80,10 +80,10 @@ UNKNOWN: list[PyMongoError] = [
     refused(2, "RetryableWriteError"),
     refused(8),
     refused(0),
-    OperationFailure(SECRET),
+    OperationFailure(WORDS),
     BulkWriteError({"writeErrors": [], "writeConcernErrors": []}),
-    InvalidOperation(SECRET),
-    PyMongoError(SECRET),
+    InvalidOperation(WORDS),
+    PyMongoError(WORDS),
 ]
 
 

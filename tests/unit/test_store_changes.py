@@ -46,7 +46,7 @@ def test_a_deletion_is_told() -> None:
 @pytest.mark.parametrize("store_id", [7, ObjectId("0123456789abcdef01234567"), None, {"a": 1}, b"abc"])
 @pytest.mark.parametrize("kind", ["insert", "update", "replace", "delete"])
 def test_a_document_whose_id_is_no_text_is_no_store(kind: str, store_id: object) -> None:
-    described = {"updatedFields": {}, "removedFields": []}
+    described: dict[str, Any] = {"updatedFields": {}, "removedFields": []}
     assert store_change_of(event(kind, store_id, fullDocument={}, updateDescription=described)) is None
 
 

@@ -1,7 +1,6 @@
 """Store documents: field names for every item id, what is no stock, and updates carried over."""
 
 import re
-from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from bson import Decimal128, Int64, decode, encode
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from store_api import documents
 from store_api.documents import (
     apply_update,
     field_of,
@@ -241,13 +239,3 @@ def test_the_overview_begins_after_an_id_and_is_bounded() -> None:
     ]
     # Text only, from the first: a document whose id is no text is no store.
     assert overview_pipeline("", 5)[0] == {"$match": {"_id": {"$gte": ""}}}
-
-
-def test_nothing_of_ours_can_be_changed_by_who_uses_it() -> None:
-    validator = deepcopy(documents.VALIDATOR)
-    guard_of(Change("s", {}, {}))["_id"] = "another"
-    update_of(Change("s", {}, {}))["$inc"].clear()
-    overview_pipeline("", 1).clear()
-    assert documents.VALIDATOR == validator
-    assert overview_pipeline("", 1)
-    assert update_of(Change("s", {}, {})) == {"$inc": {"rev": 1}}

@@ -26,7 +26,7 @@ from store_api.batch import Written
 from store_api.driver_errors import translate, translated, written_by
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 
-WORDS = "mongodb://user:secret-word@db-1.internal:27017"  # noqa: S105
+WORDS = "mongodb://user:secret-word@db-1.internal:27017"
 
 
 def refused(code: int, *labels: str) -> OperationFailure:

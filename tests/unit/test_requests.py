@@ -1,74 +1,15 @@
-"""What clients may send and what they may not, and which words of theirs are at fault."""
+"""What the body of an operation may be, and which words of the client are at fault when it is not."""
 
-import json
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.errors import InvalidInput, NotJson, WrongMediaType
-from store_api.requests import (
-    MOST_LINES,
-    MOST_PIECES,
-    clean_operation,
-    group_operation,
-    item_operation,
-    page_of,
-    prefers_minimal,
-    require_json,
-    store_id_of,
-    switch_of,
-)
+from store_api.errors import InvalidInput, NotJson
+from store_api.requests import MOST_LINES, MOST_PIECES, clean_operation, group_operation, item_operation
 from store_api.stock import Operation, OperationKind
-
-UNPRINTABLE = [
-    "\0",
-    "\t",
-    "\n",
-    "\r",
-    "\x1f",
-    "\x7f",
-    "\x85",
-    "\u2028",
-    "\u2029",
-    "\ufffe",
-    "\uffff",
-    "\ufdd0",
-]
-HONEST_IDS = [
-    "a",
-    "a.b",
-    "$x",
-    "арт-1",
-    "=1+1",
-    "%41",
-    "🪑",
-    " ",
-    "'\"\\",
-    "__proto__",
-    "\u202e",
-    "x" * 128,
-    "😀" * 128,
-]
-
-printable_ids = st.text(
-    st.characters(exclude_categories=("Cc", "Cs", "Cn", "Zl", "Zp")), min_size=1, max_size=128
-)
-
-
-def item_body(**changed: Any) -> bytes:
-    body = {"operation": "supply", "item_id": "a", "quantity": 1} | changed
-    return json.dumps({name: value for name, value in body.items() if value is not ...}).encode()
-
-
-def group_body(items: Any, **changed: Any) -> bytes:
-    return json.dumps({"operation": "supply", "items": items} | changed).encode()
-
-
-def line(item_id: Any = "a", quantity: Any = 1) -> dict[str, Any]:
-    return {"item_id": item_id, "quantity": quantity}
+from tests.unit.bodies import group_body, item_body, line
 
 
 def read_item(body: bytes) -> Operation:
@@ -79,73 +20,7 @@ def read_group(body: bytes) -> Operation:
     return group_operation("s", body, minimal=False)
 
 
-# Ids
-
-
-@pytest.mark.parametrize("store_id", HONEST_IDS)
-def test_a_store_id_is_any_printable_text_percent_encoded_or_not(store_id: str) -> None:
-    assert store_id_of(quote(store_id, safe="")) == store_id
-
-
-@given(printable_ids.filter(lambda text: "/" not in text))
-def test_every_store_id_survives_its_way_through_a_path(store_id: str) -> None:
-    assert store_id_of(quote(store_id, safe="")) == store_id
-
-
-@pytest.mark.parametrize(
-    "segment",
-    [
-        "",
-        "x" * 129,
-        "a/b",
-        "a%2Fb",
-        "a%2fb",
-        "%00",
-        "%0A",
-        "abc%0A",
-        "abc\n",
-        "%C2%85",
-        "%E2%80%A8",
-        "\ud800",
-    ],
-)
-def test_a_segment_that_is_no_store_id_is_refused(segment: str) -> None:
-    with pytest.raises(InvalidInput, match="1 to 128 printable characters") as refused:
-        store_id_of(segment)
-    assert refused.value.path == "store_id"
-
-
-@pytest.mark.parametrize("segment", ["%FF", "%ED%A0%80", "%C3", "a%80"])
-def test_a_segment_that_is_no_utf_8_is_refused(segment: str) -> None:
-    with pytest.raises(InvalidInput, match="percent-encoded UTF-8"):
-        store_id_of(segment)
-
-
-def test_a_segment_is_decoded_once() -> None:
-    assert store_id_of("%2541") == "%41"
-
-
-@pytest.mark.parametrize("item_id", [*HONEST_IDS, "a/b"])
-def test_an_item_id_is_any_printable_text(item_id: str) -> None:
-    assert read_item(item_body(item_id=item_id)).items == {item_id: 1}
-
-
-@pytest.mark.parametrize("place", ["{}", "{}abc", "abc{}", "a{}c"])
-@pytest.mark.parametrize("character", UNPRINTABLE, ids=ascii)
-def test_an_item_id_with_a_character_that_nobody_can_see_is_refused(character: str, place: str) -> None:
-    with pytest.raises(InvalidInput, match="printable characters") as refused:
-        read_item(item_body(item_id=place.format(character)))
-    assert refused.value.path == "$.item_id"
-
-
-@pytest.mark.parametrize("item_id", ["", "x" * 129, "😀" * 129])
-def test_an_item_id_that_is_empty_or_too_long_is_refused(item_id: str) -> None:
-    with pytest.raises(InvalidInput, match="of length") as refused:
-        read_item(item_body(item_id=item_id))
-    assert refused.value.path == "$.item_id"
-
-
-# Bodies of one item
+# One item
 
 
 @pytest.mark.parametrize("kind", ["demand", "supply"])
@@ -274,7 +149,7 @@ def test_whatever_comes_is_read_or_refused_by_name(body: bytes) -> None:
             read(body)
 
 
-# Bodies of many items
+# Many items
 
 
 def test_a_group_keeps_its_order_and_sums_what_is_named_again() -> None:
@@ -323,85 +198,3 @@ def test_a_group_without_items_or_with_more_than_that_is_refused() -> None:
 
 def test_a_clean_needs_no_body() -> None:
     assert clean_operation("s", minimal=True) == Operation("s", OperationKind.CLEAN, {}, minimal=True)
-
-
-# Headers and queries
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/json", "Application/JSON", "application/json; charset=utf-8", " application/json ;x=y"],
-)
-def test_a_body_that_says_that_it_is_json_is_let_in(content_type: str) -> None:
-    require_json(content_type)
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [None, "", "text/plain", "application/jsonp", "application/json-patch+json", "text/json", "json", ";"],
-)
-def test_a_body_that_says_anything_else_is_refused(content_type: str | None) -> None:
-    with pytest.raises(WrongMediaType):
-        require_json(content_type)
-
-
-@pytest.mark.parametrize(
-    ("prefer", "minimal"),
-    [
-        (None, False),
-        ("", False),
-        ("return=minimal", True),
-        ("Return = minimal", True),
-        ('return="minimal"', True),
-        ("return=minimal; foo=bar", True),
-        ("respond-async, wait=10, return=minimal", True),
-        ("return=representation", False),
-        ("return=representation, return=minimal", False),
-        ("return=minimal, return=representation", True),
-        ("return", False),
-        ("minimal", False),
-        ("x-return=minimal", False),
-        ("wait=10; return=minimal", False),
-    ],
-)
-def test_only_the_first_return_preference_counts(prefer: str | None, minimal: bool) -> None:
-    assert prefers_minimal(prefer) is minimal
-
-
-@pytest.mark.parametrize(
-    ("arguments", "page"),
-    [
-        ({}, ("", 1000)),
-        ({"limit": ["1"]}, ("", 1)),
-        ({"limit": ["10000"], "after": ["арт/1"]}, ("арт/1", 10000)),
-        ({"after": [""]}, ("", 1000)),
-        ({"limit": ["5", "x"], "after": ["a", "b"]}, ("a", 5)),
-        ({"other": ["x"]}, ("", 1000)),
-    ],
-)
-def test_a_page_begins_after_an_id_and_holds_a_thousand_unless_asked(
-    arguments: dict[str, list[str]], page: tuple[str, int]
-) -> None:
-    assert page_of(arguments) == page
-
-
-@pytest.mark.parametrize(
-    "limit", ["", "0", "-1", "10001", "1.0", "1e3", " 5", "x", "٥", "²", "+5", "9" * 5000]
-)
-def test_a_limit_that_is_none_is_refused(limit: str) -> None:
-    with pytest.raises(InvalidInput, match="from 1 to 10000") as refused:
-        page_of({"limit": [limit]})
-    assert refused.value.path == "limit"
-
-
-def test_a_switch_is_off_unless_it_is_on() -> None:
-    assert not switch_of({}, "snapshot")
-    assert not switch_of({"snapshot": ["false"]}, "snapshot")
-    assert switch_of({"snapshot": ["true"]}, "snapshot")
-
-
-@pytest.mark.parametrize("text", ["", "1", "True", "yes", "on"])
-def test_a_switch_that_is_neither_on_nor_off_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="snapshot is true or false") as refused:
-        switch_of({"snapshot": [text]}, "snapshot")
-    assert refused.value.path == "snapshot"

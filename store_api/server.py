@@ -31,7 +31,7 @@ from watchers.store_watcher import StoreWatcher
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 1024 * 1024
-STOP_SECONDS = 2.0
+STOP_SECONDS = 1.0
 GOODBYE_SECONDS = 0.5
 """How long a client may try to tell MongoDB that it goes, which may be away."""
 

@@ -23,7 +23,7 @@ GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
 SEND_SECONDS = 10.0
 """How long a client may take to make room for the next frame before it is closed as too slow."""
 
-CLOSE_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
 """How long the closing of all sockets may take when the service stops."""
 
 

@@ -6,6 +6,8 @@ between its question and its answer, and the stream brings every change in order
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,3 +213,13 @@ class World:
         self.begin_afresh()
         await turns()
         assert self.readings == [], "what nobody listens to is still held"
+
+
+@asynccontextmanager
+async def open_world() -> AsyncIterator[World]:
+    """A world whose change stream is open; at the end everybody goes, and nothing may be left behind."""
+    world = World()
+    world.begin_afresh()
+    await turns()
+    yield world
+    await world.end()

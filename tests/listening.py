@@ -1,6 +1,7 @@
 """A dashboard's end of a websocket: the frames it gets, as reports, and how it was closed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, NamedTuple
@@ -103,3 +104,21 @@ async def listening(
             connection = await connecting
     async with connection:
         yield Socket(connection)
+
+
+@asynccontextmanager
+async def never_reading(port: int, store_id: str) -> AsyncIterator[Socket]:
+    """Listen to one store, with little room for what comes, and read nothing until asked to."""
+    plug = socket.socket()
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    plug.connect(("127.0.0.1", port))
+    url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}"
+    async with connect(
+        url, sock=plug, proxy=None, compression=None, max_size=None, max_queue=1, close_timeout=0.1
+    ) as connection:
+        yield Socket(connection)
+
+
+def large_store() -> dict[str, int]:
+    """Make up what is in a store whose frame is then about 80 kB."""
+    return {f"item-{number:020}": 1 for number in range(2000)}

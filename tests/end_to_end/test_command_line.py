@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from store_api.settings import Settings
 from tests.mongod import free_port
 from tests.service import environment
@@ -42,30 +40,26 @@ def test_an_argument_that_there_is_not_is_one_line(tmp_path: Path) -> None:
     assert ran.stderr.splitlines() == ["store_api: no such argument: --port=9000; see --help"]
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("PORT", "http"), ("WORKERS", "0"), ("MONGO_URL", SECRET), ("REPORT_TIME", "24:00")],
-)
-def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, variable: str, value: str) -> None:
-    ran = run(tmp_path, {variable: value})
+def test_a_wrong_setting_is_one_line_that_names_it_and_keeps_its_secret(tmp_path: Path) -> None:
+    ran = run(tmp_path, {"MONGO_URL": SECRET})
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
-    assert ran.stderr.startswith(f"store_api: {variable}: ")
+    assert ran.stderr.startswith("store_api: MONGO_URL: ")
     assert "hunter2" not in ran.stderr
     assert not list(tmp_path.iterdir())
 
 
 def test_a_wrong_setting_in_the_env_file_is_found_and_the_environment_wins(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("WORKERS=many\nPORT=0\n")
-    assert "WORKERS" in run(tmp_path, {"PORT": str(free_port())}).stderr
-    assert "PORT" in run(tmp_path, {"WORKERS": "1"}).stderr
+    (tmp_path / ".env").write_text("PORT=none\nWORKERS=many\n")
+    ran = run(tmp_path, {"PORT": str(free_port())})
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("store_api: WORKERS: ")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_port_in_use_is_one_line_and_nothing_was_started(tmp_path: Path, workers: str) -> None:
+def test_a_port_in_use_is_one_line_and_nothing_was_started(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ran = run(tmp_path, {"PORT": str(port), "WORKERS": workers})
+        ran = run(tmp_path, {"PORT": str(port), "WORKERS": "2"})
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1
     assert ran.stderr.startswith(

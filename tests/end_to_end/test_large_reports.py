@@ -33,6 +33,8 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
         began = time.monotonic()
         assert (await connection.request("GET", "/health/live")).status == 200
         waits.append(time.monotonic() - began)
+        # Asking without a pause would take the processor from the workbook.
+        await asyncio.sleep(0.01)
     connection.close()
     stores.delete_one({"_id": store_id})
     waits.sort()

@@ -1,7 +1,6 @@
 """A listener that does not read costs nobody else anything, and one that never reads is closed."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -9,36 +8,15 @@ from uuid import uuid4
 from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
-from websockets.asyncio.client import connect
 
 from store_api.feed import Feed
 from store_api.repository import Snapshot
 from store_api.sockets import Sockets
 from tests.end_to_end.conftest import Stores
-from tests.listening import Socket, listening
+from tests.listening import large_store, listening, never_reading
 from tests.mongod import free_port
 from tests.service import Service
 from watchers.store_watcher import StoreChange
-
-ITEMS = 2000
-"""Items in a store whose frame is then about 80 kB."""
-
-
-@asynccontextmanager
-async def never_reading(port: int, store_id: str) -> AsyncIterator[Socket]:
-    """Listen with little room for what comes, and read nothing until asked to."""
-    plug = socket.socket()
-    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    plug.connect(("127.0.0.1", port))
-    url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}"
-    async with connect(
-        url, sock=plug, proxy=None, compression=None, max_size=None, max_queue=1, close_timeout=0.1
-    ) as connection:
-        yield Socket(connection)
-
-
-def large_store() -> dict[str, int]:
-    return {f"item-{number:020}": 1 for number in range(ITEMS)}
 
 
 async def test_a_reader_that_never_reads_costs_the_others_nothing(

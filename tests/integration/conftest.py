@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from store_api.clients import Client, connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.repository import StoreRepository
+from tests.integration.in_process_api import Api, served_in_process
 
 WATCHER = "watcher under test"
 """Tells it from the watchers of services that other tests have running."""
@@ -82,3 +83,10 @@ def watched(watcher_client: Client, database_name: str) -> WatchedDocuments:
 def store_id() -> str:
     """The id of a store that is this test's alone, and does not exist yet."""
     return f"store-{uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def api(mongo_url: str) -> Iterator[Api]:
+    """The service in this process, with stores of its own."""
+    with served_in_process(mongo_url) as api:
+        yield api

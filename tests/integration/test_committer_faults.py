@@ -9,6 +9,7 @@ from pymongo import MongoClient
 
 from store_api.committer import Committer
 from store_api.errors import (
+    AppliedUnreported,
     BrokenDocument,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -156,6 +157,28 @@ async def test_without_its_proof_nobody_is_refused(
         await committer.submit(demand(store_id, {"chair": 2}))
     assert str(unavailable.value) == DatabaseUnavailable.__doc__
     assert stores.find_one({"_id": store_id}) == {"_id": store_id, "items": {"chair": 1}, "rev": 1}
+
+
+@pytest.mark.parametrize("number_of_stores", [1, 5])
+async def test_what_was_applied_is_said_to_be_applied_though_it_cannot_be_read(
+    committer: Committer, other_program: Mongo, stores: Documents, store_id: str, number_of_stores: int
+) -> None:
+    store_ids = [f"{store_id}-{number}" for number in range(number_of_stores)]
+    stores.insert_many([{"_id": one_id, "items": {"chair": 1}, "rev": 1} for one_id in store_ids])
+    # All read already, so that whoever is refused is refused on what is known.
+    await asyncio.gather(*(committer.submit(supply(one_id, {"chair": 1})) for one_id in store_ids))
+    with failing(other_program, "find", errorCode=8):
+        answers = await asyncio.gather(
+            *(committer.submit(supply(one_id, {"chair": 1})) for one_id in store_ids),
+            *(committer.submit(demand(one_id, {"chair": 9})) for one_id in store_ids),
+            return_exceptions=True,
+        )
+    brought, refused = answers[:number_of_stores], answers[number_of_stores:]
+    assert all(isinstance(answer, AppliedUnreported) for answer in brought)
+    assert all(isinstance(answer, DatabaseUnavailable) for answer in refused)
+    assert [chairs(stores, one_id) for one_id in store_ids] == [3] * number_of_stores
+    report = await committer.submit(demand(store_ids[0], {"chair": 3}, minimal=True))
+    assert report == Report(store_ids[0], {"chair": 0})
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)

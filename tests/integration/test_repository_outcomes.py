@@ -76,7 +76,7 @@ async def test_a_write_that_fails_is_told_by_what_its_code_promises(
     assert await repository.read(store_id) is None
 
 
-@pytest.mark.parametrize("code", [64, 100], ids=str)
+@pytest.mark.parametrize("code", [64, 100, 9], ids=str)
 async def test_a_write_that_no_majority_confirmed_is_unknown_though_it_was_applied(
     repository: StoreRepository, other_program: Mongo, stores: Documents, store_id: str, code: int
 ) -> None:

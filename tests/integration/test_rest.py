@@ -1,64 +1,16 @@
 """The HTTP contract, in-process through sanic-testing: every row, and every way to be wrong."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from io import BytesIO
-from typing import Any, cast
+from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from openpyxl import load_workbook
-from pymongo import MongoClient
-from sanic import Sanic
-from sanic_testing.reusable import ReusableClient
 
-from store_api.server import create_app
-from store_api.settings import Settings
-from tests.mongod import free_port, wait_until
-
-JSON = {"Content-Type": "application/json"}
-
-
-class Api:
-    """The service in this process, and its stores as another program sees them."""
-
-    def __init__(self, client: Any, stores: Any) -> None:
-        self._client = client
-        self.stores = stores
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] = JSON,
-        raw: bytes | None = None,
-    ) -> Any:
-        content = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        _, response = (
-            getattr(self._client, method)(path, content=content, headers=dict(headers))
-            if content is not None
-            else getattr(self._client, method)(path, headers=dict(headers))
-        )
-        return response
-
-
-@pytest.fixture(scope="module")
-def api(mongo_url: str) -> Iterator[Api]:
-    Sanic.test_mode = True
-    database = f"test_{uuid4().hex}"
-    app = create_app(Settings.read({"MONGO_URL": mongo_url, "MONGO_DB": database}))
-    # Sanic rewrites its own methods when an app starts, which it can do but once in a process.
-    app.config.TOUCHUP = False
-    with MongoClient[dict[str, Any]](mongo_url) as mongo:
-        client = ReusableClient(app, port=free_port())
-        client.run()
-        api = Api(client, mongo[database]["stores"])
-        wait_until(lambda: api.call("get", "/health/ready").status == 200, "the service is ready")
-        yield api
-        client.stop()
-        mongo.drop_database(database)
+from tests.integration.in_process_api import JSON, Api, check_problem, report
 
 
 @pytest.fixture
@@ -67,22 +19,6 @@ def store_id(api: Api) -> str:
     name = f"store-{uuid4().hex[:12]}"
     api.stores.insert_one({"_id": name, "items": {"chair": 10, "table": 0}, "rev": 1})
     return name
-
-
-def report(response: Any) -> dict[str, int]:
-    return {line["item_id"]: line["quantity"] for line in response.json["store"]["report"]}
-
-
-def check_problem(response: Any, status: int, kind: str, path: str) -> dict[str, Any]:
-    assert response.status == status
-    assert response.headers["content-type"] == "application/problem+json"
-    problem = cast("dict[str, Any]", response.json)
-    assert problem["type"] == kind
-    assert problem["status"] == status
-    assert problem["instance"] == path
-    assert problem["title"]
-    assert problem["detail"]
-    return problem
 
 
 def test_every_row_of_the_contract(api: Api, store_id: str) -> None:

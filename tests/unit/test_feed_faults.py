@@ -1,0 +1,264 @@
+"""A feed through broken documents, failing reads and gaps in the change stream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from store_api import feed
+from store_api.errors import DatabaseUnavailable
+from tests.feed_world import BROKEN, Ear, World, open_world, turns
+from watchers.store_watcher import StoreChange
+
+
+@pytest.fixture
+async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0)
+    async with open_world() as world:
+        yield world
+
+
+async def listening(world: World, store_id: str | None = "s", *, snapshot: bool = False) -> Ear:
+    """Somebody who listens already."""
+    ear = world.join(store_id, snapshot=snapshot)
+    await world.settle()
+    return ear
+
+
+def items(chairs: int) -> dict[str, dict[str, int]]:
+    return {"items": {"chair": chairs}}
+
+
+async def told(ear: Ear) -> list[int | None]:
+    """The chairs of each frame that waits; None where there are none."""
+    return [lines.get("chair") for _, lines in await ear.frames()]
+
+
+# Broken documents, and changes that are not understood
+
+
+@pytest.mark.parametrize("as_update", [True, False])
+async def test_a_document_that_breaks_is_silent_until_it_is_repaired(world: World, as_update: bool) -> None:
+    world.change("s", items(1))
+    ear = await listening(world)
+    world.change("s", BROKEN, as_update=as_update)
+    await world.settle()
+    assert await told(ear) == []
+    world.change("s", items(3), as_update=as_update)
+    await world.settle()
+    assert await told(ear) == [3]
+    world.change("s", items(4), as_update=True)
+    world.deliver()
+    assert await told(ear) == [4]
+
+
+async def test_a_change_that_is_not_understood_is_made_up_for_by_a_reading(world: World) -> None:
+    world.change("s", items(1))
+    ear = await listening(world)
+    world.change("s", items(2))
+    world.delivered += 1
+    world.feed.take(StoreChange("s", world.changes[-1].at, updated={"items.a.b": 1}))
+    await turns()
+    (reading,) = world.readings
+    world.change("s", items(3), as_update=True)
+    world.deliver()
+    assert await told(ear) == []
+    world.answer(reading, after=2)
+    await turns()
+    assert await told(ear) == [3]
+
+
+async def test_who_joins_while_a_store_is_read_again_waits_for_it(world: World) -> None:
+    await listening(world)
+    world.change("s", BROKEN)
+    world.deliver()
+    await turns()
+    world.change("s", items(2))
+    ear = world.join("s", snapshot=True)
+    await turns()
+    assert ear.listener is None
+    world.answer(world.readings[0])
+    await turns()
+    assert await told(ear) == [2]
+
+
+async def test_a_store_repaired_while_it_is_read_gives_a_snapshot(world: World) -> None:
+    world.change("s", BROKEN)
+    world.deliver()
+    ear = world.join("s", snapshot=True)
+    await turns()
+    world.change("s", items(2), as_update=True)
+    world.deliver()
+    world.answer(world.readings[0], after=1)
+    await world.settle()
+    assert await told(ear) == [2]
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable(), ZeroDivisionError()])
+async def test_a_store_that_must_be_read_again_is_read_until_it_is(
+    world: World, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    ear = await listening(world)
+    world.change("s", BROKEN)
+    world.deliver()
+    await turns()
+    for _ in range(3):
+        world.fail(world.readings[0], error)
+        await turns()
+    world.change("s", items(2))
+    await world.settle()
+    assert await told(ear) == [2]
+    said = [vars(record) for record in caplog.records]
+    assert [line["error"] for line in said if line["action"] == "read_failed"] == [type(error).__name__] * 3
+
+
+async def test_a_late_reading_is_not_told_to_those_who_came_after(world: World) -> None:
+    world.change("s", items(1))
+    first = await listening(world)
+    world.change("s", BROKEN)
+    world.deliver()
+    await turns()
+    world.change("s", items(3))
+    world.leave(first)
+    await turns()
+    second = world.join("s", snapshot=True)
+    await turns()
+    late, fresh = world.readings
+    world.change("s", items(4))
+    world.answer(fresh)
+    await turns()
+    world.deliver(2)
+    world.answer(late, after=3)
+    await turns()
+    assert await told(second) == [4]
+
+
+async def test_nothing_is_read_again_for_nobody(world: World) -> None:
+    ear = await listening(world)
+    world.change("s", BROKEN)
+    world.deliver()
+    await turns()
+    world.leave(ear)
+    await turns()
+    world.fail(world.readings[0])
+    await turns()
+    assert world.readings == []
+
+
+# Gaps
+
+
+async def test_after_a_gap_everybody_is_told_how_things_stand(world: World) -> None:
+    world.change("kept", items(1))
+    world.change("lost", items(1))
+    ears = [await listening(world, store_id) for store_id in ("kept", "lost", "new", None)]
+    world.change("kept", items(2))
+    world.change("lost", None)
+    world.change("new", items(5))
+    world.begin_afresh()
+    await world.settle()
+    assert [await told(ear) for ear in ears[:3]] == [[2], [None], [5]]
+    assert sorted(await ears[3].frames()) == [("kept", {"chair": 2}), ("lost", {}), ("new", {"chair": 5})]
+
+
+async def test_after_a_gap_only_one_store_is_read_where_only_one_is_listened_to(world: World) -> None:
+    world.change("another", items(1))
+    ear = await listening(world)
+    world.change("s", items(2))
+    world.begin_afresh()
+    await turns()
+    assert [reading.store_id for reading in world.readings] == ["s"]
+    await world.settle()
+    world.change("s", items(3), as_update=True)
+    world.deliver()
+    assert await told(ear) == [2, 3]
+
+
+@pytest.mark.parametrize("store_id", ["s", None])
+async def test_what_is_in_the_reading_after_a_gap_is_not_told_again(
+    world: World, store_id: str | None
+) -> None:
+    ear = await listening(world, store_id)
+    world.change("s", items(1))
+    world.begin_afresh()
+    await turns()
+    world.change("s", items(2), as_update=True)
+    world.change("s", items(3), as_update=True)
+    world.answer(world.readings[0], after=2)
+    await turns()
+    world.deliver(2)
+    assert await told(ear) == [2, 3]
+
+
+async def test_beginning_afresh_that_fails_says_so_and_can_be_done_again(world: World) -> None:
+    ear = await listening(world)
+    world.change("s", items(1))
+    beginning = asyncio.create_task(world.feed.begin_afresh())
+    await turns()
+    world.fail(world.readings[0])
+    with pytest.raises(DatabaseUnavailable):
+        await beginning
+    world.begin_afresh()
+    await world.settle()
+    assert await told(ear) == [1]
+
+
+@pytest.mark.parametrize("store_id", ["s", None])
+async def test_a_reading_that_a_gap_fell_into_is_done_again(world: World, store_id: str | None) -> None:
+    ear = world.join(store_id, snapshot=True)
+    await turns()
+    before = world.readings[0]
+    world.change("s", items(1))
+    world.begin_afresh()
+    await turns()
+    world.answer(before, after=0)
+    await turns()
+    assert ear.listener is None
+    await world.settle()
+    assert await told(ear) == [1]
+
+
+async def test_who_joins_all_the_same_while_the_feed_begins_afresh_misses_nothing(world: World) -> None:
+    everything = await listening(world, None)
+    world.change("s", items(1))
+    world.begin_afresh()
+    await turns()
+    one = world.join("s")
+    await turns()
+    world.answer(world.readings[0])
+    await turns()
+    assert (await told(everything), await told(one)) == ([1], [1])
+
+
+async def test_a_newer_reading_is_not_undone_by_a_gaps_slower_one(world: World) -> None:
+    world.change("s", items(1))
+    first = await listening(world)
+    world.begin_afresh()
+    await turns()
+    world.leave(first)
+    await turns()
+    world.change("s", items(2), as_update=True)
+    second = world.join("s", snapshot=True)
+    await turns()
+    slow, fast = world.readings
+    world.answer(fast)
+    await turns()
+    world.answer(slow, after=1)
+    await turns()
+    world.deliver()
+    assert await told(second) == [2]
+
+
+@pytest.mark.parametrize("store_id", ["s", None])
+async def test_a_gaps_reading_brings_nothing_back_that_nobody_listens_to(
+    world: World, store_id: str | None
+) -> None:
+    world.change("s", items(1))
+    ear = await listening(world, store_id)
+    world.begin_afresh()
+    await turns()
+    world.leave(ear)
+    await world.settle()
+    world.begin_afresh()
+    await turns()
+    assert world.readings == []

@@ -1,0 +1,165 @@
+"""One listener's queue: all frames while it keeps up, each store's newest when not, the last one always."""
+
+import asyncio
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store_api import listener as queues
+from store_api.listener import Listener
+
+Offers = list[tuple[str, str]]
+
+offers = st.lists(st.tuples(st.sampled_from("abc"), st.text("xyz", max_size=9)), max_size=60)
+# None takes a frame out; what is offered is numbered, so that every frame is another.
+steps = st.lists(st.none() | st.sampled_from("abcdefgh"), max_size=80)
+limits = st.tuples(st.integers(1, 12), st.integers(1, 60))
+
+
+async def take_all(listener: Listener) -> list[str]:
+    frames = []
+    while listener.waiting:
+        frame = await listener.next()
+        assert frame is not None
+        frames.append(frame)
+    return frames
+
+
+def numbered(store_ids: str) -> Offers:
+    return [(store_id, f"{store_id}{number}") for number, store_id in enumerate(store_ids)]
+
+
+def with_limits(patch: pytest.MonkeyPatch, frames: int, characters: int) -> None:
+    patch.setattr(queues, "MOST_FRAMES", frames)
+    patch.setattr(queues, "MOST_BYTES", characters)
+
+
+@given(offers)
+async def test_a_listener_that_keeps_up_gets_every_frame_in_order(offered: Offers) -> None:
+    listener = Listener()
+    for store_id, frame in offered:
+        listener.offer(store_id, frame)
+    assert await take_all(listener) == [frame for _, frame in offered]
+    assert listener.skipped == 0
+
+
+@given(steps, limits)
+async def test_the_last_frame_of_every_store_survives_whatever_is_skipped(
+    taken_or_offered: list[str | None], limit: tuple[int, int]
+) -> None:
+    listener, offered, got = Listener(), dict[str, list[str]](), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        with_limits(patch, *limit)
+        for number, step in enumerate(taken_or_offered):
+            if step is not None:
+                offered.setdefault(step, []).append(f"{step}{number}")
+                listener.offer(step, f"{step}{number}")
+            elif listener.waiting:
+                got.append(await listener.next() or "")
+        got += await take_all(listener)
+    for store_id, frames in offered.items():
+        mine = [frame for frame in got if frame[0] == store_id]
+        assert mine[-1] == frames[-1]
+        assert [frame for frame in frames if frame in mine] == mine
+    assert len(got) + listener.skipped == sum(map(len, offered.values()))
+
+
+@given(steps, limits)
+async def test_no_more_waits_than_the_limits_or_one_frame_a_store(
+    taken_or_offered: list[str | None], limit: tuple[int, int]
+) -> None:
+    frames, characters = limit
+    listener, waiting = Listener(), list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        with_limits(patch, frames, characters)
+        for number, step in enumerate(taken_or_offered):
+            if step is not None:
+                listener.offer(step, f"{step}{number}")
+                waiting.append(step)
+            elif listener.waiting:
+                await listener.next()
+            assert listener.waiting <= max(frames, len(set(waiting)))
+
+
+async def test_a_store_stands_where_its_newest_frame_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_limits(monkeypatch, 3, 10**6)
+    listener = Listener()
+    for store_id, frame in numbered("aabab"):
+        listener.offer(store_id, frame)
+    assert await take_all(listener) == ["a3", "b4"]
+    assert listener.skipped == 3
+
+
+async def test_bytes_count_as_well_as_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_limits(monkeypatch, 10**6, 10)
+    listener = Listener()
+    listener.offer("a", "x" * 6)
+    listener.offer("a", "y" * 4)
+    assert listener.waiting == 2
+    listener.offer("a", "z")
+    assert await take_all(listener) == ["z"]
+
+
+async def test_a_frame_larger_than_the_limit_is_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_limits(monkeypatch, 10, 5)
+    listener = Listener()
+    listener.offer("a", "x" * 50)
+    assert await take_all(listener) == ["x" * 50]
+
+
+async def test_a_listener_that_has_caught_up_gets_every_frame_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_limits(monkeypatch, 2, 10)
+    listener = Listener()
+    for store_id, frame in numbered("aaa"):
+        listener.offer(store_id, frame)
+    assert await take_all(listener) == ["a2"]
+    for store_id, frame in numbered("bb"):
+        listener.offer(store_id, frame)
+    assert await take_all(listener) == ["b0", "b1"]
+    assert listener.skipped == 2
+
+
+async def test_falling_behind_on_many_stores_costs_no_more_than_the_frames() -> None:
+    def seconds(stores: int) -> float:
+        listener = Listener()
+        names = [f"store-{number}" for number in range(stores)]
+        began = perf_counter()
+        for name in names:
+            listener.offer(name, name)
+        return perf_counter() - began
+
+    few, many = min(seconds(2_000) for _ in range(3)), min(seconds(20_000) for _ in range(3))
+    # Ten times the frames: a cost that grew with the square would be a hundred times.
+    assert many < 40 * few + 0.01
+
+
+async def test_waiting_ends_with_the_next_frame() -> None:
+    listener = Listener()
+    waiting = asyncio.create_task(listener.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    listener.offer("a", "frame")
+    assert await waiting == "frame"
+
+
+async def test_a_closed_listener_is_over_whether_it_waits_or_not() -> None:
+    listener = Listener()
+    waiting = asyncio.create_task(listener.next())
+    await asyncio.sleep(0)
+    listener.close()
+    assert await waiting is None
+    listener.offer("a", "too late")
+    assert await listener.next() is None
+
+
+async def test_whoever_gives_up_waiting_loses_no_frame() -> None:
+    listener = Listener()
+    waiting = asyncio.create_task(listener.next())
+    await asyncio.sleep(0)
+    listener.offer("a", "frame")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await listener.next() == "frame"

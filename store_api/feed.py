@@ -77,7 +77,7 @@ class Feed:
                 self._all_waiting.append(change)
             if self._all_at is None or change.at <= self._all_at:
                 return
-            held = self._held[change.store_id] = HeldStore(at=self._all_at)
+            held = self._held[change.store_id] = HeldStore()
         if held.waiting is not None:
             held.waiting.append(change)
         elif change.at > held.at:
@@ -130,7 +130,6 @@ class Feed:
         is_stale = held.waiting is None and held.times_begun < self._times_begun
         if is_stale and self._held.get(store_id) is held:
             held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
-            held.times_begun = self._times_begun
             self._tell(store_id, held)
 
     # Reading what is listened to
@@ -177,7 +176,6 @@ class Feed:
         try:
             snapshot = await self._read_at_once(store_id)
         except Exception:
-            held.reading = None
             # Whoever waited goes away with the error, but those who listen to all stores stay.
             if self._all_at is not None or self._all_reading is not None:
                 self._read_again(store_id, held)
@@ -219,15 +217,13 @@ class Feed:
         self._all_waiting = []
         try:
             snapshot = await self._read_at_once(ALL_STORES)
-            known = set(self._held)
-            for store_id in snapshot.documents.keys() - known:
+            # What is held already is as new as its own reading.
+            for store_id in snapshot.documents.keys() - self._held.keys():
                 self._held[store_id] = HeldStore(stock_in(snapshot, store_id), snapshot.at, self._times_begun)
             self._all_at = snapshot.at
-            # What was held before is as new as its own reading: its changes came before it, or not here.
             waiting, self._all_waiting = self._all_waiting, None
             for change in waiting:
-                if change.store_id not in known and change.at > snapshot.at:
-                    self.take(change)
+                self.take(change)
         finally:
             self._all_waiting = None
             self._all_reading = None

@@ -192,11 +192,45 @@ async def test_news_of_before_the_reading_is_no_news(world: World) -> None:
     await turns()
     world.answer(world.readings[0])
     await turns()
+    early = world.join("gone")
+    await turns()
     world.deliver(2)
     assert sorted(await ear.frames()) == [("a", {"chair": 1}), ("b", {"chair": 1})]
+    assert await early.frames() == []
     # Nor is a store that is gone taken for a broken one.
-    one = await listening(world, "gone", snapshot=True)
-    assert await one.frames() == [("gone", {})]
+    late = await listening(world, "gone", snapshot=True)
+    assert await late.frames() == [("gone", {})]
+
+
+async def test_who_shares_a_reading_of_all_misses_no_change_that_others_left_with(world: World) -> None:
+    one, gone = await listening(world, "a"), world.join(None)
+    await turns()
+    world.change("a", items(2), as_update=True)
+    world.deliver()
+    world.leave(gone)
+    world.leave(one)
+    await turns()
+    ear = world.join(None, snapshot=True)
+    await turns()
+    (reading,) = world.readings
+    world.answer(reading, after=2)
+    await turns()
+    assert sorted(await ear.frames()) == [("a", {"chair": 2}), ("b", {"chair": 1})]
+
+
+async def test_a_snapshot_holds_nothing_of_a_change_that_was_half_understood(world: World) -> None:
+    everything, a, b = world.join(None, snapshot=True), world.join("a"), world.join("b")
+    await turns()
+    of_all, of_a, of_b = world.readings
+    world.answer(of_all)
+    world.answer(of_a)
+    await turns()
+    world.change("a", {"items": {"chair": 5, "table": "broken"}}, as_update=True)
+    world.deliver()
+    world.answer(of_b)
+    await turns()
+    assert (a.refusal, b.refusal) == (None, None)
+    assert await everything.frames() == [("b", {"chair": 1})]
 
 
 async def test_a_store_that_appears_half_told_is_read(world: World) -> None:

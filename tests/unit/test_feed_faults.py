@@ -230,15 +230,18 @@ async def test_who_joins_all_the_same_while_the_feed_begins_afresh_misses_nothin
     assert (await told(everything), await told(one)) == ([1], [1])
 
 
-async def test_a_newer_reading_is_not_undone_by_a_gaps_slower_one(world: World) -> None:
+@pytest.mark.parametrize("store_id", ["s", None])
+async def test_a_reading_that_ended_first_is_not_undone_by_a_gaps_slower_one(
+    world: World, store_id: str | None
+) -> None:
     world.change("s", items(1))
-    first = await listening(world)
+    gone = await listening(world, store_id)
     world.begin_afresh()
     await turns()
-    world.leave(first)
+    world.leave(gone)
     await turns()
     world.change("s", items(2), as_update=True)
-    second = world.join("s", snapshot=True)
+    ear = world.join(store_id, snapshot=True)
     await turns()
     slow, fast = world.readings
     world.answer(fast)
@@ -246,7 +249,55 @@ async def test_a_newer_reading_is_not_undone_by_a_gaps_slower_one(world: World) 
     world.answer(slow, after=1)
     await turns()
     world.deliver()
-    assert await told(second) == [2]
+    assert await told(ear) == [2]
+
+
+async def test_a_joining_that_a_gap_fell_into_is_not_undone_by_the_gaps_own_reading(world: World) -> None:
+    world.change("s", items(1))
+    ear = world.join("s", snapshot=True)
+    await turns()
+    world.begin_afresh()
+    await turns()
+    before, of_the_gap = world.readings
+    world.answer(before)
+    await turns()
+    world.change("s", items(2), as_update=True)
+    world.answer(world.readings[-1])
+    await turns()
+    world.answer(of_the_gap, after=1)
+    await turns()
+    world.deliver()
+    assert await told(ear) == [2]
+
+
+async def test_a_store_being_read_again_is_not_told_from_a_gaps_reading_as_well(world: World) -> None:
+    ear = await listening(world)
+    world.change("s", BROKEN)
+    world.deliver()
+    await turns()
+    world.change("s", items(2))
+    world.begin_afresh()
+    await turns()
+    again, of_the_gap = world.readings
+    world.change("s", items(3))
+    world.answer(of_the_gap)
+    await turns()
+    assert await told(ear) == []
+    world.answer(again)
+    await world.settle()
+    assert await told(ear) == [3]
+
+
+async def test_news_of_before_a_gaps_reading_is_no_news(world: World) -> None:
+    ear = await listening(world, None)
+    world.begin_afresh()
+    await turns()
+    world.change("gone", items(1))
+    world.change("gone", None)
+    world.answer(world.readings[0])
+    await turns()
+    world.deliver(2)
+    assert await told(ear) == []
 
 
 @pytest.mark.parametrize("store_id", ["s", None])

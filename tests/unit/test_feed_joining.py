@@ -230,8 +230,10 @@ async def test_when_the_service_stops_nobody_joins_any_more_or_has_just_joined(w
     early = world.join("s")
     await turns()
     world.feed.close()
-    world.answer(world.readings[0])
-    late = world.join("s")
+    late = world.join("another")
+    await turns()
+    (reading,) = world.readings
+    world.answer(reading)
     await turns()
     assert [type(ear.refusal) for ear in (early, late)] == [DatabaseUnavailable] * 2
     assert world.feed.listeners == 0

@@ -14,12 +14,17 @@ def changed(document: Document | None, change: Change) -> Document | Written:
     if document is None:
         if not change.creates:
             return Written.NOT_MATCHED
-        document = {"_id": change.store_id}
+        # An upsert forgets its guard when it inserts: who may create a store must not need anything of it.
+        created = {"_id": change.store_id, REVISION: 1}
+        return _incremented(created, {}, change) if change.increments else created
     items = document.get(ITEMS, {})
     held = items if isinstance(items, dict) else {}
     if not all(_is_number(held.get(item)) and held[item] >= least for item, least in change.least.items()):
         return Written.NOT_MATCHED
-    after = {**document, REVISION: document.get(REVISION, 0) + 1}
+    revision = document.get(REVISION, 0)
+    if not _is_number(revision) or revision == LARGEST_QUANTITY:
+        return Written.UNFIT
+    after = {**document, REVISION: revision + 1}
     if change.empties:
         return {**after, ITEMS: {}}
     if not change.increments:
@@ -48,7 +53,11 @@ def swept(document: Document | None) -> Document | None:
     """Remove what is used up from a document; None where there is nothing to sweep."""
     if document is None or not isinstance(document.get(ITEMS), dict):
         return None
-    kept = {item_id: quantity for item_id, quantity in document[ITEMS].items() if quantity != 0}
+    kept = {
+        item_id: quantity
+        for item_id, quantity in document[ITEMS].items()
+        if quantity != 0 or quantity is False
+    }
     return {**document, ITEMS: kept, REVISION: document.get(REVISION, 0) + 1}
 
 

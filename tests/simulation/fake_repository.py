@@ -8,7 +8,13 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from store_api.batch import Written
-from store_api.errors import BrokenDocument, DatabaseUnavailable, OutcomeUnknown, UnfitDocument
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    UnfitDocument,
+)
 from store_api.repository import StoreRepository
 from store_api.stock import Change, Stock
 from tests.simulation.fake_documents import changed, projected, swept
@@ -67,12 +73,13 @@ class FakeRepository(StoreRepository):
             await asyncio.wait(self._late)
 
     async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
-        """Apply one change, and read the store at the same moment."""
+        """Apply one change, and then read the store."""
         with self._command("apply", [change.store_id], writes=True):
             await self.nature.pause()
             written = self._write(change, self.nature.fate_of_change())
-            found = self._read([change.store_id], wanted).get(change.store_id)
             await self.nature.pause()
+            if written is Written.APPLIED:
+                return await self._read_after(change.store_id, wanted)
         match written:
             case Written.UNAVAILABLE:
                 raise DatabaseUnavailable
@@ -80,11 +87,7 @@ class FakeRepository(StoreRepository):
                 raise OutcomeUnknown
             case Written.UNFIT:
                 raise UnfitDocument
-            case Written.NOT_MATCHED:
-                return None
-        if isinstance(found, BrokenDocument):
-            raise BrokenDocument(change.store_id, found.reason, applied=True)
-        return found
+        return None
 
     async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
         """Apply changes of different stores, each at a moment of its own."""
@@ -128,6 +131,16 @@ class FakeRepository(StoreRepository):
             if after is not None:
                 self._put(store_id, after)
 
+    async def _read_after(self, store_id: str, wanted: Collection[str] | None) -> Stock:
+        if self.nature.fails_reading():
+            self.history.note_fault([store_id], "reading failed")
+            raise AppliedUnreported
+        found = self._read([store_id], wanted).get(store_id, {})
+        await self.nature.pause()
+        if isinstance(found, BrokenDocument):
+            raise BrokenDocument(store_id, found.reason, applied=True)
+        return found
+
     def _read(
         self, store_ids: Sequence[str], wanted: Collection[str] | None
     ) -> dict[str, Stock | BrokenDocument]:
@@ -147,6 +160,9 @@ class FakeRepository(StoreRepository):
             case Fate.RACED:
                 self.history.note_interference(change.store_id)
                 return Written.NOT_MATCHED
+            case Fate.UNFIT:
+                self.history.note_interference(change.store_id)
+                return Written.UNFIT
             case Fate.DONE:
                 return self._change(change)
             case Fate.FAULT:
@@ -164,6 +180,8 @@ class FakeRepository(StoreRepository):
     def _change(self, change: Change) -> Written:
         before = self.documents.get(change.store_id)
         after = changed(before, change)
+        if after is Written.UNFIT:
+            self.history.note_fault([change.store_id], "write UNFIT")
         if isinstance(after, Written):
             return after
         self._put(change.store_id, after)

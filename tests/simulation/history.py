@@ -105,9 +105,9 @@ class History:
         """Count how often somebody came between, between two moments."""
         return sum(first <= moment <= last and between == store_id for moment, between in self.interferences)
 
-    def had_fault(self, store_id: str, first: int, last: int, what: str = "") -> bool:
-        """Tell whether something went wrong for a store between two moments."""
-        return any(
+    def count_faults(self, store_id: str, first: int, last: int, what: str = "") -> int:
+        """Count what went wrong in such a way for a store, between two moments."""
+        return sum(
             first <= fault.moment <= last and store_id in fault.store_ids and what in fault.what
             for fault in self.faults
         )

@@ -1,7 +1,6 @@
 """What must hold of every simulation, whatever went wrong in it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from store_api import committer
 from store_api.batch import Answer
@@ -17,9 +16,9 @@ from store_api.errors import (
 )
 from store_api.stock import Operation, Report
 from tests.one_by_one import Refused, serve, serve_all, what_is_left
-from tests.simulation.fake_documents import projected
+from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
-from tests.simulation.witness import Request, Witness
+from tests.simulation.witness import Request
 
 
 class Violation(AssertionError):
@@ -34,59 +33,6 @@ def require(condition: object, what: str) -> None:
     """
     if not condition:
         raise Violation(what)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that is known after a simulation.
-
-    Args:
-        commits: by request, the moments at which a change that it is part of was applied.
-        unknown: the requests that are part of a change that was reported as unknown.
-    """
-
-    history: History
-    witness: Witness
-    commits: dict[Request, list[int]]
-    unknown: set[Request]
-
-    @classmethod
-    def of(cls, history: History, witness: Witness) -> "Evidence":
-        """Find out which requests were applied, and when."""
-        requests_of = {id(merged.change): merged.requests for merged in witness.merged}
-        commits: dict[Request, list[int]] = {request: [] for request in witness.requests}
-        for commit in history.commits:
-            for request in requests_of[id(commit.change)]:
-                commits[request].append(commit.moment)
-        unknown = {request for change in history.unknown for request in requests_of[id(change)]}
-        return cls(history, witness, commits, unknown)
-
-    def truths(self, request: Request, first: int | None = None) -> list[Truth]:
-        """Give what the request's store held from a moment on, else its submission, to its answer.
-
-        A minimal answer tells of its own items only, and what is broken elsewhere need not be seen.
-        """
-        operation = request.operation
-        begin = request.submitted if first is None else first
-        return [
-            truth_of(projected(document, operation.items if operation.minimal else None))
-            for document in self.history.documents(operation.store_id, begin, request.answered)
-        ]
-
-    def count_interferences(self, request: Request) -> int:
-        """Count how often others came between, on the request's way."""
-        return self.history.count_interferences(
-            request.operation.store_id, request.submitted, request.answered
-        )
-
-    def was_broken(self, request: Request, first: int) -> bool:
-        """Tell whether anything in the request's store was broken, from a moment on to its answer."""
-        documents = self.history.documents(request.operation.store_id, first, request.answered)
-        return any(isinstance(truth_of(document), BrokenDocument) for document in documents)
-
-    def had_fault(self, request: Request, what: str = "") -> bool:
-        """Tell whether something went wrong for the request's store on its way."""
-        return self.history.had_fault(request.operation.store_id, request.submitted, request.answered, what)
 
 
 def check(evidence: Evidence) -> None:
@@ -184,6 +130,9 @@ def _proves(operation: Operation, truth: Truth, answer: Answer) -> bool:
             return store_id == operation.store_id
         case QuantityOverflow(), Refused.OVERFLOW:
             return True
+        case OutOfStock(shortages=shortages), Refused.MISSING:
+            # The store was deleted just after others of its batch were served: nothing is left of anything.
+            return not any(short.available for short in shortages)
         case OutOfStock(shortages=shortages), Refused.SHORT:
             stock = truth or {}
             return [(short.item_id, short.wanted, short.available) for short in shortages] == [
@@ -196,7 +145,7 @@ def _proves(operation: Operation, truth: Truth, answer: Answer) -> bool:
 
 def _judge_unavailable(evidence: Evidence, request: Request, answer: Answer) -> None:
     _require_not_applied(evidence, request)
-    require(evidence.had_fault(request), "nothing went wrong")
+    require(evidence.count_faults(request), "nothing went wrong")
 
 
 def _judge_unknown(evidence: Evidence, request: Request, answer: Answer) -> None:
@@ -209,7 +158,7 @@ def _judge_unknown(evidence: Evidence, request: Request, answer: Answer) -> None
 
 def _judge_unreported(evidence: Evidence, request: Request, answer: Answer) -> None:
     _commit_of(evidence, request)
-    require(evidence.had_fault(request, "reading failed"), "it could be read")
+    require(evidence.count_faults(request, "reading failed"), "it could be read")
 
 
 def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> None:
@@ -226,7 +175,11 @@ def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
         first = _commit_of(evidence, request)
     else:
         _require_not_applied(evidence, request)
-    require(evidence.was_broken(request, first), "it never was broken")
+    # A document that refuses again and again counts as broken, unless each time another one's change was why.
+    between = evidence.count_interferences(request)
+    refused = evidence.count_faults(request, "write UNFIT")
+    unfit = refused > committer.MOST_UNFIT and between >= committer.MOST_UNFIT
+    require(evidence.was_broken(request, first) or unfit, f"it was not broken, and refused {refused} times")
 
 
 def _commit_of(evidence: Evidence, request: Request) -> int:

@@ -14,6 +14,8 @@ class Fate(Enum):
     """It fails for certain."""
     RACED = auto()
     """Another writer came between."""
+    UNFIT = auto()
+    """The document refuses it, for a reason that no reading shows."""
     LOST = auto()
     """It never arrives, and nobody can tell."""
     REPLY_LOST = auto()
@@ -46,6 +48,41 @@ class Nature:
     def order(self, count: int) -> list[int]:
         """Decide in which order a command's changes are written."""
         return list(range(count))
+
+
+class HeldNature(Nature):
+    """Holds every step of every command until it is let go.
+
+    Attributes:
+        held: the steps that wait, in the order they came.
+        fate: what becomes of the next change, or command, or reading.
+    """
+
+    def __init__(self) -> None:
+        self.held: list[asyncio.Future[None]] = []
+        self.fate = Fate.DONE
+
+    async def pause(self) -> None:
+        """Wait until this step is let go."""
+        step: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.held.append(step)
+        await step
+
+    def fate_of_command(self) -> Fate:
+        """Give the fate that was set, to a command that fails whole."""
+        return self._take_fate() if self.fate is Fate.NOT_SENT else Fate.DONE
+
+    def fate_of_change(self) -> Fate:
+        """Give the fate that was set."""
+        return self._take_fate()
+
+    def fails_reading(self) -> bool:
+        """Fail when the next thing is not to be sent."""
+        return self._take_fate() is Fate.NOT_SENT
+
+    def _take_fate(self) -> Fate:
+        fate, self.fate = self.fate, Fate.DONE
+        return fate
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from store_api.batch import Answer
 from store_api.documents import ITEMS
 from store_api.stock import Change, Operation, OperationKind
 from tests.simulation.conservation import check_books
+from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History, truth_of
-from tests.simulation.invariants import Evidence, Violation, check, require
+from tests.simulation.invariants import Violation, check, require
 from tests.simulation.scenery import Scenery, draw_nature, draw_scenery
 from tests.simulation.virtual_time import NothingWillEverHappen, run
 from tests.simulation.witness import Request, WatchedCommitter, Witness

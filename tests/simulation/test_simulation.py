@@ -1,12 +1,18 @@
-"""Thousands of worlds of chance, and the proof that each is the same every time.
+"""Thousands of worlds of chance; each is the same every time, and mistakes come to light in them.
 
 `SIMULATION_RUNS=100000` plays more of them, and `SIMULATION_SEED=n` plays one and tells its story.
 """
 
 import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pytest
 
+from store_api import batch, committer
+from store_api.batch import Answer, Decision, Seen, Written
+from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
+from store_api.stock import Change, Operation, Report
 from tests.simulation.invariants import Violation
 from tests.simulation.simulation import Simulation
 
@@ -25,10 +31,60 @@ def test_whatever_goes_wrong_every_answer_is_the_truth() -> None:
 
 
 def test_a_seed_always_tells_the_same_story() -> None:
-    stories = []
-    for _ in range(2):
-        simulation = Simulation(7)
-        simulation.play()
-        stories.append(list(simulation.story()))
-    assert stories[0] == stories[1]
-    assert len(stories[0]) > 10
+    first, second = ([story_of(seed) for seed in range(20)] for _ in range(2))
+    assert first == second
+    assert len({len(story) for story in first}) > 10
+
+
+def play(seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        Simulation(seed).play()
+
+
+def story_of(seed: int) -> list[str]:
+    simulation = Simulation(seed)
+    simulation.play()
+    return list(simulation.story())
+
+
+def without_guard(operations: Sequence[Operation], seen: Seen | None) -> Decision:
+    decision = batch.decide(operations, seen)
+    change = decision.change
+    return Decision(
+        change and Change(change.store_id, change.increments, {}, empties=change.empties), decision.passed
+    )
+
+
+def taking_unknown_for_certain(error: StoreApiError) -> Written:
+    written = batch.written_despite(error)
+    return Written.UNAVAILABLE if written is Written.UNKNOWN else written
+
+
+def serving_whoever_waits(*known: Any) -> list[Answer | None]:
+    return [Report("store-0", {}) if answer is None else answer for answer in batch.conclude(*known)]
+
+
+def refusing_without_proof(*known: Any) -> list[Answer | None]:
+    return [StoreNotFound("store-0") if answer is None else answer for answer in batch.conclude(*known)]
+
+
+def keeping_whoever_is_refused(*known: Any) -> list[Answer | None]:
+    return [None if isinstance(answer, OutOfStock) else answer for answer in batch.conclude(*known)]
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [
+        ("decide", without_guard),
+        ("written_despite", taking_unknown_for_certain),
+        ("conclude", serving_whoever_waits),
+        ("conclude", refusing_without_proof),
+        ("conclude", keeping_whoever_is_refused),
+    ],
+)
+def test_a_mistake_does_not_get_far(
+    monkeypatch: pytest.MonkeyPatch, name: str, mistake: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(committer, name, mistake)
+    with pytest.raises(Violation):
+        play(range(100))

@@ -1,0 +1,70 @@
+"""What a test of the contract can do with any repository, and with what is stored behind it."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from pymongo.collection import Collection
+
+from store_api.errors import StoreApiError
+from store_api.repository import StoreRepository
+from tests.simulation.fake_repository import FakeRepository
+from tests.simulation.history import Document, History
+from tests.simulation.nature import Nature
+
+Result = TypeVar("Result")
+
+
+class Subject(Protocol):
+    """A repository, and the way past it."""
+
+    @property
+    def repository(self) -> StoreRepository:
+        """Who must keep the promises."""
+        ...
+
+    def put(self, *documents: Document) -> None:
+        """Store documents, past every rule."""
+        ...
+
+    def get(self, store_id: str) -> Document | None:
+        """Give a document as it is stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FakeSubject:
+    """The repository of the simulation."""
+
+    repository: FakeRepository = field(default_factory=lambda: FakeRepository(History(), Nature()))
+
+    def put(self, *documents: Document) -> None:
+        for document in documents:
+            self.repository.put(document["_id"], document)
+
+    def get(self, store_id: str) -> Document | None:
+        return self.repository.documents.get(store_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RealSubject:
+    """The repository of the service."""
+
+    repository: StoreRepository
+    stores: Collection[dict[str, Any]]
+
+    def put(self, *documents: Document) -> None:
+        self.stores.database.command(
+            {"insert": self.stores.name, "documents": list(documents), "bypassDocumentValidation": True}
+        )
+
+    def get(self, store_id: str) -> Document | None:
+        return self.stores.find_one({"_id": store_id})
+
+
+async def outcome_of(call: Awaitable[Result]) -> Result | tuple[type[StoreApiError], bool]:
+    """Give what a call returned; or the kind of its error, and whether that says that it was applied."""
+    try:
+        return await call
+    except StoreApiError as error:
+        return type(error), getattr(error, "applied", False)

@@ -75,6 +75,7 @@ class _StoreQueue:
     wanted: frozenset[str] | None = None
     seen: Seen | None = None
     rounds: int = 0
+    unfit: int = 0
     again: int = 0
 
     @property
@@ -249,9 +250,13 @@ class Committer:
         self._note(queue, written, reading)
         answers = conclude(queue.operations, queue.decision, written, reading)
         queue.rounds = queue.rounds + 1 if not any(answers) else 0
-        if queue.rounds > (MOST_UNFIT if written is Written.UNFIT else MOST_ROUNDS):
-            broken = BrokenDocument(queue.store_id, "MongoDB cannot update it")
-            answers = [broken if written is Written.UNFIT else Overloaded()] * len(answers)
+        queue.unfit = queue.unfit + 1 if queue.rounds and written is Written.UNFIT else 0
+        if queue.unfit > MOST_UNFIT:
+            answers = [BrokenDocument(queue.store_id, "MongoDB cannot update it")] * len(answers)
+        elif queue.rounds > MOST_ROUNDS:
+            answers = [Overloaded()] * len(answers)
+        if all(answers):
+            queue.rounds = queue.unfit = 0
         batch, queue.batch = queue.batch, []
         again = [waiting for waiting, answer in zip(batch, answers, strict=True) if answer is None]
         queue.again = len(again)
@@ -270,8 +275,9 @@ class Committer:
         if stock is not None and queue.wanted is not None:
             stock = {item_id: stock.get(item_id, 0) for item_id in queue.wanted}
         queue.seen = Seen(stock, complete=whole)
-        if stock is not None:
-            self._sweeper.note(queue.store_id, stock, complete=whole)
+        if reading is not None:
+            # What is not in the document needs no sweep.
+            self._sweeper.note(queue.store_id, reading, complete=whole)
 
     def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
         self._waiting -= 1
@@ -284,5 +290,6 @@ class Committer:
         log.error("A write failed by our fault", extra={"action": "fault", "error": type(error).__name__})
         for queue in queues:
             batch, queue.batch = queue.batch, []
+            queue.rounds = queue.unfit = queue.again = 0
             for waiting in batch:
                 self._resolve(waiting, OutcomeUnknown())

@@ -20,7 +20,14 @@ log = logging.getLogger(__name__)
 NAMESPACE_EXISTS = 48
 UNAUTHORIZED = 13
 
-_UNFIT = {2: "BadValue", 14: "TypeMismatch", 28: "PathNotViable", 121: "DocumentValidationFailure"}
+_UNFIT = {
+    2: "BadValue",
+    14: "TypeMismatch",
+    28: "PathNotViable",
+    121: "DocumentValidationFailure",
+    10334: "BSONObjectTooLarge",
+    17419: "the document would be larger than 16 MB",
+}
 """Codes that say that this very document cannot take this update."""
 
 NO_SINGLE_ID = 54

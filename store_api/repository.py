@@ -234,12 +234,17 @@ class StoreRepository:
             except OperationFailure as error:
                 if error.code != UNAUTHORIZED:
                     raise
+            self._validate_from_now_on()
+        return await write(False)
+
+    def _validate_from_now_on(self) -> None:
+        if self._bypasses_validation:
+            # Of several writes in flight, the first to be refused says it.
             self._bypasses_validation = False
             log.warning(
                 "Writes are validated, and slow on large stores: the role lacks bypassDocumentValidation",
                 extra={"action": "validated_writes"},
             )
-        return await write(False)
 
     async def sweep(self, store_id: str) -> None:
         """Remove the items of which nothing is left from a store's document."""

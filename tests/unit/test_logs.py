@@ -1,6 +1,8 @@
 """Log lines: one an event, whoever writes it."""
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -43,3 +45,57 @@ def test_a_person_gets_plain_lines(record: logging.LogRecord) -> None:
     assert "\n" not in line
     assert "A message" in line
     assert "action=tried" in line
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, which is as it was before when the test is over."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_whatever_happens_is_one_line_on_standard_error(
+    terminal: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(terminal=terminal)
+    log = logging.getLogger("store_api.anything")
+    log.info("It %s", "happened", extra={"action": "happened", "where": "a\nb", "what": Path("x")})
+    try:
+        int("secret-word")
+    except ValueError:
+        log.exception("It\nfailed")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 2
+    assert "secret-word" not in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.usefixtures("root")
+def test_a_line_for_programs_says_when_how_bad_and_what(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(terminal=False)
+    logging.getLogger("store_api.feed").warning("Арт %d", 1, extra={"action": "noted", "store": "s\n1"})
+    line = msgspec.json.decode(capsys.readouterr().err)
+    assert line.pop("at").endswith("+00:00")
+    assert line == {"level": "warning", "action": "noted", "store": "s\n1", "message": "Арт 1"}
+
+
+@pytest.mark.usefixtures("root")
+def test_what_libraries_say_in_passing_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(terminal=False)
+    for library in ("sanic.root", "websockets.server", "asyncio", "pymongo.command"):
+        logging.getLogger(library).info("Chatter")
+    logging.getLogger("pymongo.topology").warning("Trouble")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert msgspec.json.decode(line)["action"] == "pymongo_log"
+
+
+def test_configuring_again_does_not_say_everything_twice(root: logging.Logger) -> None:
+    logs.configure(terminal=False)
+    logs.configure(terminal=False)
+    assert len(root.handlers) == 1

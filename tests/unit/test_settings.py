@@ -1,9 +1,12 @@
 """Settings: what each variable takes, and what a wrong one says."""
 
 import dataclasses
+from datetime import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from store_api.errors import WrongSetting
 from store_api.settings import Settings, environment_with_env_file, help_text
@@ -28,6 +31,7 @@ def test_every_variable_is_read() -> None:
             "MONGO_URL": "mongodb://a,b/?replicaSet=x",
             "MONGO_DB": "stock",
             "DATA_DIR": "/somewhere",
+            "EMBEDDED_MONGO_PORT": "27019",
             "HOST": "::1",
             "PORT": "9000",
             "WORKERS": "4",
@@ -45,6 +49,8 @@ def test_every_variable_is_read() -> None:
     assert (settings.special_user, settings.bot_token) == (42, "1:abc")
     assert settings.telegram_api == "http://127.0.0.1:81"
     assert settings.report_tz.key == "Europe/Berlin"
+    assert settings.embedded_mongo_port == 27019
+    assert settings.report_time == time(7, 30)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +60,28 @@ def test_every_variable_is_read() -> None:
         ("MONGO_URL", "mongodb://user:secret-word@host:port/"),
         ("MONGO_DB", "a.b"),
         ("MONGO_DB", "a" * 64),
+        ("MONGO_DB", "я" * 32),
+        ("MONGO_URL", "mongodb://user:secret-word@host/?tls=perhaps"),
+        ("MONGO_URL", "mongodb://user:secret-word@host/?unheard=of"),
+        ("MONGO_URL", "mongodb://user:secret-word"),
         ("EMBEDDED_MONGO_PORT", "0"),
         ("HOST", "a b"),
         ("PORT", "65536"),
         ("PORT", "8000.0"),
         ("PORT", "٨"),
+        ("PORT", "-1"),
+        ("PORT", " 80"),
+        ("PORT", "9" * 5000),
+        ("EMBEDDED_MONGO_PORT", "65536"),
+        ("WORKERS", "257"),
+        ("SPECIAL_USER", "0"),
+        ("SPECIAL_USER", str(2**63)),
+        ("REPORT_TIME", "24:00"),
+        ("REPORT_TIME", "21:00:00"),
+        ("REPORT_TZ", "Europe"),
+        ("BOT_TOKEN", "1:secret-word\n"),
+        ("TELEGRAM_API", "ftp://secret-word"),
+        ("TELEGRAM_API", "http://[::1"),
         ("WORKERS", "0"),
         ("SPECIAL_USER", "@me"),
         ("REPORT_TIME", "25:00"),
@@ -94,5 +117,35 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pyt
     assert (settings.port, settings.workers, settings.host) == (8002, 2, "127.0.0.1")
 
 
-def test_the_help_lists_every_variable() -> None:
-    assert all(variable in help_text() for variable in VARIABLES)
+def test_a_variable_that_is_empty_or_unset_takes_its_default() -> None:
+    empty, unset = Settings.read(dict.fromkeys(VARIABLES, "")), Settings.read({})
+    assert empty == unset
+    assert (unset.mongo_url, unset.special_user, unset.bot_token, unset.telegram_api) == (None,) * 4
+
+
+@given(st.sampled_from(VARIABLES), st.text(min_size=1, max_size=30))
+def test_whatever_a_variable_holds_it_is_taken_or_refused_by_its_name(variable: str, value: str) -> None:
+    try:
+        Settings.read({variable: value})
+    except WrongSetting as wrong:
+        said = str(wrong)
+    else:
+        return
+    assert said.startswith(f"{variable}: ")
+    assert "\n" not in said
+
+
+def test_a_process_without_an_env_file_has_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "8002")
+    assert environment_with_env_file(tmp_path)["PORT"] == "8002"
+
+
+def test_the_help_lists_every_variable_with_its_default() -> None:
+    assert {setting.metadata["variable"] for setting in dataclasses.fields(Settings)} == set(VARIABLES)
+    lines = help_text().splitlines()
+    for setting in dataclasses.fields(Settings):
+        (line,) = (line for line in lines if line.split()[:1] == [setting.metadata["variable"]])
+        assert setting.metadata["help"] in line
+        assert (setting.metadata["default"] or "") in line

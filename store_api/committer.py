@@ -50,7 +50,6 @@ STORES_AT_ONCE = 128
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
 
-
 MOST_UNFIT = 2
 """How often a whole, sound document may refuse an update in a row before it counts as broken."""
 
@@ -199,8 +198,9 @@ class Committer:
         # Those who are decided again go by themselves: what they need has been read, and newcomers, whose
         # items may be unknown, could make the guard fail for them again and again.
         queue.batch = [queue.waiting.popleft() for _ in range(min(size, queue.again or size))]
-        queue.wanted = wanted_items(queue.operations)
-        queue.decision = decide(queue.operations, queue.seen)
+        operations = queue.operations
+        queue.wanted = wanted_items(operations)
+        queue.decision = decide(operations, queue.seen)
 
     async def _apply_one(
         self, change: Change, wanted: frozenset[str] | None

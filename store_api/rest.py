@@ -1,5 +1,6 @@
 """The HTTP contract: routes that read a request, ask, and answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
@@ -54,19 +55,11 @@ class Rest:
 
     async def operate(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}`."""
-        require_json(request.headers.get("content-type"))
-        minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(
-            request, item_operation(store_id_of(store_id), request.body, minimal=minimal)
-        )
+        return await self._operate(request, store_id, item_operation)
 
     async def operate_on_group(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/group_op`."""
-        require_json(request.headers.get("content-type"))
-        minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(
-            request, group_operation(store_id_of(store_id), request.body, minimal=minimal)
-        )
+        return await self._operate(request, store_id, group_operation)
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
@@ -115,6 +108,11 @@ class Rest:
         if stock is None:
             raise StoreNotFound(store_id)
         return Report.of(store_id, stock)
+
+    async def _operate(self, request: Request, segment: str, read: Callable[..., Operation]) -> HTTPResponse:
+        require_json(request.headers.get("content-type"))
+        minimal = prefers_minimal(request.headers.get("prefer"))
+        return await self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
 
     async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
         answer = await self.committer.answer(operation)

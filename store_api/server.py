@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable
 
-import msgspec
 import pymongo
 from pymongo.errors import PyMongoError
 from sanic import Sanic
@@ -43,7 +42,6 @@ _SANIC = {
     "RESPONSE_TIMEOUT": 60,
     "KEEP_ALIVE_TIMEOUT": 75,
     "WEBSOCKET_MAX_SIZE": 4096,
-    "FALLBACK_ERROR_FORMAT": "json",
 }
 
 
@@ -59,7 +57,6 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
         "store_api",
         error_handler=ProblemHandler(),
         configure_logging=False,
-        dumps=lambda value: msgspec.json.encode(value).decode(),
     )
     app.config.update(_SANIC)
     app.ctx.told_to_stop = asyncio.Event()

@@ -1,12 +1,14 @@
 """What all tests share: a real MongoDB for the session, and a database of its own for each test."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
+from store_api.clients import Client, connect
 from tests.mongod import replica_set_of_one
 
 
@@ -28,3 +30,19 @@ def database_name(mongo_url: str) -> Iterator[str]:
     yield name
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def other_program(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """A plain client, which knows nothing of the service."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def client(mongo_url: str) -> AsyncIterator[Client]:
+    """The service's own client, connected."""
+    client = connect(mongo_url)
+    await client.admin.command("ping")
+    yield client
+    client.close()

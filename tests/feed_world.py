@@ -22,6 +22,8 @@ from watchers.store_watcher import StoreChange
 BROKEN = {"items": "nonsense"}
 """A document that is no stock."""
 
+AN_EMPTY_STORE: dict[str, dict[str, int]] = {"items": {}}
+
 Document = dict[str, Any]
 
 
@@ -223,3 +225,30 @@ async def open_world() -> AsyncIterator[World]:
     await turns()
     yield world
     await world.end()
+
+
+@asynccontextmanager
+async def open_world_of_two() -> AsyncIterator[World]:
+    """An open world of the stores `a` and `b`, of one chair each; its change stream told so already."""
+    async with open_world() as world:
+        for store_id in ("a", "b"):
+            world.change(store_id, items(1))
+        world.deliver(2)
+        yield world
+
+
+async def listening(world: World, store_id: str | None = "s", *, snapshot: bool = False) -> Ear:
+    """Somebody who listens already."""
+    ear = world.join(store_id, snapshot=snapshot)
+    await world.settle()
+    return ear
+
+
+def items(chairs: int) -> dict[str, dict[str, int]]:
+    """A document of so many chairs."""
+    return {"items": {"chair": chairs}}
+
+
+async def told(ear: Ear) -> list[int | None]:
+    """The chairs of each frame that waits; None where there are none."""
+    return [lines.get("chair") for _, lines in await ear.frames()]

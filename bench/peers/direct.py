@@ -7,28 +7,25 @@ import asyncio
 import os
 import socket
 
-from store_api.batch import Answer, refusal_of
+from store_api.batch import Answer, decide, refusal_of
 from store_api.committer import Committer
 from store_api.errors import Overloaded, StoreApiError
-from store_api.repository import StoreRepository
 from store_api.server import serve
 from store_api.settings import Settings
-from store_api.stock import Change, Operation, OperationKind, Report
+from store_api.stock import Operation, Report
 
 
 class DirectCommitter(Committer):
     """Writes each operation by itself, at once."""
-
-    def __init__(self, repository: StoreRepository) -> None:
-        super().__init__(repository)
-        self._repository = repository
 
     def answer(self, operation: Operation) -> asyncio.Future[Answer]:
         """Carry one operation out."""
         return asyncio.ensure_future(self._commit(operation))
 
     async def _commit(self, operation: Operation) -> Answer:
-        change = _change_of(operation)
+        # Nothing known, nothing refused: one operation is always a change.
+        change = decide([operation], None).change
+        assert change is not None  # noqa: S101
         try:
             for _ in range(100):
                 stock = await self._repository.apply(change, operation.items if operation.minimal else None)
@@ -42,17 +39,6 @@ class DirectCommitter(Committer):
         except StoreApiError as error:
             return error
         return Overloaded()
-
-
-def _change_of(operation: Operation) -> Change:
-    match operation.kind:
-        case OperationKind.DEMAND:
-            taken = {item_id: -quantity for item_id, quantity in operation.items.items()}
-            return Change(operation.store_id, taken, operation.items)
-        case OperationKind.SUPPLY:
-            return Change(operation.store_id, operation.items, {}, creates=True)
-        case OperationKind.CLEAN:
-            return Change(operation.store_id, {}, {}, empties=True)
 
 
 if __name__ == "__main__":

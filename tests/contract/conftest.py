@@ -1,13 +1,13 @@
 """Repositories that must all keep the same promises: in memory, and on MongoDB in each of their ways."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 
-from store_api.clients import Client, connect
+from store_api.clients import Client
 from store_api.collection import COLLECTION
 from store_api.repository import StoreRepository
 from tests.contract.subjects import FakeSubject, RealSubject, Subject
@@ -15,43 +15,27 @@ from tests.contract.subjects import FakeSubject, RealSubject, Subject
 Mongo = MongoClient[dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
-def contract_mongo(mongo_url: str) -> Iterator[Mongo]:
-    """Any other program's client."""
-    with MongoClient[dict[str, Any]](mongo_url) as mongo:
-        yield mongo
-
-
-@pytest.fixture(scope="session")
-async def contract_client(mongo_url: str) -> AsyncIterator[Client]:
-    """The service's own client, connected."""
-    client = connect(mongo_url)
-    await client.admin.command("ping")
-    yield client
-    client.close()
-
-
 @pytest.fixture(scope="module")
-async def real(contract_client: Client, contract_mongo: Mongo) -> AsyncIterator[RealSubject]:
+async def real(client: Client, other_program: Mongo) -> AsyncIterator[RealSubject]:
     """The stores of a database, as they are in service."""
     name = f"test_{uuid4().hex}"
-    repository = StoreRepository(contract_client, name)
+    repository = StoreRepository(client, name)
     await repository.prepare()
-    yield RealSubject(repository, contract_mongo[name][COLLECTION])
+    yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()
-    contract_mongo.drop_database(name)
+    other_program.drop_database(name)
 
 
 @pytest.fixture(scope="module")
-async def one_by_one(contract_client: Client, contract_mongo: Mongo) -> AsyncIterator[RealSubject]:
+async def one_by_one(client: Client, other_program: Mongo) -> AsyncIterator[RealSubject]:
     """The same, where a guarded upsert did not do what it must when the service started."""
     name = f"test_{uuid4().hex}"
-    contract_mongo[name][COLLECTION].insert_one({"_id": "", "items": {"guard": 1}})
-    repository = StoreRepository(contract_client, name)
+    other_program[name][COLLECTION].insert_one({"_id": "", "items": {"guard": 1}})
+    repository = StoreRepository(client, name)
     await repository.prepare()
-    yield RealSubject(repository, contract_mongo[name][COLLECTION])
+    yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()
-    contract_mongo.drop_database(name)
+    other_program.drop_database(name)
 
 
 @pytest.fixture(params=["fake", "real", "one by one"])

@@ -14,16 +14,16 @@ from tests.fail_points import failing
 
 
 async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warns_and_all_are_done(
-    contract_client: Client,
-    contract_mongo: MongoClient[dict[str, Any]],
+    client: Client,
+    other_program: MongoClient[dict[str, Any]],
     real: RealSubject,
     store_id: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    repository = StoreRepository(contract_client, real.stores.database.name)
+    repository = StoreRepository(client, real.stores.database.name)
     changes = [Change(f"{store_id}-{number}", {"a": 1}, {}, creates=True) for number in range(6)]
     refusal: dict[str, Any] = {"errorCode": 13, "blockConnection": True, "blockTimeMS": 100}
-    with failing(contract_mongo, "update", times=len(changes), **refusal):
+    with failing(other_program, "update", times=len(changes), **refusal):
         written = await asyncio.gather(*(repository.apply(change, None) for change in changes))
     assert written == [{"a": 1}] * len(changes)
     assert [vars(record).get("action") for record in caplog.records] == ["validated_writes"]

@@ -9,7 +9,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from store_api.clients import Client, connect, connect_watcher
+from store_api.clients import Client, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.repository import StoreRepository
 from tests.integration.in_process_api import Api, served_in_process
@@ -19,22 +19,6 @@ WATCHER = "watcher under test"
 
 Documents = Collection[dict[str, Any]]
 WatchedDocuments = AsyncIOMotorCollection[dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def other_program(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
-    """A plain client, which knows nothing of the service."""
-    with MongoClient[dict[str, Any]](mongo_url) as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
-async def client(mongo_url: str) -> AsyncIterator[Client]:
-    """The service's own client, connected."""
-    client = connect(mongo_url)
-    await client.admin.command("ping")
-    yield client
-    client.close()
 
 
 @pytest.fixture(scope="module")

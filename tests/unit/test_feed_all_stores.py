@@ -5,31 +5,23 @@ from collections.abc import AsyncIterator
 import pytest
 
 from store_api import feed
-from tests.feed_world import BROKEN, Ear, World, open_world, turns
-
-AN_EMPTY_STORE: dict[str, dict[str, int]] = {"items": {}}
+from tests.feed_world import (
+    AN_EMPTY_STORE,
+    BROKEN,
+    World,
+    items,
+    listening,
+    open_world_of_two,
+    turns,
+)
 
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Stores `a` and `b`, of one chair each, and a change stream that told so already."""
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0)
-    async with open_world() as world:
-        for store_id in ("a", "b"):
-            world.change(store_id, items(1))
-        world.deliver(2)
+    async with open_world_of_two() as world:
         yield world
-
-
-async def listening(world: World, store_id: str | None, *, snapshot: bool = False) -> Ear:
-    """Somebody who listens already."""
-    ear = world.join(store_id, snapshot=snapshot)
-    await world.settle()
-    return ear
-
-
-def items(chairs: int) -> dict[str, dict[str, int]]:
-    return {"items": {"chair": chairs}}
 
 
 async def test_a_snapshot_is_one_frame_for_each_store(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from store_api import feed
 from store_api.errors import DatabaseUnavailable
-from tests.feed_world import BROKEN, Ear, World, open_world, turns
+from tests.feed_world import BROKEN, World, items, listening, open_world, told, turns
 
 
 @pytest.fixture
@@ -15,22 +15,6 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0)
     async with open_world() as world:
         yield world
-
-
-async def listening(world: World, store_id: str | None = "s", *, snapshot: bool = False) -> Ear:
-    """Somebody who listens already."""
-    ear = world.join(store_id, snapshot=snapshot)
-    await world.settle()
-    return ear
-
-
-def items(chairs: int) -> dict[str, dict[str, int]]:
-    return {"items": {"chair": chairs}}
-
-
-async def told(ear: Ear) -> list[int | None]:
-    """The chairs of each frame that waits; None where there are none."""
-    return [lines.get("chair") for _, lines in await ear.frames()]
 
 
 async def test_after_a_gap_everybody_is_told_how_things_stand(world: World) -> None:

@@ -8,20 +8,13 @@ import pytest
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.feed import Feed
 from store_api.repository import Snapshot
-from tests.feed_world import BROKEN, Ear, World, moment, open_world, turns
+from tests.feed_world import BROKEN, World, listening, moment, open_world, turns
 
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
     async with open_world() as world:
         yield world
-
-
-async def listening(world: World, store_id: str, *, snapshot: bool = False) -> Ear:
-    """Somebody who listens to a store that is held from then on."""
-    ear = world.join(store_id, snapshot=snapshot)
-    await world.settle()
-    return ear
 
 
 def items(**quantities: int) -> dict[str, dict[str, int]]:

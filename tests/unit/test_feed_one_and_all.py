@@ -6,31 +6,21 @@ import pytest
 
 from store_api import feed
 from store_api.errors import DatabaseUnavailable
-from tests.feed_world import Ear, World, open_world, turns
-
-AN_EMPTY_STORE: dict[str, dict[str, int]] = {"items": {}}
+from tests.feed_world import (
+    World,
+    items,
+    listening,
+    open_world_of_two,
+    turns,
+)
 
 
 @pytest.fixture
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Stores `a` and `b`, of one chair each, and a change stream that told so already."""
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0)
-    async with open_world() as world:
-        for store_id in ("a", "b"):
-            world.change(store_id, items(1))
-        world.deliver(2)
+    async with open_world_of_two() as world:
         yield world
-
-
-async def listening(world: World, store_id: str | None, *, snapshot: bool = False) -> Ear:
-    """Somebody who listens already."""
-    ear = world.join(store_id, snapshot=snapshot)
-    await world.settle()
-    return ear
-
-
-def items(chairs: int) -> dict[str, dict[str, int]]:
-    return {"items": {"chair": chairs}}
 
 
 async def test_who_joins_together_is_served_by_one_reading_and_who_comes_later_by_none(world: World) -> None:

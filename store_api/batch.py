@@ -20,7 +20,16 @@ from store_api.errors import (
     StoreNotFound,
     UnfitDocument,
 )
-from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Report, Stock, shortages
+from store_api.stock import (
+    LARGEST_QUANTITY,
+    Change,
+    Operation,
+    OperationKind,
+    Report,
+    Stock,
+    added,
+    shortages,
+)
 
 MOST_OPERATIONS = 1024
 MOST_LINES = 20_000
@@ -64,10 +73,12 @@ class Seen:
     Args:
         stock: the quantities seen; None where there was no store.
         complete: whether an item that is not in it was not in the store.
+        steady: whether nobody else seems to write to the store, so that it is likely to be just like this.
     """
 
     stock: Stock | None
     complete: bool
+    steady: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +141,45 @@ def decide(operations: Sequence[Operation], seen: Seen | None) -> Decision:
     if not any(passed):
         return Decision(None, passed)
     increments = {item_id: increment for item_id, increment in net.items() if increment}
+    leaves = foretold(seen, increments) if seen is not None and seen.steady else None
+    if seen is not None and leaves is not None and wanted_items(operations) is None:
+        return Decision(Change(store_id, increments, least, found=seen.stock, leaves=leaves), passed)
     # With nothing that must be there, the first to pass was a supply, and a supply may create its store.
     return Decision(Change(store_id, increments, least, creates=not least), passed)
+
+
+def foretold(seen: Seen, increments: Mapping[str, int]) -> Stock | None:
+    """Tell what increments make of a store that is just as it was seen; None where only a reading can tell.
+
+    In which order MongoDB adds new items is not foretold.
+    """
+    stock = seen.stock
+    if stock is None or not seen.complete or len(stock) > MOST_LINES or not increments.keys() <= stock.keys():
+        return None
+    return added(stock, increments)
+
+
+def seen_after(
+    seen: Seen | None, change: Change | None, written: Written | None, reading: Reading, *, complete: bool
+) -> Seen | None:
+    """Tell what is known of a store after a batch; None where nothing is.
+
+    Args:
+        seen: what the batch was decided on.
+        change: what was written.
+        written: what became of it.
+        reading: what the store held after that.
+        complete: whether an item that is not in the reading was not in the store.
+    """
+    if written in (Written.UNKNOWN, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
+        return None
+    if written in (Written.NOT_MATCHED, Written.UNFIT):
+        # Whatever the reason, what is asked for next had better be less.
+        return Seen(reading, complete or reading is None)
+    expected = seen.stock if seen is not None else None
+    if seen is not None and change is not None:
+        expected = foretold(seen, change.increments) if change.leaves is None else change.leaves
+    return Seen(reading, complete or reading is None, steady=expected is None or reading == expected)
 
 
 def _fits(operation: Operation, known: Mapping[str, int], net: Mapping[str, int]) -> bool:

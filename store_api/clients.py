@@ -44,5 +44,6 @@ def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
         connectTimeoutMS=2000,
         socketTimeoutMS=10_000,
         heartbeatFrequencyMS=2000,
+        tz_aware=True,
         appname=name,
     )

@@ -7,11 +7,13 @@ once, with no timer.
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from store_api.batch import (
+    MOST_OPERATIONS,
     Answer,
     Decision,
     Reading,
@@ -20,6 +22,7 @@ from store_api.batch import (
     batch_size,
     conclude,
     decide,
+    seen_after,
     wanted_items,
     written_despite,
 )
@@ -32,7 +35,7 @@ from store_api.errors import (
     StoreApiError,
 )
 from store_api.repository import StoreRepository
-from store_api.stock import Change, Operation, Report
+from store_api.stock import Change, Operation, OperationKind, Report
 from store_api.stock_memory import StockMemory
 from store_api.sweeper import Sweeper
 
@@ -41,10 +44,13 @@ log = logging.getLogger(__name__)
 MOST_WAITING = 8192
 """Operations that may wait at once; more than that are turned away."""
 
-LANES = 2
+LANES = 3
 """Writes in flight at once."""
 
-STORES_AT_ONCE = 128
+QUIET_TURNS = 8
+"""Turns of the event loop in a row without a newcomer, after which a lane that waits for more goes on."""
+
+STORES_AT_ONCE = 64
 """Stores that one write may change."""
 
 MOST_ROUNDS = 100
@@ -89,6 +95,10 @@ class Committer:
         repository: where changes are written.
         lanes: writes in flight at once.
         most_waiting: operations that may wait.
+
+    Attributes:
+        outcomes: how many operations of each kind ended as what, so far.
+        on_written: called after each write, with the operations in it and the seconds it took.
     """
 
     def __init__(
@@ -97,11 +107,14 @@ class Committer:
         self._repository = repository
         self._memory = StockMemory()
         self._sweeper = Sweeper(repository)
+        self.outcomes: Counter[tuple[OperationKind, type[Answer]]] = Counter()
+        self.on_written: Callable[[int, float], None] = lambda operations, seconds: None
         self._most_waiting = most_waiting
         self._waiting = 0
+        self._taken = 0
         self._queues: dict[str, _StoreQueue] = {}
         self._ready: deque[_StoreQueue] = deque()
-        self._free_lanes = lanes
+        self._most_lanes = self._free_lanes = lanes
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def submit(self, operation: Operation) -> Report:
@@ -124,9 +137,11 @@ class Committer:
         """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         if self._waiting >= self._most_waiting:
+            self.outcomes[operation.kind, Overloaded] += 1
             answer.set_result(Overloaded())
             return answer
         self._waiting += 1
+        self._taken += 1
         queue = self._queues.get(operation.store_id)
         if queue is None:
             queue = _StoreQueue(operation.store_id, seen=self._memory.recall(operation.store_id))
@@ -151,7 +166,7 @@ class Committer:
 
     async def _run_lane(self) -> None:
         while self._ready:
-            queues = [self._ready.popleft() for _ in range(min(STORES_AT_ONCE, len(self._ready)))]
+            queues = self._take_share()
             try:
                 await self._write(queues)
             except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
@@ -161,17 +176,38 @@ class Committer:
                     self._ready.append(queue)
                 else:
                     self._put_away(queue)
+            await self._gather()
         self._free_lanes += 1
+
+    def _take_share(self) -> Sequence[_StoreQueue]:
+        """Take as many stores as leave the other lanes their share: MongoDB writes each lane's one by one."""
+        share = min(STORES_AT_ONCE, -(-len(self._ready) // self._most_lanes))
+        queues = [self._ready.popleft() for _ in range(share)]
+        if self._ready and self._free_lanes:
+            self._open_lane()
+        return queues
+
+    async def _gather(self) -> None:
+        """Let those who were just answered join those who wait: one large batch beats two small ones.
+
+        Without it two halves of the clients take turns, and each pays for a whole write.
+        """
+        quiet = 0
+        while self._ready and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS:
+            before = self._taken
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._taken == before else 0
 
     def _put_away(self, queue: _StoreQueue) -> None:
         del self._queues[queue.store_id]
         if queue.seen is None:
             self._memory.forget(queue.store_id)
         else:
-            self._memory.remember(queue.store_id, queue.seen.stock, complete=queue.seen.complete)
+            self._memory.remember(queue.store_id, queue.seen)
 
     async def _write(self, queues: Sequence[_StoreQueue]) -> None:
         """Decide a batch of each store, write them together, read them together, and answer."""
+        began = perf_counter()
         for queue in queues:
             self._take_batch(queue)
         changes = [queue.decision.change for queue in queues if queue.decision.change is not None]
@@ -181,6 +217,11 @@ class Committer:
             written, readings = await self._apply_one(changes[0], queues[0].wanted)
         else:
             written = await self._apply_many(changes)
+            readings = {
+                change.store_id: change.leaves
+                for change in changes
+                if change.leaves is not None and written[change.store_id] is Written.APPLIED
+            }
         unread = [queue for queue in queues if queue.store_id not in readings]
         for queue in unread:
             if written.get(queue.store_id) is Written.UNFIT:
@@ -190,6 +231,7 @@ class Committer:
             readings |= await self._read(
                 [queue for queue in unread if (queue.wanted is None) is whole], written
             )
+        self.on_written(sum(len(queue.batch) for queue in queues), perf_counter() - began)
         for queue in queues:
             self._settle(queue, written.get(queue.store_id), readings[queue.store_id])
 
@@ -267,20 +309,18 @@ class Committer:
 
     def _note(self, queue: _StoreQueue, written: Written | None, reading: Reading) -> None:
         """Keep what was read for the next decision, and for the sweeper."""
-        if written in _SILENT or isinstance(reading, StoreApiError):
-            queue.seen = None
-            return
-        whole = queue.wanted is None or reading is None
-        stock = reading
-        if stock is not None and queue.wanted is not None:
-            stock = {item_id: stock.get(item_id, 0) for item_id in queue.wanted}
-        queue.seen = Seen(stock, complete=whole)
-        if reading is not None:
+        whole = queue.wanted is None
+        found = reading
+        if isinstance(reading, dict) and queue.wanted is not None:
+            found = {item_id: reading.get(item_id, 0) for item_id in queue.wanted}
+        queue.seen = seen_after(queue.seen, queue.decision.change, written, found, complete=whole)
+        if isinstance(reading, dict) and queue.seen is not None:
             # What is not in the document needs no sweep.
             self._sweeper.note(queue.store_id, reading, complete=whole)
 
     def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
         self._waiting -= 1
+        self.outcomes[waiting.operation.kind, type(answer)] += 1
         # Who went away has cancelled the future; the operation went on without them.
         if not waiting.answer.done():
             waiting.answer.set_result(answer)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from store_api.errors import BrokenDocument
-from store_api.stock import LARGEST_QUANTITY, Change, Stock
+from store_api.stock import LARGEST_QUANTITY, Change, Stock, differences
 
 ITEMS = "items"
 REVISION = "rev"
@@ -87,34 +87,65 @@ def _read_quantity(field: str, value: Any) -> int:
     raise ValueError(f"the quantity of {field!r} is not a whole number from 0")
 
 
-def apply_update(stock: Stock, updated: Mapping[str, Any], removed: Sequence[str]) -> bool:
-    """Carry the changed fields of a change event over into `stock`, in place.
+def apply_update(
+    stock: Stock, updated: Mapping[str, Any], removed: Sequence[str], changed: Stock | None = None
+) -> bool:
+    """Carry the changed fields of a change event over into `stock`, in place, all of them or none.
+
+    Args:
+        stock: the stock as it stood before.
+        updated: the fields that were set, by dotted path.
+        removed: the fields that were removed, by dotted path.
+        changed: where the lines of the report that are others now are put; a quantity of 0 is gone.
 
     Returns:
         False where the event does not say it all, or what it says is broken: the store must be read anew,
-        and what is in `stock` is worth nothing.
+        and `stock` is as it was.
     """
     try:
-        for path in removed:
-            if path == ITEMS:
-                stock.clear()
-            elif path.startswith(f"{ITEMS}."):
-                stock.pop(item_id_of(path[len(ITEMS) + 1 :]), None)
-        for path, value in updated.items():
-            if path == ITEMS:
-                stock.clear()
-                stock.update(_read_items(value))
-            elif path.startswith(f"{ITEMS}."):
-                field = path[len(ITEMS) + 1 :]
-                stock[item_id_of(field)] = _read_quantity(field, value)
+        emptied, quantities = _read_update(updated, removed)
     except ValueError:
         return False
+    # Only what is emptied costs as much as the store: so many lines are others then.
+    before = dict(stock) if emptied else {item_id: stock.get(item_id, 0) for item_id in quantities}
+    if emptied:
+        stock.clear()
+    for item_id, quantity in quantities.items():
+        if quantity is None:
+            stock.pop(item_id, None)
+        else:
+            stock[item_id] = quantity
+    if changed is not None:
+        after = stock if emptied else {item_id: stock.get(item_id, 0) for item_id in quantities}
+        changed.update(differences(before, after))
     return True
+
+
+def _read_update(updated: Mapping[str, Any], removed: Sequence[str]) -> tuple[bool, dict[str, int | None]]:
+    """Tell whether an update empties the stock, and what it makes of items after that; None is removed."""
+    emptied = False
+    quantities: dict[str, int | None] = {}
+    for path in removed:
+        if path == ITEMS:
+            emptied = True
+        elif path.startswith(f"{ITEMS}."):
+            quantities[item_id_of(path[len(ITEMS) + 1 :])] = None
+    for path, value in updated.items():
+        if path == ITEMS:
+            emptied, quantities = True, dict(_read_items(value))
+        elif path.startswith(f"{ITEMS}."):
+            field = path[len(ITEMS) + 1 :]
+            quantities[item_id_of(field)] = _read_quantity(field, value)
+    return emptied, quantities
 
 
 def guard_of(change: Change) -> dict[str, Any]:
     """Build the filter that matches only where the whole change can be applied."""
     guard: dict[str, Any] = {"_id": {"$eq": change.store_id}}
+    if change.found is not None:
+        # Two documents are equal when their fields are, in the same order.
+        guard[ITEMS] = {field_of(item_id): quantity for item_id, quantity in change.found.items()}
+        return guard
     for item_id, least in change.least.items():
         guard[path_of(item_id)] = {"$gte": least}
     return guard

@@ -144,8 +144,10 @@ class StoreRepository:
             except DuplicateKeyError:
                 # Two writers created the store at once, and the other one came first.
                 return None
+        if document is None or change.leaves is not None:
+            return None if document is None else change.leaves
         try:
-            return None if document is None else documents.read_stock(document)
+            return documents.read_stock(document)
         except BrokenDocument as broken:
             raise BrokenDocument(broken.store_id, broken.reason, applied=True) from None
 
@@ -300,6 +302,8 @@ def _update_and_find(
     )
     if not result.matched_count and result.upserted_id is None:
         return None
+    if change.leaves is not None:
+        return {}
     try:
         document = stores.find_one({"_id": change.store_id}, documents.projection_of(wanted))
     except PyMongoError as error:

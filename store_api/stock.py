@@ -51,6 +51,8 @@ class Change:
         least: the pieces of each item that must be there for the change to happen.
         creates: whether a missing store is created.
         empties: whether everything in the store goes, before the increments.
+        found: the stock that must be there, exactly, for the change to happen; None where `least` is enough.
+        leaves: the stock that the change makes of what must be found.
     """
 
     store_id: str
@@ -58,6 +60,8 @@ class Change:
     least: Mapping[str, int]
     creates: bool = False
     empties: bool = False
+    found: Stock | None = None
+    leaves: Stock | None = None
 
 
 @dataclass(slots=True)
@@ -87,12 +91,27 @@ class Report:
         return cls(store_id, {item_id: stock.get(item_id, 0) for item_id in items})
 
 
+def differences(before: Stock, after: Stock) -> Stock:
+    """List the lines in which a report of `after` differs from one of `before`; a quantity of 0 is gone."""
+    changed = {item_id: quantity for item_id, quantity in after.items() if quantity != before.get(item_id, 0)}
+    changed.update((item_id, 0) for item_id, quantity in before.items() if quantity and item_id not in after)
+    return changed
+
+
 def sum_items(lines: Iterable[tuple[str, int]]) -> dict[str, int]:
     """Add up the quantities of items that are named more than once, in the order of their first mention."""
     items: dict[str, int] = {}
     for item_id, quantity in lines:
         items[item_id] = items.get(item_id, 0) + quantity
     return items
+
+
+def added(stock: Stock, increments: Mapping[str, int]) -> Stock:
+    """Add increments to items that are in a stock, which keep their order."""
+    left = dict(stock)
+    for item_id, increment in increments.items():
+        left[item_id] += increment
+    return left
 
 
 def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:

@@ -1,7 +1,6 @@
 """What was last seen of busy stores: old news that saves a round trip, and never proves anything."""
 
 from store_api.batch import Seen
-from store_api.stock import Stock
 
 MOST_ITEMS = 100_000
 """Items remembered in all: about 10 MB."""
@@ -23,11 +22,11 @@ class StockMemory:
         """Give what was last seen of a store."""
         return self._seen.get(store_id)
 
-    def remember(self, store_id: str, stock: Stock | None, *, complete: bool) -> None:
+    def remember(self, store_id: str, seen: Seen) -> None:
         """Keep what was seen just now; the stores seen longest ago make room for it."""
         self.forget(store_id)
-        self._seen[store_id] = Seen(stock, complete)
-        self._items += 1 + len(stock or ())
+        self._seen[store_id] = seen
+        self._items += 1 + len(seen.stock or ())
         while self._items > self._most_items:
             self.forget(next(iter(self._seen)))
 

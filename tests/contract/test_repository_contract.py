@@ -163,3 +163,42 @@ async def test_a_sweep_removes_what_is_used_up_and_touches_nothing_else(
     assert subject.get(store_id) == store(store_id, 2, b=2)
     assert subject.get(gone) == {"_id": gone, "items": "gone"}
     assert subject.get(f"{store_id}-missing") is None
+
+
+FOUND = {"b": 5, "a": 2, "c": 0}
+
+
+@pytest.mark.parametrize(
+    ("items", "holds"),
+    [
+        (FOUND, True),
+        ({"b": 5, "a": 2}, False),
+        ({"b": 5, "a": 3, "c": 0}, False),
+        ({"b": 5, "a": 2, "c": 0, "d": 1}, False),
+        ({"a": 2, "b": 5, "c": 0}, False),
+        ({}, False),
+        (None, False),
+    ],
+    ids=str,
+)
+async def test_a_change_that_must_find_a_stock_holds_just_on_that_stock(
+    subject: Subject, store_id: str, items: dict[str, int] | None, holds: bool
+) -> None:
+    leaves = {"b": 0, "a": 2, "c": 7}
+    for one_id in (store_id, other_id := f"{store_id}-other"):
+        change = Change(one_id, {"b": -5, "c": 7}, {"b": 5}, found=FOUND, leaves=leaves)
+        if items is not None:
+            subject.put(store(one_id, **items))
+        if one_id == other_id:
+            assert await subject.repository.apply_many([change]) == [APPLIED if holds else NOT_MATCHED]
+        else:
+            assert await subject.repository.apply(change, None) == (leaves if holds else None)
+        before = None if items is None else store(one_id, **items)
+        assert subject.get(one_id) == (store(one_id, 2, **leaves) if holds else before)
+
+
+async def test_a_stock_of_nothing_is_no_missing_stock(subject: Subject, store_id: str) -> None:
+    subject.put({"_id": store_id, "rev": 1})
+    change = Change(store_id, {}, {}, found={}, leaves={})
+    assert await subject.repository.apply(change, None) is None
+    assert await subject.repository.apply_many([change]) == [NOT_MATCHED]

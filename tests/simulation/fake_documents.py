@@ -5,7 +5,7 @@ from typing import Any
 
 from store_api.batch import Written
 from store_api.documents import ITEMS, REVISION
-from store_api.stock import LARGEST_QUANTITY, Change
+from store_api.stock import LARGEST_QUANTITY, Change, Stock
 from tests.simulation.history import Document
 
 
@@ -19,6 +19,8 @@ def changed(document: Document | None, change: Change) -> Document | Written:
         return _incremented(created, {}, change) if change.increments else created
     items = document.get(ITEMS, {})
     held = items if isinstance(items, dict) else {}
+    if change.found is not None and not _is_same(document.get(ITEMS), change.found):
+        return Written.NOT_MATCHED
     if not all(_is_number(held.get(item)) and held[item] >= least for item, least in change.least.items()):
         return Written.NOT_MATCHED
     revision = document.get(REVISION, 0)
@@ -43,6 +45,11 @@ def _incremented(document: Document, items: dict[str, Any], change: Change) -> D
             return Written.UNFIT
         incremented[item_id] = before + increment
     return {**document, ITEMS: incremented}
+
+
+def _is_same(items: Any, found: Stock) -> bool:
+    # Equal documents have the same fields in the same order.
+    return isinstance(items, dict) and list(items.items()) == list(found.items())
 
 
 def _is_number(value: Any) -> bool:

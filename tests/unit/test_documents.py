@@ -22,7 +22,7 @@ from store_api.documents import (
     update_of,
 )
 from store_api.errors import BrokenDocument
-from store_api.stock import Change, Stock
+from store_api.stock import Change, Stock, differences
 
 item_ids = st.text(
     st.sampled_from("%.$25E24ea") | st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=128
@@ -194,7 +194,19 @@ def test_other_fields_of_a_document_are_no_concern(path: str) -> None:
 def test_an_update_that_does_not_say_it_all_asks_for_a_reading(
     updated: dict[str, Any], removed: list[str]
 ) -> None:
-    assert not apply_update({"a": 1}, updated, removed)
+    stock, changed = {"a": 1, "b": 2}, dict[str, int]()
+    assert not apply_update(stock, {"items.b": 9, **updated}, ["items.b", *removed], changed)
+    assert (stock, changed) == ({"a": 1, "b": 2}, {})
+
+
+@given(stocks, stocks, st.booleans())
+def test_the_lines_that_an_update_changes_are_those_in_which_the_reports_differ(
+    before: Stock, after: Stock, as_a_whole: bool
+) -> None:
+    changed: Stock = {}
+    update = ({"items": document_of(after)["items"]}, []) if as_a_whole else update_between(before, after)
+    assert apply_update(dict(before), *update, changed)
+    assert changed == differences(before, after)
 
 
 def test_a_guard_names_the_store_and_the_least_that_must_be_there() -> None:

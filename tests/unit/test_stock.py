@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import Shortage
-from store_api.stock import Report, shortages, sum_items
+from store_api.stock import Report, differences, shortages, sum_items
 
 item_ids = st.sampled_from("abc")
 stocks = st.dictionaries(item_ids, st.integers(0, 3))
@@ -27,6 +27,16 @@ def test_making_a_report_leaves_the_stock_alone() -> None:
 def test_a_report_of_some_items_names_each_of_them_once_zeros_and_strangers_included() -> None:
     report = Report.of_items("s", {"a": 2, "b": 0, "c": 9}, ("b", "a", "never heard of"))
     assert list(report.lines.items()) == [("b", 0), ("a", 2), ("never heard of", 0)]
+
+
+@given(stocks, stocks)
+def test_differences_make_one_report_of_the_other_and_hold_no_line_that_is_the_same(
+    before: dict[str, int], after: dict[str, int]
+) -> None:
+    old, new = Report.of("s", before).lines, Report.of("s", after).lines
+    changed = differences(before, after)
+    assert {item_id: left for item_id, left in {**old, **changed}.items() if left} == new
+    assert all(old.get(item_id, 0) != quantity for item_id, quantity in changed.items())
 
 
 def test_items_named_again_are_summed_in_the_order_of_their_first_mention() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from store_api import logs
 from store_api.embedded import EmbeddedMongo
 from store_api.errors import StoreApiError, WrongSetting
+from store_api.metrics import shared_by_workers
 from store_api.server import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
 from store_api.workers import run_workers
@@ -58,7 +59,13 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         serve(settings, listener, on_start=partial(_announce, settings))
     else:
         _announce(settings)
-        run_workers(settings.workers, partial(serve, settings, listener), close_port=listener.close)
+        with shared_by_workers() as forget_worker:
+            run_workers(
+                settings.workers,
+                partial(serve, settings, listener),
+                close_port=listener.close,
+                on_death=forget_worker,
+            )
 
 
 def _announce(settings: Settings) -> None:

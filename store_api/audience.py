@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from store_api.held_store import frame_of
-from store_api.listener import Listener
-from store_api.stock import Stock
+from store_api.changes_listener import ChangesListener
+from store_api.held_store import HeldStore, changes_frame_of, frame_of
+from store_api.listener import Listener, ReportListener
+from store_api.wire import wire_of
 
 ALL_STORES = None
 """What a listener to every store asks for."""
@@ -22,7 +23,9 @@ class Audience:
     """The listeners of this process, by the store that they listen to; None is all stores."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str | None, _Room] = {}
+        self._sent = self._skipped = 0
+        # Those who listen to changes alone have rooms of their own.
+        self._rooms: dict[tuple[str | None, bool], _Room] = {}
 
     def __len__(self) -> int:
         """Count those who listen."""
@@ -30,38 +33,77 @@ class Audience:
 
     def __contains__(self, store_id: str | None) -> bool:
         """Tell whether anybody listens to exactly this, or is about to."""
-        return store_id in self._rooms
+        return (store_id, False) in self._rooms or (store_id, True) in self._rooms
 
-    def expect(self, store_id: str | None) -> Listener:
-        """Make a listener that is told nothing yet."""
-        listener = Listener()
-        self._rooms.setdefault(store_id, _Room()).expected.add(listener)
+    def is_heard(self) -> bool:
+        """Whether anybody listens; may be asked by any thread."""
+        return bool(self._rooms)
+
+    @property
+    def sent(self) -> int:
+        """How many frames were sent so far."""
+        return self._sent + sum(listener.sent for room in self._rooms.values() for listener in room.present)
+
+    @property
+    def skipped(self) -> int:
+        """How many frames gave way to newer ones so far."""
+        return self._skipped + sum(
+            listener.skipped for room in self._rooms.values() for listener in room.present
+        )
+
+    def expect(self, store_id: str | None, *, only_changes: bool = False) -> Listener:
+        """Make a listener, to whole reports or to changes alone, that is told nothing yet."""
+        listener = ChangesListener() if only_changes else ReportListener()
+        self._rooms.setdefault((store_id, only_changes), _Room()).expected.add(listener)
         return listener
 
     def admit(self, store_id: str | None, listener: Listener) -> None:
         """Let an expected listener hear all that is told from here on."""
-        self._rooms[store_id].present.add(listener)
+        self._rooms[store_id, listener.only_changes].present.add(listener)
 
     def dismiss(self, store_id: str | None, listener: Listener) -> None:
         """Let a listener go, whether it was admitted or not."""
-        room = self._rooms[store_id]
-        room.present.discard(listener)
+        room = self._rooms[store_id, listener.only_changes]
+        if listener in room.present:
+            room.present.discard(listener)
+            self._sent += listener.sent
+            self._skipped += listener.skipped
         room.expected.discard(listener)
         if not room.expected:
-            del self._rooms[store_id]
+            del self._rooms[store_id, listener.only_changes]
 
-    def tell(self, store_id: str, stock: Stock) -> None:
-        """Tell a store's report to all who listen to it; the frame is built once, and not for nobody."""
-        rooms = [room for key in (store_id, ALL_STORES) if (room := self._rooms.get(key)) and room.present]
-        if not rooms:
-            return
-        frame = frame_of(store_id, stock)
-        for room in rooms:
-            for listener in room.present:
-                listener.offer(store_id, frame)
+    def tell(self, store_id: str, held: HeldStore) -> bool:
+        """Tell how a store stands now to all who listen to it; broken, it is told nobody.
+
+        A frame of each kind is built once, and not for nobody.
+
+        Returns:
+            Whether anybody was told.
+        """
+        if held.stock is None:
+            return False
+        if whole := self._present(store_id, only_changes=False):
+            frame = frame_of(store_id, held.stock)
+            wire = wire_of(frame)
+            for room in whole:
+                for listener in room.present:
+                    listener.offer(store_id, frame, None, wire)
+        if partial := self._present(store_id, only_changes=True):
+            lines = held.changes()
+            frame = changes_frame_of(store_id, lines)
+            wire = wire_of(frame)
+            for room in partial:
+                for listener in room.present:
+                    listener.offer(store_id, frame, lines, wire)
+        held.mark_told()
+        return bool(whole or partial)
 
     def close(self) -> None:
         """End the listening for all."""
         for room in self._rooms.values():
             for listener in room.present:
                 listener.close()
+
+    def _present(self, store_id: str, *, only_changes: bool) -> list[_Room]:
+        rooms = (self._rooms.get((key, only_changes)) for key in (store_id, ALL_STORES))
+        return [room for room in rooms if room is not None and room.present]

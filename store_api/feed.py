@@ -13,7 +13,7 @@ from bson import Timestamp
 
 from store_api.audience import ALL_STORES, Audience
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.held_store import HeldStore, frame_of, stock_in
+from store_api.held_store import HeldStore, frame_of, keep_quiet, stock_in
 from store_api.listener import Listener
 from store_api.repository import Snapshot
 from watchers.store_watcher import StoreChange
@@ -28,11 +28,20 @@ class Feed:
 
     Args:
         read: reads one store, or all of them (None), at an exact moment.
+        on_told: called with each change that somebody was told.
+
+    Attributes:
+        audience: who listens.
     """
 
-    def __init__(self, read: Callable[[str | None], Awaitable[Snapshot]]) -> None:
+    def __init__(
+        self,
+        read: Callable[[str | None], Awaitable[Snapshot]],
+        on_told: Callable[[StoreChange], None] = lambda change: None,
+    ) -> None:
         self._read = read
-        self._audience = Audience()
+        self._on_told = on_told
+        self.audience = Audience()
         self._held: dict[str, HeldStore] = {}
         self._all_at: Timestamp | None = None
         self._all_waiting: list[StoreChange] | None = None
@@ -41,32 +50,30 @@ class Feed:
         self._times_begun = 0
         self._closed = False
 
-    @property
-    def listeners(self) -> int:
-        """How many listen."""
-        return len(self._audience)
-
     @asynccontextmanager
-    async def listen(self, store_id: str | None, *, snapshot: bool = False) -> AsyncIterator[Listener]:
+    async def listen(
+        self, store_id: str | None, *, snapshot: bool = False, only_changes: bool = False
+    ) -> AsyncIterator[Listener]:
         """Listen to one store, or to all of them (None); from here on no change is missed.
 
         Args:
             store_id: the store; it need not exist.
             snapshot: whether the report as it stands comes first.
+            only_changes: whether the frames that follow hold just the lines that changed.
 
         Raises:
             DatabaseUnavailable: the change stream or the database is not there.
             BrokenDocument: a snapshot was asked for, and the store has no report to give.
         """
-        listener = self._audience.expect(store_id)
+        listener = self.audience.expect(store_id, only_changes=only_changes)
         try:
             await self._make_held(store_id)
             if snapshot:
                 self._offer_snapshot(store_id, listener)
-            self._audience.admit(store_id, listener)
+            self.audience.admit(store_id, listener)
             yield listener
         finally:
-            self._audience.dismiss(store_id, listener)
+            self.audience.dismiss(store_id, listener)
             self._forget_unheard(store_id)
 
     def take(self, change: StoreChange) -> None:
@@ -81,10 +88,10 @@ class Feed:
         if held.waiting is not None:
             held.waiting.append(change)
         elif change.at > held.at:
-            if held.apply(change):
-                self._tell(change.store_id, held)
-            else:
+            if not held.apply(change):
                 self._read_again(change.store_id, held)
+            elif self.audience.tell(change.store_id, held):
+                self._on_told(change)
 
     async def begin_afresh(self) -> None:
         """Read everything that is listened to again, and tell everybody: changes may have been missed.
@@ -109,17 +116,15 @@ class Feed:
     def close(self) -> None:
         """Let every listener go: the service stops."""
         self._closed = True
-        self._audience.close()
-
-    def _tell(self, store_id: str, held: HeldStore) -> None:
-        if held.stock is not None:
-            self._audience.tell(store_id, held.stock)
+        self.audience.close()
 
     def _offer_snapshot(self, store_id: str | None, listener: Listener) -> None:
         if store_id is None:
             for held_id, held in self._held.items():
                 if held.stock is not None:
                     listener.offer(held_id, frame_of(held_id, held.stock))
+                elif listener.only_changes:
+                    held.tell_all_again()
             return
         stock = self._held[store_id].stock
         if stock is None:
@@ -129,8 +134,9 @@ class Feed:
     def _replace(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
         is_stale = held.waiting is None and held.times_begun < self._times_begun
         if is_stale and self._held.get(store_id) is held:
-            held.stock, held.at = stock_in(snapshot, store_id), snapshot.at
-            self._tell(store_id, held)
+            held.replace(stock_in(snapshot, store_id))
+            held.at = snapshot.at
+            self.audience.tell(store_id, held)
 
     # Reading what is listened to
 
@@ -146,7 +152,7 @@ class Feed:
         if self._all_at is None:
             if self._all_reading is None:
                 self._all_reading = asyncio.create_task(self._read_all())
-                self._all_reading.add_done_callback(_retrieve)
+                self._all_reading.add_done_callback(keep_quiet)
             await asyncio.shield(self._all_reading)
         # What is still being read for others would be missing from a snapshot, and its changes unheard.
         for held in [held for held in self._held.values() if held.reading is not None]:
@@ -161,7 +167,7 @@ class Feed:
             else:
                 held.waiting = []
                 held.reading = asyncio.create_task(self._read_first(store_id, held))
-                held.reading.add_done_callback(_retrieve)
+                held.reading.add_done_callback(keep_quiet)
         await held.until_read()
 
     async def _read_at_once(self, store_id: str | None) -> Snapshot:
@@ -184,6 +190,8 @@ class Feed:
             raise
         held.reading = None
         self._settle(store_id, held, snapshot)
+        # Whoever waited for it begins with what was read.
+        held.mark_told()
 
     def _settle(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
         held.times_begun = self._times_begun
@@ -192,7 +200,7 @@ class Feed:
 
     def _read_again(self, store_id: str, held: HeldStore) -> None:
         """Read a store whose change was not understood; changes wait until it is."""
-        held.stock = None
+        held.replace(None)
         held.waiting = held.waiting or []
         held.reading = asyncio.create_task(self._read_until_read(store_id, held))
 
@@ -211,7 +219,7 @@ class Feed:
         # Let go and joined anew meanwhile, the store has a newer reading than this one.
         if snapshot is not None and self._held.get(store_id) is held:
             self._settle(store_id, held, snapshot)
-            self._tell(store_id, held)
+            self.audience.tell(store_id, held)
 
     async def _read_all(self) -> None:
         self._all_waiting = []
@@ -230,16 +238,10 @@ class Feed:
             self._forget_unheard(ALL_STORES)
 
     def _forget_unheard(self, store_id: str | None) -> None:
-        if self._all_reading is not None or ALL_STORES in self._audience:
+        if self._all_reading is not None or ALL_STORES in self.audience:
             return
         self._all_at = None
         if store_id is None:
-            self._held = {held_id: held for held_id, held in self._held.items() if held_id in self._audience}
-        elif store_id not in self._audience:
+            self._held = {held_id: held for held_id, held in self._held.items() if held_id in self.audience}
+        elif store_id not in self.audience:
             self._held.pop(store_id, None)
-
-
-def _retrieve(reading: asyncio.Task[None]) -> None:
-    # Those who waited have the error; when all of them went away, nobody is left to be told.
-    if not reading.cancelled():
-        reading.exception()

@@ -1,8 +1,9 @@
-"""One store as a feed holds it: its stock at a moment, carried on by the changes that follow."""
+"""One store as a feed holds it: its stock, carried on by the changes that follow, and what was told of it."""
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bson import Timestamp
 
@@ -10,12 +11,14 @@ from store_api import documents
 from store_api.errors import BrokenDocument
 from store_api.reports import report_json
 from store_api.repository import Snapshot
-from store_api.stock import Report, Stock
+from store_api.stock import Report, Stock, differences
 from watchers.store_watcher import StoreChange
 
 log = logging.getLogger(__name__)
 
 _EARLIEST = Timestamp(0, 0)
+_UNLIKE_ANY = -1
+"""A quantity that no item has: its line counts as changed, whatever it is now."""
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class HeldStore:
         times_begun: how often its feed had begun afresh when it was last read; older is stale.
         waiting: the changes that came while the store is being read; None while it is not.
         reading: the task that reads it.
+        told: the stock that was told last, where `stock` is another since; None where it is the same one.
+        changed: the lines that changed in `stock` itself since it was told; 0 is gone.
     """
 
     stock: Stock | None = None
@@ -35,19 +40,44 @@ class HeldStore:
     times_begun: int = 0
     waiting: list[StoreChange] | None = None
     reading: asyncio.Task[None] | None = None
+    told: Stock | None = None
+    changed: Stock = field(default_factory=dict)
 
     def apply(self, change: StoreChange) -> bool:
         """Carry a change over into the stock; False where the store must be read again."""
         if change.deleted:
-            self.stock = {}
+            self.replace({})
             return True
         if change.document is not None:
             try:
-                self.stock = documents.read_stock(change.document)
+                self.replace(documents.read_stock(change.document))
             except BrokenDocument:
                 return False
             return True
-        return self.stock is not None and documents.apply_update(self.stock, change.updated, change.removed)
+        return self.stock is not None and documents.apply_update(
+            self.stock, change.updated, change.removed, self.changed
+        )
+
+    def replace(self, stock: Stock | None) -> None:
+        """Hold another stock, or none; what was told last is kept until the listeners are told again."""
+        if self.told is None:
+            self.told = {} if self.stock is None else self.stock
+        self.stock = stock
+
+    def changes(self) -> Mapping[str, int]:
+        """List the lines that differ from what was told last; 0 is gone. There must be a stock."""
+        if self.told is None or self.stock is None:
+            return self.changed
+        return differences(self.told, self.stock)
+
+    def mark_told(self) -> None:
+        """Note that whoever listens knows the stock as it is now."""
+        self.told, self.changed = None, {}
+
+    def tell_all_again(self) -> None:
+        """Let every line count as changed when the stock is told next: some were not told the last one."""
+        if self.told is not None:
+            self.told = {item_id: _UNLIKE_ANY for item_id, quantity in self.told.items() if quantity}
 
     async def until_read(self) -> None:
         """Wait while it is being read; whoever goes away does not stop the reading.
@@ -60,7 +90,8 @@ class HeldStore:
 
     def settle(self, stock: Stock | None, at: Timestamp) -> bool:
         """Take what was read, then the newer of what waited; False where it must be read again."""
-        self.stock, self.at = stock, at
+        self.replace(stock)
+        self.at = at
         waiting, self.waiting = self.waiting or [], None
         for position, change in enumerate(waiting):
             if change.at > at and not self.apply(change):
@@ -90,3 +121,14 @@ def stock_in(snapshot: Snapshot, store_id: str) -> Stock | None:
 def frame_of(store_id: str, stock: Stock) -> str:
     """Build the text frame that tells a store's report."""
     return report_json(Report.of(store_id, stock)).decode()
+
+
+def changes_frame_of(store_id: str, lines: Mapping[str, int]) -> str:
+    """Build the text frame that tells just these lines, those with 0 included."""
+    return report_json(Report(store_id, lines)).decode()
+
+
+def keep_quiet(reading: asyncio.Task[None]) -> None:
+    """Take note of how a reading ended: all who waited for it may have gone."""
+    if not reading.cancelled():
+        reading.exception()

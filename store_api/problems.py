@@ -44,6 +44,11 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str, str]] = {
 }
 
 
+def problem_name(kind: type) -> str:
+    """Name the problem that an error of this kind is, as its `type` does."""
+    return _KINDS[kind][1] if kind in _KINDS else "fault"
+
+
 def problem_of(error: errors.StoreApiError) -> dict[str, Any]:
     """Describe one of our errors; `outcome` says what became of the operation, where there was one."""
     status, name, title = _KINDS[type(error)]

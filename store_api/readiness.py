@@ -1,5 +1,6 @@
 """Whether this process can do its work right now: a primary is reachable, and the change stream is alive."""
 
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 from store_api.repository import StoreRepository
 from watchers.store_watcher import StoreWatcher
 
+QUIET_SECONDS = 2.0
+"""After so long without an event a heartbeat is sent through the change stream."""
+
 LONGEST_SILENCE_SECONDS = 5.0
-"""A living stream is answered twice a second, by nothing if there is nothing."""
+"""A change stream through which nothing came for so long is dead or stuck."""
 
 
 @dataclass(slots=True)
@@ -17,13 +21,17 @@ class Readiness:
 
     Args:
         repository: knows whether there is a primary.
-        watcher: knows when the change stream was last answered.
+        watcher: knows when something last came through the change stream.
         stopping: set when the service begins to stop.
     """
 
     repository: StoreRepository
     watcher: StoreWatcher
     stopping: bool = False
+
+    def is_quiet(self) -> bool:
+        """Whether it is time for a heartbeat through the open change stream."""
+        return QUIET_SECONDS <= self.watcher.silent_seconds < math.inf
 
     def problem(self) -> dict[str, Any] | None:
         """Describe why we are not ready; None when we are."""

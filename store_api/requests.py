@@ -146,6 +146,18 @@ def switch_of(arguments: dict[str, list[str]], name: str) -> bool:
     return text == "true"
 
 
+def only_changes_of(arguments: dict[str, list[str]]) -> bool:
+    """Read `?only=` of a websocket; absent means whole reports.
+
+    Raises:
+        InvalidInput: it is not `changes`.
+    """
+    text = arguments.get("only", [None])[0]
+    if text not in (None, "changes"):
+        raise InvalidInput("only is changes, or left out.", "only")
+    return text is not None
+
+
 def _decode(decode: Callable[[bytes], Body], body: bytes) -> Body:
     try:
         return decode(body)

@@ -18,6 +18,7 @@ from store_api.clients import connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.committer import Committer
 from store_api.feed import Feed
+from store_api.metrics import Metrics, Sources
 from store_api.problems import ProblemHandler
 from store_api.readiness import Readiness
 from store_api.repository import StoreRepository
@@ -25,7 +26,8 @@ from store_api.rest import Rest
 from store_api.settings import Settings
 from store_api.sockets import Sockets
 from store_api.web_server import App, run
-from watchers.store_watcher import StoreWatcher
+from watchers.heartbeat import HEARTBEATS, Heartbeat
+from watchers.store_watcher import StoreChange, StoreWatcher
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
     service = Service(settings, committer)
     app.blueprint(service.rest.blueprint())
     app.blueprint(service.sockets.blueprint())
+    app.blueprint(service.metrics.blueprint())
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
     app.after_server_stop(service.stop)
@@ -96,24 +99,40 @@ class Service:
         self._watcher_client = connect_watcher(settings.database_url)
         self.repository = StoreRepository(self._client, settings.mongo_db)
         self.committer = committer(self.repository)
-        self.feed = Feed(self.repository.snapshot)
+        self.feed = Feed(self.repository.snapshot, on_told=self._note_delay)
         self.watcher = StoreWatcher(
             self._watcher_client[settings.mongo_db][COLLECTION],
             on_change=self.feed.take,
             on_afresh=self._begin_afresh,
             random=random.random,
             clock=time.monotonic,
+            is_urgent=self.feed.audience.is_heard,
         )
         self.readiness = Readiness(self.repository, self.watcher)
+        self.heartbeat = Heartbeat(
+            self._client[settings.mongo_db][HEARTBEATS], is_needed=self.readiness.is_quiet
+        )
+        self.metrics = Metrics(
+            Sources(
+                outcomes=self.committer.outcomes,
+                openings=self.watcher.openings,
+                frames=lambda: self.feed.audience.sent,
+                skipped=lambda: self.feed.audience.skipped,
+                sockets=lambda: len(self.feed.audience),
+                silent_seconds=lambda: self.watcher.silent_seconds,
+            )
+        )
+        self.committer.on_written = self.metrics.note_write
         self.rest = Rest(self.repository, self.committer, self.readiness)
         self.sockets = Sockets(self.feed)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, app: App) -> None:
         """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
-        watching = asyncio.create_task(self.watcher.run())
-        watching.add_done_callback(lambda task: _stop_if_dead(app, task))
-        self._tasks = [watching, asyncio.create_task(self._open())]
+        for_ever = [asyncio.create_task(part.run()) for part in (self.watcher, self.heartbeat, self.metrics)]
+        for task in for_ever:
+            task.add_done_callback(lambda task: _stop_if_dead(app, task))
+        self._tasks = [*for_ever, asyncio.create_task(self._open())]
         if (parent := multiprocessing.parent_process()) is not None:
             _stop_with_parent(app, parent.sentinel)
 
@@ -127,7 +146,8 @@ class Service:
         """Finish what was begun, then let go of MongoDB."""
         await self.committer.close()
         self.watcher.stop()
-        await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        # The first is the watcher; the others never end by themselves.
+        await asyncio.wait(self._tasks[:1], timeout=STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -147,6 +167,10 @@ class Service:
                 extra={"action": "database_awaited", "error": type(error).__name__},
             )
 
+    def _note_delay(self, change: StoreChange) -> None:
+        if change.committed_at is not None:
+            self.metrics.note_delay(time.time() - change.committed_at.timestamp())
+
     async def _begin_afresh(self) -> None:
         await self.repository.prepare()
         await self.feed.begin_afresh()
@@ -165,7 +189,7 @@ def _stop_with_parent(app: App, sentinel: int) -> None:
 
 
 def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
-    """A process whose watcher died would serve without pushes for ever; it had better end."""
+    """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("The watcher died", extra={"action": "watcher_died", "error": type(error).__name__})
         app.ctx.told_to_stop.set()

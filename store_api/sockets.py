@@ -13,7 +13,8 @@ from store_api.audience import ALL_STORES
 from store_api.errors import UpgradeRequired
 from store_api.feed import Feed
 from store_api.listener import Listener
-from store_api.requests import store_id_of, switch_of
+from store_api.outlets import Outlets
+from store_api.requests import only_changes_of, store_id_of, switch_of
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Sockets:
     def __init__(self, feed: Feed, send_seconds: float = SEND_SECONDS) -> None:
         self._feed = feed
         self._send_seconds = send_seconds
+        self._outlets = Outlets()
         self._open: set[WebsocketImplProtocol] = set()
 
     async def one(self, request: Request, store_id: str) -> None:
@@ -66,15 +68,17 @@ class Sockets:
             closings[closing].fail_connection(GOING_AWAY)
 
     async def _serve(self, request: Request, store_id: str | None) -> None:
-        snapshot = switch_of(dict(request.get_args()), "snapshot")
+        arguments = dict(request.get_args(keep_blank_values=True))
+        snapshot, only_changes = switch_of(arguments, "snapshot"), only_changes_of(arguments)
         if request.headers.get("upgrade", "").lower() != "websocket":
             raise UpgradeRequired
         # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot
         # be served gets an HTTP problem in place of a socket that closes.
-        async with self._feed.listen(store_id, snapshot=snapshot) as listener:
+        async with self._feed.listen(store_id, snapshot=snapshot, only_changes=only_changes) as listener:
             protocol = cast("Any", request.transport).get_protocol()
             websocket = await protocol.websocket_handshake(request)
             self._open.add(websocket)
+            listener.write_at_once = self._outlets.open(protocol.transport, websocket.ws_proto).write
             try:
                 await _converse(websocket, listener, self._send_seconds)
             finally:
@@ -127,7 +131,7 @@ async def _write(websocket: WebsocketImplProtocol, listener: Listener, send_seco
         except (asyncio.CancelledError, WebsocketClosed):
             # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
             return None
-    return GOING_AWAY
+    return TOO_SLOW if listener.too_slow else GOING_AWAY
 
 
 async def _read(websocket: WebsocketImplProtocol) -> int | None:

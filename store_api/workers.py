@@ -20,18 +20,26 @@ STOP_SECONDS = 20.0
 RESTART_SECONDS = 1.0
 
 
-def run_workers(count: int, serve: Callable[[], None], close_port: Callable[[], None]) -> None:
+def run_workers(
+    count: int,
+    serve: Callable[[], None],
+    close_port: Callable[[], None],
+    on_death: Callable[[int], None] = lambda pid: None,
+) -> None:
     """Keep `count` processes running until SIGTERM or SIGINT, then stop them.
 
     Args:
         count: how many processes.
         serve: what each of them runs; must be picklable, and end on SIGTERM.
         close_port: closes this process's share of their port, which would let clients in that nobody serves.
+        on_death: called with the process id of one that died and is replaced.
     """
     with _signals() as told_to_stop:
         workers = [_start(serve) for _ in range(count)]
         while told_to_stop not in wait([told_to_stop, *(worker.sentinel for worker in workers)]):
-            workers = [worker if worker.is_alive() else _replace(worker, serve) for worker in workers]
+            workers = [
+                worker if worker.is_alive() else _replace(worker, serve, on_death) for worker in workers
+            ]
         close_port()
         _stop(workers)
 
@@ -42,11 +50,15 @@ def _start(serve: Callable[[], None]) -> SpawnProcess:
     return worker
 
 
-def _replace(worker: SpawnProcess, serve: Callable[[], None]) -> SpawnProcess:
+def _replace(
+    worker: SpawnProcess, serve: Callable[[], None], on_death: Callable[[int], None]
+) -> SpawnProcess:
     log.error(
         "A worker died and is replaced",
         extra={"action": "worker_died", "worker": worker.pid, "exit_code": worker.exitcode},
     )
+    if worker.pid is not None:
+        on_death(worker.pid)
     # One that dies at once every time must not keep the machine busy.
     time.sleep(RESTART_SECONDS)
     return _start(serve)

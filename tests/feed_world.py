@@ -68,6 +68,7 @@ class Ear:
 
     store_id: str | None
     snapshot: bool
+    only_changes: bool
     first_possible: int
     first_certain: int | None = None
     listener: Listener | None = None
@@ -109,9 +110,7 @@ class World:
         elif as_update and document["items"] == "nonsense":
             change = StoreChange(store_id, at, updated=document)
         elif as_update:
-            change = StoreChange(
-                store_id, at, updated={f"items.{name}": value for name, value in document["items"].items()}
-            )
+            change = StoreChange(store_id, at, *self._update(store_id, document["items"]))
         else:
             change = StoreChange(store_id, at, document={"_id": store_id, **document})
         now = {name: found for name, found in self.past[-1].items() if name != store_id}
@@ -119,6 +118,16 @@ class World:
             now[store_id] = {"_id": store_id, **document}
         self.past.append(now)
         self.changes.append(change)
+
+    def _update(self, store_id: str, now: dict[str, Any]) -> tuple[None, dict[str, Any], list[str]]:
+        before = self.past[-1].get(store_id, AN_EMPTY_STORE)["items"]
+        before = {} if before == "nonsense" else before
+        updated = {f"items.{name}": value for name, value in now.items() if before.get(name) != value}
+        return (
+            None,
+            {**updated, "rev": len(self.past)},
+            [f"items.{name}" for name in before.keys() - now.keys()],
+        )
 
     def deliver(self, count: int = 1) -> None:
         """Let the stream bring its next changes; it brings none while the feed begins afresh."""
@@ -170,16 +179,18 @@ class World:
 
     # The listeners
 
-    def join(self, store_id: str | None, *, snapshot: bool = False) -> Ear:
+    def join(self, store_id: str | None, *, snapshot: bool = False, only_changes: bool = False) -> Ear:
         """Let somebody begin to listen."""
-        ear = Ear(store_id, snapshot, self.delivered)
+        ear = Ear(store_id, snapshot, only_changes, self.delivered)
         self._tasks[ear] = asyncio.create_task(self._listen(ear))
         self.ears.append(ear)
         return ear
 
     async def _listen(self, ear: Ear) -> None:
         try:
-            async with self.feed.listen(ear.store_id, snapshot=ear.snapshot) as ear.listener:
+            async with self.feed.listen(
+                ear.store_id, snapshot=ear.snapshot, only_changes=ear.only_changes
+            ) as ear.listener:
                 ear.first_certain = len(self.changes)
                 await ear.leave.wait()
         except StoreApiError as error:
@@ -211,7 +222,7 @@ class World:
         for task in self._tasks.values():
             assert task.done()
             assert task.cancelled() or task.exception() is None
-        assert self.feed.listeners == 0
+        assert len(self.feed.audience) == 0
         self.begin_afresh()
         await turns()
         assert self.readings == [], "what nobody listens to is still held"
@@ -237,9 +248,11 @@ async def open_world_of_two() -> AsyncIterator[World]:
         yield world
 
 
-async def listening(world: World, store_id: str | None = "s", *, snapshot: bool = False) -> Ear:
+async def listening(
+    world: World, store_id: str | None = "s", *, snapshot: bool = False, only_changes: bool = False
+) -> Ear:
     """Somebody who listens already."""
-    ear = world.join(store_id, snapshot=snapshot)
+    ear = world.join(store_id, snapshot=snapshot, only_changes=only_changes)
     await world.settle()
     return ear
 

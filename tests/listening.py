@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -49,18 +49,48 @@ def read_report(text: str | bytes) -> Report:
     return Report(store.store_id, items)
 
 
+class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    item_id: str
+    quantity: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _ChangesOf(msgspec.Struct, forbid_unknown_fields=True):
+    store_id: str
+    report: list[_Change]
+
+
+class _ChangesFrame(msgspec.Struct, forbid_unknown_fields=True):
+    store: _ChangesOf
+
+
+def apply_changes(text: str, stock: dict[str, int]) -> None:
+    """Carry a frame of changes over into a stock, as the contract says: 0 is gone, the rest replaces.
+
+    Raises:
+        msgspec.ValidationError: it has another shape, or a quantity is negative.
+    """
+    for line in msgspec.json.decode(text, type=_ChangesFrame).store.report:
+        stock[line.item_id] = line.quantity
+        if not line.quantity:
+            del stock[line.item_id]
+
+
 class Socket:
     """An open websocket."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
-    async def report(self) -> Report:
+    async def frame(self) -> str:
         """Wait for the next frame."""
         async with asyncio.timeout(FRAME_SECONDS):
             frame = await self.connection.recv()
         assert isinstance(frame, str), "a text frame"
-        return read_report(frame)
+        return frame
+
+    async def report(self) -> Report:
+        """Wait for the next frame, and read it."""
+        return read_report(await self.frame())
 
     async def items(self) -> dict[str, int]:
         """Wait for the next frame, and give what is in the store."""
@@ -84,7 +114,12 @@ class Socket:
 
 @asynccontextmanager
 async def listening(
-    service: Service, store_id: str | None, *, snapshot: bool = False, worker: int | None = None
+    service: Service,
+    store_id: str | None,
+    *,
+    snapshot: bool = False,
+    only_changes: bool = False,
+    worker: int | None = None,
 ) -> AsyncIterator[Socket]:
     """Listen to one store, or to all of them (None).
 
@@ -92,10 +127,12 @@ async def listening(
         service: where.
         store_id: the store's id, not encoded.
         snapshot: whether to ask for the report as it stands.
+        only_changes: whether to ask for just the lines that change.
         worker: the process that is to serve it; None is any.
     """
     path = "/ws/stores" if store_id is None else f"/ws/stores/{quote(store_id, safe='')}"
-    url = f"ws://127.0.0.1:{service.port}{path}" + ("?snapshot=true" if snapshot else "")
+    asked = [("snapshot", "true")] * snapshot + [("only", "changes")] * only_changes
+    url = f"ws://127.0.0.1:{service.port}{path}?{urlencode(asked)}"
     connecting = connect(url, proxy=None, compression=None, max_size=None, max_queue=None)
     if worker is None:
         connection = await connecting
@@ -107,12 +144,12 @@ async def listening(
 
 
 @asynccontextmanager
-async def never_reading(port: int, store_id: str) -> AsyncIterator[Socket]:
+async def never_reading(port: int, store_id: str, query: str = "") -> AsyncIterator[Socket]:
     """Listen to one store, with little room for what comes, and read nothing until asked to."""
     plug = socket.socket()
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     plug.connect(("127.0.0.1", port))
-    url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}"
+    url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}{query}"
     async with connect(
         url, sock=plug, proxy=None, compression=None, max_size=None, max_queue=1, close_timeout=0.1
     ) as connection:

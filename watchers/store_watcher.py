@@ -1,21 +1,25 @@
-"""The change stream of the store collection: hands every change, in order, to the callback it is given."""
+"""The change stream of the store collection: hands every change, in order, to the callback it is given.
+
+It is the whole database's, narrowed down to two collections, so that heartbeats come the same way as changes.
+"""
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from bson import Timestamp
-from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import OperationFailure, PyMongoError
 
+from watchers.heartbeat import HEARTBEATS
 from watchers.resume import Next, after_error, after_event, pause_seconds
+from watchers.stream_reader import Answer, StreamReader
 
 log = logging.getLogger(__name__)
-
-EMPTY_WAIT_MILLISECONDS = 500
-"""How long the server holds back an empty answer; an event is answered at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class StoreChange:
         updated: the fields that an update set, by dotted path.
         removed: the fields that an update removed, by dotted path.
         deleted: whether the document is gone.
+        committed_at: the same moment by the server's clock; None where the server does not tell it.
     """
 
     store_id: str
@@ -37,6 +42,7 @@ class StoreChange:
     updated: Mapping[str, Any] = field(default_factory=dict)
     removed: Sequence[str] = ()
     deleted: bool = False
+    committed_at: datetime | None = None
 
 
 def store_change_of(event: Mapping[str, Any]) -> StoreChange | None:
@@ -47,17 +53,21 @@ def store_change_of(event: Mapping[str, Any]) -> StoreChange | None:
     store_id = event.get("documentKey", {}).get("_id")
     if not isinstance(store_id, str):
         return None
-    at = event["clusterTime"]
+    at, committed_at = event["clusterTime"], event.get("wallTime")
     match event["operationType"]:
         case "insert" | "replace":
-            return StoreChange(store_id, at, document=event["fullDocument"])
+            return StoreChange(store_id, at, document=event["fullDocument"], committed_at=committed_at)
         case "update":
             description = event["updateDescription"]
             return StoreChange(
-                store_id, at, updated=description["updatedFields"], removed=description["removedFields"]
+                store_id,
+                at,
+                updated=description["updatedFields"],
+                removed=description["removedFields"],
+                committed_at=committed_at,
             )
         case "delete":
-            return StoreChange(store_id, at, deleted=True)
+            return StoreChange(store_id, at, deleted=True, committed_at=committed_at)
         case _:
             return None
 
@@ -72,6 +82,11 @@ class StoreWatcher:
             whatever happened before is not in the stream.
         random: gives a number from 0 to 1, for the jitter of pauses.
         clock: gives seconds, never going back.
+        is_urgent: whether anybody needs a change at the moment it happens; called in another thread.
+
+    Attributes:
+        openings: how often the stream was opened, afresh or resumed, and after what: the start, an end of
+            the collection, the network, the server, or a fault of ours.
     """
 
     def __init__(
@@ -82,21 +97,30 @@ class StoreWatcher:
         on_afresh: Callable[[], Awaitable[None]],
         random: Callable[[], float],
         clock: Callable[[], float],
+        is_urgent: Callable[[], bool] = lambda: True,
     ) -> None:
         self._collection = collection
+        names = [collection.name, HEARTBEATS]
+        self._pipeline = [
+            {"$match": {"$or": [{"ns.coll": {"$in": [*names, None]}}, {"to.coll": collection.name}]}}
+        ]
         self._on_change = on_change
         self._on_afresh = on_afresh
         self._random = random
         self._clock = clock
+        self._is_urgent = is_urgent
         self._token: Mapping[str, Any] | None = None
         self._failures = 0
-        self._answered_at = float("-inf")
+        self._heard_at = float("-inf")
+        self._is_open = False
+        self._cause = "start"
         self._stopping = False
+        self.openings: Counter[tuple[str, str]] = Counter()
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the server last answered the stream, in seconds; infinite before the first answer."""
-        return self._clock() - self._answered_at
+        """How long ago the stream was opened or an event came through it, in seconds; infinite at first."""
+        return self._clock() - self._heard_at
 
     def stop(self) -> None:
         """Let `run` end after the server's next answer, at most half a second from now."""
@@ -105,6 +129,7 @@ class StoreWatcher:
     async def run(self) -> None:
         """Follow the collection until stopped."""
         while not self._stopping:
+            self._is_open = False
             try:
                 verdict = await self._follow()
             except PyMongoError as error:
@@ -118,45 +143,74 @@ class StoreWatcher:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 
     async def _follow(self) -> Next:
-        async with self._collection.watch(
-            resume_after=self._token, max_await_time_ms=EMPTY_WAIT_MILLISECONDS
-        ) as stream:
-            afresh = self._token is None
-            if afresh:
-                await self._on_afresh()
-            log.info("Change stream open", extra={"action": "stream_opened", "afresh": afresh})
-            while (verdict := await self.step(stream)) is Next.GO_ON:
-                if self._stopping:
-                    return verdict
-        log.warning("Change stream ended", extra={"action": "stream_invalidated"})
+        database = self._collection.database.delegate
+        reader = StreamReader(database, self._pipeline, self._token, self._is_urgent)
+        try:
+            verdict = await self._open(reader)
+            while verdict is Next.GO_ON and not self._stopping:
+                verdict = await self.step(reader)
+        finally:
+            reader.close()
+        if verdict is not Next.GO_ON:
+            self._cause = "invalidated"
+            log.warning("Change stream ended", extra={"action": "stream_invalidated"})
         return verdict
 
-    async def step(self, stream: AsyncIOMotorChangeStream[dict[str, Any]]) -> Next:
+    async def _open(self, reader: StreamReader) -> Next:
+        answer = await reader.answer()
+        self._is_open = True
+        afresh = self._token is None
+        if afresh:
+            await self._on_afresh()
+            self._heard_at = self._clock()
+        self.openings["afresh" if afresh else "resumed", self._cause] += 1
+        log.info(
+            "Change stream open",
+            extra={"action": "stream_opened", "afresh": afresh, "cause": self._cause},
+        )
+        return self._hand_on(answer)
+
+    async def step(self, reader: StreamReader) -> Next:
         """Wait for the server's next answer and hand on what it holds.
 
         Raises:
             PyMongoError: the stream failed.
         """
-        event = await stream.try_next()
-        self._answered_at = self._clock()
+        answer = await reader.answer()
         self._failures = 0
-        self._token = stream.resume_token
-        if event is None:
-            # Motor's stub takes this property for a method.
-            return Next.GO_ON if stream.alive else Next.BEGIN_AFRESH  # type: ignore[truthy-function]
-        change = store_change_of(event)
-        if change is not None:
-            self._on_change(change)
-        return after_event(event["operationType"])
+        return self._hand_on(answer)
+
+    def _hand_on(self, answer: Answer) -> Next:
+        if answer.events:
+            self._heard_at = self._clock()
+        for event in answer.events:
+            self._token = event["_id"]
+            if event.get("ns", {}).get("coll") == HEARTBEATS:
+                continue
+            change = store_change_of(event)
+            if change is not None:
+                self._on_change(change)
+            if (verdict := after_event(event["operationType"])) is not Next.GO_ON:
+                return verdict
+        self._token = answer.token
+        return Next.GO_ON if answer.alive else Next.BEGIN_AFRESH
 
     def _after_error(self, error: PyMongoError) -> Next:
-        code = error.code if isinstance(error, OperationFailure) else None
-        verdict = after_error(code, server_answered=isinstance(error, OperationFailure))
+        verdict = after_error(
+            error.code if isinstance(error, OperationFailure) else None,
+            server_answered=isinstance(error, OperationFailure),
+            was_open=self._is_open,
+            resumable=error.has_error_label("ResumableChangeStreamError"),
+        )
         self._log_failure(error, verdict)
         return verdict
 
     def _log_failure(self, error: Exception, verdict: Next) -> None:
         self._failures += 1
+        if isinstance(error, PyMongoError):
+            self._cause = "server" if isinstance(error, OperationFailure) else "network"
+        else:
+            self._cause = "fault"
         log.warning(
             "Change stream failed",
             extra={

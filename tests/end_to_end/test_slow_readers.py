@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import pytest
 from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
+from store_api import changes_listener
+from store_api import listener as queues
 from store_api.feed import Feed
 from store_api.repository import Snapshot
 from store_api.sockets import Sockets
@@ -89,10 +92,23 @@ async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> N
         never_reading(world.port, store_id) as reading,
         asyncio.timeout(10),
     ):
-        while world.feed.listeners == 2:
+        while len(world.feed.audience) == 2:
             world.change(20)
             while (await reading.items())["count"] < world.count:
                 pass
         assert await stuck.closed() == 1013
         world.change(1)
         assert (await reading.items())["count"] == world.count
+
+
+async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_1013(
+    store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "MOST_FRAMES", 1)
+    monkeypatch.setattr(changes_listener, "MOST_LINES", 1)
+    world = World(store_id)
+    async with world.served(10), never_reading(world.port, store_id, "?only=changes") as behind:
+        for number in (1, 2):
+            change = StoreChange(store_id, Timestamp(1, 1 + number), updated={f"items.new-{number}": 1})
+            world.feed.take(change)
+        assert await behind.closed() == 1013

@@ -202,7 +202,7 @@ async def test_what_nobody_listens_to_any_more_is_forgotten(world: World) -> Non
     first, second = await listening(world, "s"), await listening(world, "s")
     world.leave(first)
     await turns()
-    assert world.feed.listeners == 1
+    assert len(world.feed.audience) == 1
     world.leave(second)
     await turns()
     world.begin_afresh()
@@ -229,4 +229,4 @@ async def test_when_the_service_stops_nobody_joins_any_more_or_has_just_joined(w
     world.answer(reading)
     await turns()
     assert [type(ear.refusal) for ear in (early, late)] == [DatabaseUnavailable] * 2
-    assert world.feed.listeners == 0
+    assert len(world.feed.audience) == 0

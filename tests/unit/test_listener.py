@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api import listener as queues
-from store_api.listener import Listener
+from store_api.listener import ReportListener
 
 Offers = list[tuple[str, str]]
 
@@ -18,7 +18,7 @@ steps = st.lists(st.none() | st.sampled_from("abcdefgh"), max_size=80)
 limits = st.tuples(st.integers(1, 12), st.integers(1, 60))
 
 
-async def take_all(listener: Listener) -> list[str]:
+async def take_all(listener: ReportListener) -> list[str]:
     frames = []
     while listener.waiting:
         frame = await listener.next()
@@ -38,7 +38,7 @@ def with_limits(patch: pytest.MonkeyPatch, frames: int, characters: int) -> None
 
 @given(offers)
 async def test_a_listener_that_keeps_up_gets_every_frame_in_order(offered: Offers) -> None:
-    listener = Listener()
+    listener = ReportListener()
     for store_id, frame in offered:
         listener.offer(store_id, frame)
     assert await take_all(listener) == [frame for _, frame in offered]
@@ -49,7 +49,7 @@ async def test_a_listener_that_keeps_up_gets_every_frame_in_order(offered: Offer
 async def test_the_last_frame_of_every_store_survives_whatever_is_skipped(
     taken_or_offered: list[str | None], limit: tuple[int, int]
 ) -> None:
-    listener, offered, got = Listener(), dict[str, list[str]](), list[str]()
+    listener, offered, got = ReportListener(), dict[str, list[str]](), list[str]()
     with pytest.MonkeyPatch.context() as patch:
         with_limits(patch, *limit)
         for number, step in enumerate(taken_or_offered):
@@ -71,7 +71,7 @@ async def test_no_more_waits_than_the_limits_or_one_frame_a_store(
     taken_or_offered: list[str | None], limit: tuple[int, int]
 ) -> None:
     frames, characters = limit
-    listener, waiting = Listener(), list[str]()
+    listener, waiting = ReportListener(), list[str]()
     with pytest.MonkeyPatch.context() as patch:
         with_limits(patch, frames, characters)
         for number, step in enumerate(taken_or_offered):
@@ -85,7 +85,7 @@ async def test_no_more_waits_than_the_limits_or_one_frame_a_store(
 
 async def test_a_store_stands_where_its_newest_frame_came(monkeypatch: pytest.MonkeyPatch) -> None:
     with_limits(monkeypatch, 3, 10**6)
-    listener = Listener()
+    listener = ReportListener()
     for store_id, frame in numbered("aabab"):
         listener.offer(store_id, frame)
     assert await take_all(listener) == ["a3", "b4"]
@@ -94,7 +94,7 @@ async def test_a_store_stands_where_its_newest_frame_came(monkeypatch: pytest.Mo
 
 async def test_bytes_count_as_well_as_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     with_limits(monkeypatch, 10**6, 10)
-    listener = Listener()
+    listener = ReportListener()
     listener.offer("a", "x" * 6)
     listener.offer("a", "y" * 4)
     assert listener.waiting == 2
@@ -104,14 +104,14 @@ async def test_bytes_count_as_well_as_frames(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_a_frame_larger_than_the_limit_is_sent_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with_limits(monkeypatch, 10, 5)
-    listener = Listener()
+    listener = ReportListener()
     listener.offer("a", "x" * 50)
     assert await take_all(listener) == ["x" * 50]
 
 
 async def test_a_listener_that_has_caught_up_gets_every_frame_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with_limits(monkeypatch, 2, 10)
-    listener = Listener()
+    listener = ReportListener()
     for store_id, frame in numbered("aaa"):
         listener.offer(store_id, frame)
     assert await take_all(listener) == ["a2"]
@@ -123,7 +123,7 @@ async def test_a_listener_that_has_caught_up_gets_every_frame_again(monkeypatch:
 
 async def test_falling_behind_on_many_stores_costs_no_more_than_the_frames() -> None:
     def seconds(stores: int) -> float:
-        listener = Listener()
+        listener = ReportListener()
         names = [f"store-{number}" for number in range(stores)]
         began = perf_counter()
         for name in names:
@@ -136,7 +136,7 @@ async def test_falling_behind_on_many_stores_costs_no_more_than_the_frames() -> 
 
 
 async def test_waiting_ends_with_the_next_frame() -> None:
-    listener = Listener()
+    listener = ReportListener()
     waiting = asyncio.create_task(listener.next())
     await asyncio.sleep(0)
     assert not waiting.done()
@@ -145,7 +145,7 @@ async def test_waiting_ends_with_the_next_frame() -> None:
 
 
 async def test_a_closed_listener_is_over_whether_it_waits_or_not() -> None:
-    listener = Listener()
+    listener = ReportListener()
     waiting = asyncio.create_task(listener.next())
     await asyncio.sleep(0)
     listener.close()
@@ -155,7 +155,7 @@ async def test_a_closed_listener_is_over_whether_it_waits_or_not() -> None:
 
 
 async def test_whoever_gives_up_waiting_loses_no_frame() -> None:
-    listener = Listener()
+    listener = ReportListener()
     waiting = asyncio.create_task(listener.next())
     await asyncio.sleep(0)
     listener.offer("a", "frame")
@@ -163,3 +163,31 @@ async def test_whoever_gives_up_waiting_loses_no_frame() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert await listener.next() == "frame"
+
+
+async def test_a_frame_goes_past_the_queue_only_while_nothing_waits_in_it() -> None:
+    listener, written, keeps_up = ReportListener(), list[bytes](), True
+
+    def write(wire: bytes) -> bool:
+        if keeps_up:
+            written.append(wire)
+        return keeps_up
+
+    listener.write_at_once = write
+    # Before anybody asks for a frame, what was offered first is still to come.
+    listener.offer("s", "1", wire=b"1")
+    assert await listener.next() == "1"
+    listener.offer("s", "2", wire=b"2")
+    assert await listener.next() == "2"
+    asking = asyncio.create_task(listener.next())
+    await asyncio.sleep(0)
+    listener.offer("s", "3", wire=b"3")
+    keeps_up = False
+    listener.offer("s", "4", wire=b"4")
+    keeps_up = True
+    # Room again, but the fourth has not left yet.
+    listener.offer("s", "5", wire=b"5")
+    assert await asking == "4"
+    assert await listener.next() == "5"
+    assert written == [b"3"]
+    assert listener.sent == 5

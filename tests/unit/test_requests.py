@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import InvalidInput, NotJson
-from store_api.requests import MOST_LINES, MOST_PIECES, clean_operation, group_operation, item_operation
+from store_api.requests import (
+    MOST_LINES,
+    MOST_PIECES,
+    clean_operation,
+    group_operation,
+    item_operation,
+    only_changes_of,
+)
 from store_api.stock import Operation, OperationKind
 from tests.unit.bodies import group_body, item_body, line
 
@@ -198,3 +205,15 @@ def test_a_group_without_items_or_with_more_than_that_is_refused() -> None:
 
 def test_a_clean_needs_no_body() -> None:
     assert clean_operation("s", minimal=True) == Operation("s", OperationKind.CLEAN, {}, minimal=True)
+
+
+@pytest.mark.parametrize(("arguments", "only"), [({}, False), ({"only": ["changes"]}, True)])
+def test_changes_alone_are_for_those_who_ask_for_them(arguments: dict[str, list[str]], only: bool) -> None:
+    assert only_changes_of(arguments) is only
+
+
+@pytest.mark.parametrize("text", ["", "Changes", "change", "true", "changes,", "all"])
+def test_only_is_changes_and_nothing_else(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        only_changes_of({"only": [text]})
+    assert refused.value.path == "only"

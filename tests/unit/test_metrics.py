@@ -1,0 +1,89 @@
+"""What is counted is told: once, under the right names, and again only as far as it has grown."""
+
+from collections import Counter
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from store_api.batch import Answer
+from store_api.errors import BrokenDocument, OutcomeUnknown, OutOfStock
+from store_api.metrics import Metrics, Sources
+from store_api.stock import OperationKind, Report
+
+DEMAND, SUPPLY = OperationKind.DEMAND, OperationKind.SUPPLY
+
+
+class Counts:
+    """Figures that grow as a test says."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[tuple[OperationKind, type[Answer]]] = Counter()
+        self.openings: Counter[tuple[str, str]] = Counter()
+        self.frames = self.skipped = self.sockets = 0
+        self.silence = 0.0
+        self.metrics = Metrics(
+            Sources(
+                outcomes=self.outcomes,
+                openings=self.openings,
+                frames=lambda: self.frames,
+                skipped=lambda: self.skipped,
+                sockets=lambda: self.sockets,
+                silent_seconds=lambda: self.silence,
+            )
+        )
+
+    def told(self) -> dict[tuple[str, ...], float]:
+        """All samples, by name and labels."""
+        families = text_string_to_metric_families(self.metrics.text().decode())
+        return {
+            (sample.name.removeprefix("store_api_"), *sample.labels.values()): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+
+def test_operations_are_told_by_kind_and_outcome_however_often_somebody_asks() -> None:
+    counts = Counts()
+    counts.outcomes[DEMAND, Report] += 2
+    counts.outcomes[DEMAND, OutOfStock] += 3
+    counts.outcomes[SUPPLY, OutcomeUnknown] += 1
+    for _ in range(2):
+        told = counts.told()
+        assert told["operations_total", "demand", "applied"] == 2
+        assert told["operations_total", "demand", "out-of-stock"] == 3
+        assert told["operations_total", "supply", "outcome-unknown"] == 1
+    counts.outcomes[DEMAND, Report] += 5
+    counts.outcomes[SUPPLY, BrokenDocument] += 1
+    told = counts.told()
+    assert told["operations_total", "demand", "applied"] == 7
+    assert told["operations_total", "supply", "broken-document"] == 1
+
+
+def test_the_push_path_is_told() -> None:
+    counts = Counts()
+    counts.openings["afresh", "start"] += 1
+    counts.openings["resumed", "network"] += 2
+    counts.frames, counts.skipped, counts.sockets, counts.silence = 1000, 7, 12, 1.5
+    told = counts.told()
+    assert told["change_stream_openings_total", "start", "afresh"] == 1
+    assert told["change_stream_openings_total", "network", "resumed"] == 2
+    assert told["frames_sent_total",] == 1000
+    assert told["frames_skipped_total",] == 7
+    assert told["sockets",] == 12
+    assert told["newest_event_age_seconds",] == 1.5
+    counts.sockets = 0
+    assert counts.told()["sockets",] == 0
+
+
+def test_writes_and_delays_are_told_as_histograms() -> None:
+    counts = Counts()
+    counts.metrics.note_write(64, 0.004)
+    counts.metrics.note_write(3, 0.2)
+    counts.metrics.note_delay(0.003)
+    # MongoDB's clock is ahead of ours.
+    counts.metrics.note_delay(-0.5)
+    told = counts.told()
+    assert (told["write_operations_count",], told["write_operations_sum",]) == (2, 67)
+    assert told["write_operations_bucket", "32.0"] == 1
+    assert told["write_seconds_bucket", "0.005"] == 1
+    assert told["commit_to_frame_seconds_count",] == 2
+    assert told["commit_to_frame_seconds_sum",] == 0.003

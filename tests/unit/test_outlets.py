@@ -1,0 +1,76 @@
+"""Frames past the queues: in order, together, and never to who does not keep up or is going away."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from websockets.protocol import State
+
+from store_api.outlets import MOST_UNSENT, Outlet, Outlets
+
+
+@dataclass
+class Line:
+    """A connection: what a transport and a websocket's protocol tell, and what was written."""
+
+    state: State = State.OPEN
+    closing: bool = False
+    unsent: int = 0
+    written: list[bytes] = field(default_factory=list)
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+
+def opened(outlets: Outlets, line: Line) -> Outlet:
+    return outlets.open(line, line)
+
+
+async def test_the_frames_of_one_turn_go_out_in_one_write_to_each_client() -> None:
+    outlets, lines = Outlets(), [Line(), Line()]
+    first, second = (opened(outlets, line) for line in lines)
+    assert first.write(b"1")
+    assert second.write(b"1")
+    assert first.write(b"2")
+    assert lines[0].written == []
+    await asyncio.sleep(0)
+    assert first.write(b"3")
+    await asyncio.sleep(0)
+    assert [line.written for line in lines] == [[b"12", b"3"], [b"1"]]
+
+
+async def test_what_is_waiting_counts_as_unsent() -> None:
+    line = Line()
+    outlet = opened(Outlets(), line)
+    assert outlet.write(b"x" * (MOST_UNSENT + 1))
+    assert not outlet.write(b"y")
+    await asyncio.sleep(0)
+    line.unsent = MOST_UNSENT + 1
+    assert not outlet.write(b"y")
+    line.unsent = MOST_UNSENT
+    assert outlet.write(b"y")
+
+
+async def test_nothing_is_written_to_who_is_going_away() -> None:
+    for line in (Line(state=State.CLOSING), Line(state=State.CLOSED), Line(closing=True)):
+        assert not opened(Outlets(), line).write(b"x")
+    for change in ("state", "closing"):
+        line = Line()
+        assert opened(Outlets(), line).write(b"x")
+        setattr(line, change, State.CLOSING if change == "state" else True)
+        await asyncio.sleep(0)
+        assert line.written == []
+
+
+async def test_one_who_goes_away_costs_the_others_nothing() -> None:
+    outlets, gone, stays = Outlets(), Line(), Line()
+    assert opened(outlets, gone).write(b"x")
+    assert opened(outlets, stays).write(b"x")
+    gone.closing = True
+    await asyncio.sleep(0)
+    assert stays.written == [b"x"]

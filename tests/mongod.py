@@ -6,9 +6,9 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +21,11 @@ from store_api.mongod import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
+SOON_GIVEN_UP = (
+    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
+    *("--setParameter", "oplogRetriedFindMaxSeconds=1"),
+)
+"""A member that copies from one that hangs gives it up soon: without that no write is durable for 13 s."""
 
 found_mongod = cache(find_mongod)
 
@@ -69,11 +74,16 @@ class ReplicaSetOfThree:
     """Three members on 127.0.0.1 that elect within about 1 s; a context manager.
 
     Members are told apart by index, 0 to 2. Test commands are enabled; everything goes when it is left.
+
+    Args:
+        extra: further flags of each member.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, extra: Sequence[str] = ()) -> None:
         self.ports = [free_port() for _ in range(3)]
+        self._extra = (*TEST_COMMANDS, *SOON_GIVEN_UP, *extra)
         self._processes: dict[int, MongodProcess] = {}
+        self._frozen: set[int] = set()
         self._resources = ExitStack()
 
     @property
@@ -88,8 +98,7 @@ class ReplicaSetOfThree:
             folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="store_api-test-"))
             self._folder = Path(folder)
             resources.callback(self._stop_all)
-            for index in range(3):
-                self.start(index)
+            self.start(0, 1, 2)
             self._ask(0, {"replSetInitiate": self._config()})
             self.wait_until_whole()
             self._resources = resources.pop_all()
@@ -101,21 +110,28 @@ class ReplicaSetOfThree:
         """Stop all members and remove their data."""
         self._resources.close()
 
-    def start(self, index: int) -> None:
-        """Start a member that does not run, and wait until it answers."""
-        folder = self._folder / str(index)
-        folder.mkdir(exist_ok=True)
-        log = self._folder / f"{index}.log"
-        arguments = mongod_arguments(
-            found_mongod(), port=self.ports[index], dbpath=folder, log=log, extra=TEST_COMMANDS
-        )
-        self._processes[index] = MongodProcess(arguments, log)
-        wait_until(lambda: self._answers(index), f"member {index} answers")
+    def start(self, *indices: int) -> None:
+        """Start members that do not run, all at once, and wait until they answer."""
+        for index in indices:
+            folder = self._folder / str(index)
+            folder.mkdir(exist_ok=True)
+            log = self._folder / f"{index}.log"
+            arguments = mongod_arguments(
+                found_mongod(), port=self.ports[index], dbpath=folder, log=log, extra=self._extra
+            )
+            self._processes[index] = MongodProcess(arguments, log)
+        for index in indices:
+            wait_until(partial(self._answers, index), f"member {index} answers", 30.0)
 
-    def kill(self, index: int) -> None:
-        """End a member at once, as a power cut would (SIGKILL)."""
-        os.kill(self._processes[index].pid, signal.SIGKILL)
-        self._processes.pop(index).stop()
+    def kill(self, *indices: int) -> None:
+        """End members at once, as a power cut would (SIGKILL)."""
+        for index in indices:
+            # One that ended by itself has no process id any more.
+            if self._processes[index].exit_code() is None:
+                os.kill(self._processes[index].pid, signal.SIGKILL)
+        for index in indices:
+            self._processes.pop(index).stop()
+            self._frozen.discard(index)
 
     def stop(self, index: int) -> None:
         """End a member cleanly (SIGTERM): a primary steps down first."""
@@ -124,21 +140,28 @@ class ReplicaSetOfThree:
     def freeze(self, index: int) -> None:
         """Let a member hang, with its connections open (SIGSTOP), until it is thawed."""
         os.kill(self._processes[index].pid, signal.SIGSTOP)
+        self._frozen.add(index)
 
     def thaw(self, index: int) -> None:
         """Let a frozen member go on."""
         os.kill(self._processes[index].pid, signal.SIGCONT)
+        self._frozen.discard(index)
 
-    def primary(self) -> int:
-        """Wait until a running member is the primary, and give its index."""
+    def primary(self, seconds: float = 10.0) -> int:
+        """Wait until a running member is the primary, and give its index; frozen ones are not asked."""
         found: list[int] = []
 
         def look() -> bool:
-            found[:] = [index for index in self._processes if self._hello(index).get("isWritablePrimary")]
+            asked = self._processes.keys() - self._frozen
+            found[:] = [index for index in asked if self._hello(index).get("isWritablePrimary")]
             return len(found) == 1
 
-        wait_until(look, "one primary")
+        wait_until(look, "one primary", seconds)
         return found[0]
+
+    def url_of(self, index: int) -> str:
+        """Give the URL of one member alone, whatever its part."""
+        return f"mongodb://127.0.0.1:{self.ports[index]}/?directConnection=true"
 
     def wait_until_whole(self) -> None:
         """Wait until there is a primary and every other running member follows it."""
@@ -183,5 +206,4 @@ class ReplicaSetOfThree:
 
     def _stop_all(self) -> None:
         # By force: their data is removed anyway, and a clean end takes a second each.
-        while self._processes:
-            self.kill(next(iter(self._processes)))
+        self.kill(*self._processes)

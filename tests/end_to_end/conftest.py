@@ -83,3 +83,14 @@ async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service."""
     async with service.client() as client:
         yield client
+
+
+@pytest.fixture
+async def workers(two_workers: Service) -> AsyncIterator[list[httpx.AsyncClient]]:
+    """A client of each worker: each keeps the one connection that its worker accepted."""
+    async with two_workers.client() as first, two_workers.client() as second:
+        clients = [first, second]
+        for client, pid in zip(clients, two_workers.worker_pids(), strict=True):
+            with two_workers.only(pid):
+                await client.get("/health/live")
+        yield clients

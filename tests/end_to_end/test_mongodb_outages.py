@@ -16,7 +16,7 @@ from pymongo import MongoClient
 
 from bench.http_client import Connection
 from store_api.embedded import EmbeddedMongo
-from tests.listening import Report, listening, read_report
+from tests.listening import Report, apply_changes, listening, read_report
 from tests.mongod import found_mongod, free_port, wait_until
 from tests.service import Service, new_store_id
 
@@ -201,6 +201,7 @@ async def test_when_mongodb_is_killed_nothing_acknowledged_is_lost_and_every_soc
         listening(world.service, store_id) as one,
         listening(world.service, store_id, snapshot=True) as other,
         listening(world.service, None) as every,
+        listening(world.service, store_id, snapshot=True, only_changes=True) as changes,
     ):
         suppliers = [Supplier(world.service, store_id, name) for name in "abcde"]
         await asyncio.gather(*(supplier.after(10) for supplier in suppliers))
@@ -211,6 +212,9 @@ async def test_when_mongodb_is_killed_nothing_acknowledged_is_lost_and_every_soc
         items = world.mongo.items_of(store_id)
         for socket in (one, other, every):
             await socket.until(Report(store_id, items))
+        stock: dict[str, int] = {}
+        while stock != items:
+            apply_changes(await changes.frame(), stock)
     for supplier in suppliers:
         assert set(supplier.applied) <= items.keys()
         assert not set(supplier.not_applied) & items.keys()

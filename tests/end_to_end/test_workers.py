@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +12,7 @@ from openpyxl import load_workbook
 
 from tests.end_to_end.conftest import Stores
 from tests.listening import Report, listening, read_report
+from tests.metrics import samples
 from tests.service import Service, needs_proc, new_store_id
 
 pytestmark = needs_proc
@@ -23,17 +23,6 @@ JSON = "application/json"
 @pytest.fixture
 def service(two_workers: Service) -> Service:
     return two_workers
-
-
-@pytest.fixture
-async def workers(two_workers: Service) -> AsyncIterator[list[httpx.AsyncClient]]:
-    """A client of each worker: each keeps the one connection that its worker accepted."""
-    async with two_workers.client() as first, two_workers.client() as second:
-        clients = [first, second]
-        for client, pid in zip(clients, two_workers.worker_pids(), strict=True):
-            with two_workers.only(pid):
-                await client.get("/health/live")
-        yield clients
 
 
 def line(item_id: str, quantity: int) -> dict[str, object]:
@@ -175,11 +164,18 @@ async def test_a_worker_that_dies_is_replaced_and_the_other_serves_on(
     async with (
         two_workers.client() as client,
         listening(two_workers, store_id, worker=survivor) as socket,
+        listening(two_workers, store_id, worker=victim),
     ):
+        async with two_workers.client() as asker:
+            # Workers hand their figures over once a second.
+            while (await samples(asker))["sockets",] < 2:
+                pass
         os.kill(victim, signal.SIGKILL)
         stores.insert_one({"_id": store_id, "items": {"chair": 1}})
         assert await socket.items() == {"chair": 1}
         assert (await client.get(f"/stores/{store_id}")).status_code == 200
-    two_workers.wait_until_ready()
-    assert victim not in two_workers.worker_pids()
+        two_workers.wait_until_ready()
+        assert victim not in two_workers.worker_pids()
+        # The dead one's sockets are not counted any more.
+        assert (await samples(client))["sockets",] == 1
     assert [line["worker"] for line in two_workers.log("worker_died")] == [victim]

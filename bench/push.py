@@ -1,0 +1,317 @@
+"""`make bench-push`: how fast a change becomes a frame on every socket, and what it costs."""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from pymongo import MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.write_concern import WriteConcern
+
+from bench.contestants import running
+from bench.crowd import Crowd, memory_of, processor_seconds_of
+from bench.results import machine
+from store_api.documents import VALIDATOR
+from store_api.embedded import EmbeddedMongo
+
+HERE = Path(__file__).parent
+PORT, MONGO_PORT = 8790, 27790
+WS_VERSION = "8.18.3"
+SOCKETS, LINES, FRAMES = 1000, 24, 300
+BURSTS = (1, 10)
+"""Changes that are told in one turn of the event loop: under load a change stream delivers many at once."""
+
+WARM_UPS = 2
+SECONDS = 60.0
+
+Stores = Collection[dict[str, Any]]
+
+
+def main() -> None:
+    """Measure, and write a table to `bench/results/`."""
+    parser = argparse.ArgumentParser(prog="make bench-push", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, after two warm-ups")
+    parser.add_argument("--name", default="", help="of the file in bench/results (default: push-DATE)")
+    options = parser.parse_args()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    started = datetime.now(UTC)
+    lines = [*broadcasts(options.rounds), *with_database(options.rounds)]
+    file = HERE / "results" / f"{options.name or started.strftime('push-%Y-%m-%d')}.md"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(
+        f"# Pushes, measured {started:%Y-%m-%d %H:%M} UTC\n\n{machine()}.\n\n"
+        "Service, sockets' clients (one process) and mongod share the machine; medians of "
+        f"{options.rounds} rounds in turn, after two warm-ups.\n\n"
+        "| what | measured |\n|---|---|\n"
+        + "\n".join(f"| {what} | {found} |" for what, found in lines)
+        + "\n"
+    )
+    print(file.read_text())
+
+
+# Broadcasting
+
+
+def broadcasts(rounds: int) -> Iterator[tuple[str, str]]:
+    """Compare how many frames a second reach 1,000 sockets."""
+    with tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder, ExitStack() as stack:
+        servers = {
+            "store_api": ("/ws/stores/hot", [sys.executable, "-m", "bench.peers.broadcast_store_api"]),
+            "websockets.broadcast": ("/", [sys.executable, "-m", "bench.peers.broadcast_websockets"]),
+        }
+        if (package := _install_ws(Path(folder))) is not None:
+            os.environ["WS"] = str(package)
+            servers["Node's ws"] = ("/", ["node", str(HERE / "peers" / "broadcast_ws.js")])
+        crowds = {}
+        for port, (name, (path, command)) in enumerate(servers.items(), PORT):
+            stack.enter_context(_server(command, port))
+            crowds[name] = stack.enter_context(Crowd(f"ws://127.0.0.1:{port}{path}", SOCKETS)), port
+        for burst in BURSTS:
+            rates: dict[str, list[float]] = {name: [] for name in servers}
+            for number in range(WARM_UPS + rounds):
+                for name, (crowd, port) in crowds.items():
+                    rate = _broadcast(crowd, port, burst)
+                    if number >= WARM_UPS:
+                        rates[name].append(rate)
+            ours = median(rates["store_api"])
+            for name, found in rates.items():
+                ratio = (
+                    "" if name == "store_api" else f" (store_api: {ours / median(found):.2f} times as many)"
+                )
+                what = f"1 KB frames to {SOCKETS:,} sockets, {burst} at a time, {name}"
+                yield what, f"{median(found):,.0f} frames/s{ratio}"
+
+
+def _install_ws(folder: Path) -> Path | None:
+    if shutil.which("npm") is None:
+        print("no npm: Node's ws takes no part", file=sys.stderr)
+        return None
+    command = ["npm", "install", "--no-save", "--silent", "--prefix", str(folder), f"ws@{WS_VERSION}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder / "node_modules" / "ws"
+
+
+@contextmanager
+def _server(command: list[str], port: int) -> Iterator[None]:
+    settings = {"PORT": str(port), "LINES": str(LINES), "BYTES": "1024"}
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{command} does not start") from None
+                time.sleep(0.05)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _broadcast(crowd: Crowd, port: int, burst: int) -> float:
+    """Give the frames a second, from the order to send until all have been read."""
+    before, began = crowd.bytes, time.monotonic()
+    ordering = threading.Thread(target=_order, args=(port, burst))
+    ordering.start()
+    # A frame's payload and its header of 4 bytes; the report's last line counts up, but never grows.
+    crowd.read(lambda: crowd.bytes - before >= SOCKETS * FRAMES * 1024 * 0.97, SECONDS)
+    seconds = time.monotonic() - began
+    ordering.join()
+    size = (crowd.bytes - before) / SOCKETS / FRAMES
+    if not 900 < size < 1100:
+        raise SystemExit(f"frames of {size} bytes are not what was asked for")
+    return SOCKETS * FRAMES / seconds
+
+
+def _order(port: int, burst: int) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    connection.request("POST" if port == PORT else "GET", f"/broadcast?frames={FRAMES}&burst={burst}")
+    connection.getresponse().read()
+    connection.close()
+
+
+# With the whole service and its database
+
+
+def with_database(rounds: int) -> Iterator[tuple[str, str]]:
+    """Measure delays and costs on the service as it is run."""
+    with (
+        tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder,
+        EmbeddedMongo(Path(folder) / "mongo", MONGO_PORT) as mongo,
+        MongoClient[dict[str, Any]](mongo.url) as client,
+    ):
+        client["push"].create_collection("stores", validator=VALIDATOR)
+        settings = {"MONGO_URL": mongo.url, "MONGO_DB": "push"}
+        with running("store_api", PORT, settings) as service:
+            stores = client["push"].get_collection("stores", write_concern=WriteConcern(w=1))
+            for number in range(1000):
+                stores.insert_one({"_id": f"store-{number}", "items": dict.fromkeys(_ITEMS, 1000), "rev": 0})
+            yield from delays(stores, rounds * 100)
+            yield from crowd_delays(stores)
+            yield from processor_time(stores, service.pid)
+            yield from memory(service.pid)
+
+
+_ITEMS = [f"item-{number}" for number in range(LINES)]
+
+
+def delays(stores: Stores, times: int) -> Iterator[tuple[str, str]]:
+    """Compare the delay of one socket's frames with what a bare change stream of the driver needs."""
+    arrived: list[float] = []
+    durable = stores.with_options(write_concern=WriteConcern(w="majority", j=True))
+    api = HTTPConnection("127.0.0.1", PORT)
+    body = json.dumps({"operation": "supply", "item_id": "item-1", "quantity": 1})
+    found: dict[str, list[float]] = {"api": [], "bare": [], "w1": []}
+
+    def by_api() -> None:
+        api.request("POST", "/stores/store-1", body, {"Content-Type": "application/json"})
+
+    def by_write(target: Stores) -> None:
+        target.update_one({"_id": "store-1"}, {"$inc": {"items.item-1": 1}})
+
+    with (
+        Crowd(f"ws://127.0.0.1:{PORT}/ws/stores/store-1", 1, lambda _, at: arrived.append(at)) as crowd,
+        _bare_stream(stores) as seen,
+    ):
+        for _ in range(times):
+            for name, write in (("api", by_api), ("w1", lambda: by_write(stores))):
+                arrived.clear()
+                began = time.monotonic()
+                write()
+                crowd.read(lambda: bool(arrived), SECONDS)
+                found[name].append(arrived[0] - began)
+                if name == "api":
+                    api.getresponse().read()
+            _await_quiet(seen)
+            began = time.monotonic()
+            by_write(durable)
+            while not seen:
+                time.sleep(0.0001)
+            found["bare"].append(seen[0] - began)
+            arrived.clear()
+            crowd.read(lambda: bool(arrived), SECONDS)
+    ratio = median(found["api"]) / median(found["bare"])
+    yield "API write sent to frame read, one socket", f"{_ms(found['api'])}, {ratio:.2f} times a bare stream"
+    yield "write sent to event seen by a bare change stream of PyMongo", _ms(found["bare"])
+    yield "another program's w:1 write sent to frame read", _ms(found["w1"])
+
+
+@contextmanager
+def _bare_stream(stores: Stores) -> Iterator[list[float]]:
+    seen: list[float] = []
+    is_over = threading.Event()
+    with stores.watch(max_await_time_ms=200) as stream:
+
+        def watch() -> None:
+            while not is_over.is_set():
+                if stream.try_next() is not None:
+                    seen.append(time.monotonic())
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield seen
+        finally:
+            is_over.set()
+            watching.join()
+
+
+def _await_quiet(seen: list[float]) -> None:
+    before = -1
+    while len(seen) != before:
+        before = len(seen)
+        time.sleep(0.005)
+    seen.clear()
+
+
+def crowd_delays(stores: Stores) -> Iterator[tuple[str, str]]:
+    """Measure the delay of every frame when 1,000 sockets get 50 changes a second."""
+    sent: dict[int, float] = {}
+    found: list[float] = []
+    changes, rate = 250, 50
+
+    def take(payload: memoryview, at: float) -> None:
+        line = bytes(payload[: payload.nbytes]).partition(b'"item-0","quantity":')[2]
+        found.append(at - sent[int(line.partition(b"}")[0])])
+
+    def write() -> None:
+        began = time.monotonic()
+        for number in range(changes):
+            time.sleep(max(0.0, began + number / rate - time.monotonic()))
+            sent[10_000 + number] = time.monotonic()
+            stores.update_one({"_id": "store-2"}, {"$set": {"items.item-0": 10_000 + number}})
+
+    with Crowd(f"ws://127.0.0.1:{PORT}/ws/stores/store-2", SOCKETS, take) as crowd:
+        writing = threading.Thread(target=write)
+        writing.start()
+        crowd.read(lambda: len(found) >= changes * SOCKETS, SECONDS)
+        writing.join()
+    yield f"{SOCKETS:,} sockets, {rate} changes a second, write sent to frame read", _ms(found)
+
+
+def processor_time(stores: Stores, pid: int) -> Iterator[tuple[str, str]]:
+    """Measure what an event costs the service when nobody listens to that store, or nobody at all."""
+    for whom, path in (("one socket on another store", "/ws/stores/store-0"), ("no socket", "")):
+        with ExitStack() as stack:
+            if path:
+                stack.enter_context(Crowd(f"ws://127.0.0.1:{PORT}{path}", 1))
+            began, idle = processor_seconds_of(pid), 2.0
+            time.sleep(idle)
+            resting = (processor_seconds_of(pid) - began) / idle
+            began, started = processor_seconds_of(pid), time.monotonic()
+            events = 20_000
+            for _ in range(events // 500):
+                updates = [
+                    UpdateOne({"_id": f"store-{number}"}, {"$inc": {"items.item-3": 1}})
+                    for number in range(3, 503)
+                ]
+                stores.bulk_write(updates, ordered=False)
+            _await_idle(pid)
+            used = processor_seconds_of(pid) - began - resting * (time.monotonic() - started)
+        yield f"processor time an event, {whom}", f"{used / events * 1e6:.1f} us"
+
+
+def _await_idle(pid: int) -> None:
+    while True:
+        before = processor_seconds_of(pid)
+        time.sleep(0.5)
+        if processor_seconds_of(pid) - before < 0.05:
+            return
+
+
+def memory(pid: int) -> Iterator[tuple[str, str]]:
+    """Measure what a socket costs."""
+    size = 5000
+    before = memory_of(pid)
+    with Crowd(f"ws://127.0.0.1:{PORT}/ws/stores/store-3", size):
+        _await_idle(pid)
+        grown = memory_of(pid) - before
+    yield f"memory a socket, {size:,} sockets", f"{grown / size / 1024:.1f} KiB"
+
+
+def _ms(seconds: list[float]) -> str:
+    cuts: Callable[[list[float]], list[float]] = lambda found: quantiles(found, n=100)  # noqa: E731
+    return f"median {median(seconds) * 1000:.2f} ms, 99 % {cuts(seconds)[98] * 1000:.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

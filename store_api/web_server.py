@@ -21,10 +21,10 @@ App = Sanic[Config, SimpleNamespace]
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
 
-PORT_SECONDS = 0.1
+PORT_SECONDS = 0.25
 """How long until every process that shares the port has closed it."""
 
-IDLE_SECONDS = 0.5
+IDLE_SECONDS = 1.0
 """How long a client between two requests may stay: one that sends another is answered, and then let go."""
 
 BUSY_SECONDS = 10.0
@@ -51,7 +51,8 @@ def run(app: App, listener: socket.socket, on_start: Callable[[], None] | None =
 async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None] | None) -> None:
     told_to_stop: asyncio.Event = app.ctx.told_to_stop
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     server: Any = await app.create_server(
         sock=listener, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
     )

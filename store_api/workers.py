@@ -45,9 +45,15 @@ def run_workers(
 
 
 def _start(serve: Callable[[], None]) -> SpawnProcess:
-    worker = multiprocessing.get_context("spawn").Process(target=serve)
+    worker = multiprocessing.get_context("spawn").Process(target=_work, args=(serve,))
     worker.start()
     return worker
+
+
+def _work(serve: Callable[[], None]) -> None:
+    # A terminal's Ctrl-C reaches everybody at once, but the main process closes its share of the port first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve()
 
 
 def _replace(

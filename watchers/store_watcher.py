@@ -42,7 +42,7 @@ class StoreChange:
     updated: Mapping[str, Any] = field(default_factory=dict)
     removed: Sequence[str] = ()
     deleted: bool = False
-    committed_at: datetime | None = None
+    committed_at: datetime | None = field(default=None, compare=False)
 
 
 def store_change_of(event: Mapping[str, Any]) -> StoreChange | None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pymongo import MongoClient, UpdateOne
 
-from bench.http_client import Connection, ServiceUnreachable
+from bench.http_client import AnswerLost, Connection, ServiceUnreachable
 from tests.listening import large_store, listening, never_reading
 from tests.service import Service, new_store_id
 
@@ -39,6 +39,9 @@ class Load:
                 self.answered[item_id] += answer.status == 200
         except ServiceUnreachable:
             self.refused += 1
+        except AnswerLost as lost:
+            lost.add_note(f"{url}, {item_id}, after {self.answered[item_id]} answers")
+            raise
 
     async def until_every_client_was_answered(self) -> None:
         async with asyncio.timeout(10):

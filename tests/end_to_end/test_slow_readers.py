@@ -10,7 +10,7 @@ from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
-from store_api import changes_listener
+from store_api import changes_listener, outlets
 from store_api import listener as queues
 from store_api.feed import Feed
 from store_api.repository import Snapshot
@@ -104,6 +104,7 @@ async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> N
 async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_1013(
     store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outlets, "MOST_UNSENT", -1)
     monkeypatch.setattr(queues, "MOST_FRAMES", 1)
     monkeypatch.setattr(changes_listener, "MOST_LINES", 1)
     world = World(store_id)

@@ -159,7 +159,7 @@ class Scene:
 
         Args:
             fault: what happened, for the printed figures.
-            afresh: whether the stream had to begin afresh; else it was resumed, or (None) never failed.
+            afresh: whether the stream had to begin afresh; else it had not; None: it never failed at all.
             unready: whether the service must have said meanwhile that it was not ready.
             reset: whether the stores themselves were set back.
         """
@@ -170,7 +170,7 @@ class Scene:
         counted = f"{self.ledger.acknowledged} acknowledged, {self.ledger.unknown} unknown; afresh: {opened}"
         sys.stdout.write("\n" + "\n".join([*self.figures, counted]))
         self._check(truth, unready=unready, reset=reset)
-        assert (any(opened) if opened else None) == afresh, self.world.service.complaints
+        assert opened == [] if afresh is None else any(opened) is afresh, self.world.service.complaints
 
     def _mark(self, primary: int, marker: str) -> None:
         # The stores may have been dropped: whoever comes first creates them.

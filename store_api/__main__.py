@@ -1,9 +1,10 @@
 """`python -m store_api`: reads the settings, starts an embedded MongoDB where none is named, and serves."""
 
 import re
+import resource
 import socket
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> int:
         print(f"store_api: no such argument: {sys.argv[1]}; see --help", file=sys.stderr)  # noqa: T201
         return 2
     logs.configure(terminal=sys.stderr.isatty())
+    _allow_many_sockets()
     try:
         settings = Settings.read(environment_with_env_file(Path.cwd()))
         with _listen(settings) as listener, _database(settings):
@@ -35,6 +37,14 @@ def main() -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _allow_many_sockets() -> None:
+    """Raise the soft limit of open files, often 1,024, to the hard one; worker processes inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems (macOS) call the hard limit infinite and then refuse it.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _database(settings: Settings) -> AbstractContextManager[object]:

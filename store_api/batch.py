@@ -179,7 +179,11 @@ def seen_after(
     expected = seen.stock if seen is not None else None
     if seen is not None and change is not None:
         expected = foretold(seen, change.increments) if change.leaves is None else change.leaves
-    return Seen(reading, complete or reading is None, steady=expected is None or reading == expected)
+    return Seen(
+        reading,
+        complete or reading is None,
+        steady=expected is None or reading is expected or reading == expected,
+    )
 
 
 def _fits(operation: Operation, known: Mapping[str, int], net: Mapping[str, int]) -> bool:

@@ -63,7 +63,10 @@ _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 """After these the database is not asked again: the answers are known."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_NOTHING = Decision(None, ())
+
+
+@dataclass(slots=True, eq=False)
 class _Waiting:
     operation: Operation
     answer: asyncio.Future[Answer]
@@ -76,7 +79,7 @@ class _StoreQueue:
     store_id: str
     waiting: deque[_Waiting] = field(default_factory=deque)
     batch: list[_Waiting] = field(default_factory=list)
-    decision: Decision = field(default_factory=lambda: Decision(None, ()))
+    decision: Decision = _NOTHING
     wanted: frozenset[str] | None = None
     seen: Seen | None = None
     rounds: int = 0

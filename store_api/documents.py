@@ -7,6 +7,7 @@ field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from store_api.errors import BrokenDocument
@@ -36,6 +37,7 @@ _ENCODED = {"%": "%25", ".": "%2E", "$": "%24"}
 _DECODED = {code: character for character, code in _ENCODED.items()}
 
 
+@lru_cache(maxsize=100_000)
 def field_of(item_id: str) -> str:
     """Encode an item id as a field name."""
     if _RESERVED.search(item_id) is None:
@@ -139,12 +141,16 @@ def _read_update(updated: Mapping[str, Any], removed: Sequence[str]) -> tuple[bo
     return emptied, quantities
 
 
+def _fields_of(stock: Stock) -> dict[str, int]:
+    return {field_of(item_id): quantity for item_id, quantity in stock.items()}
+
+
 def guard_of(change: Change) -> dict[str, Any]:
     """Build the filter that matches only where the whole change can be applied."""
     guard: dict[str, Any] = {"_id": {"$eq": change.store_id}}
     if change.found is not None:
         # Two documents are equal when their fields are, in the same order.
-        guard[ITEMS] = {field_of(item_id): quantity for item_id, quantity in change.found.items()}
+        guard[ITEMS] = _fields_of(change.found)
         return guard
     for item_id, least in change.least.items():
         guard[path_of(item_id)] = {"$gte": least}
@@ -162,6 +168,29 @@ def lone_guard_of(change: Change) -> dict[str, Any]:
         return {"_id": change.store_id}
     guard = guard_of(change)
     return {"$and": [{"_id": change.store_id}, {"_id": guard.pop("_id")}], **guard}
+
+
+LARGEST_PROVEN_BY_UPDATE = 100
+"""Items beyond which comparing a stock in an update costs MongoDB more than comparing it in a filter."""
+
+GUARD_FAILED = 241
+"""ConversionFailure: the server's word for "the guard did not hold", see `proving_update_of`."""
+
+
+def proving_update_of(change: Change) -> list[dict[str, Any]]:
+    """Build the update that applies a foretold change, and fails where the stock is not what must be found.
+
+    With the guard in the update the filter is the id alone, which MongoDB looks up without planning a query:
+    a third less of its time for a small store among many. Of a string that is no number it cannot make one.
+    """
+    holds = {"$eq": [f"${ITEMS}", {"$literal": _fields_of(change.found or {})}]}
+    grown = {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]}
+    fields: dict[str, Any] = {
+        REVISION: {"$cond": [holds, grown, {"$toInt": {"$concat": ["not so: ", "$_id"]}}]}
+    }
+    for item_id in change.increments:
+        fields[path_of(item_id)] = {"$literal": (change.leaves or {})[item_id]}
+    return [{"$set": fields}]
 
 
 def update_of(change: Change) -> dict[str, Any]:

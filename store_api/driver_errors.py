@@ -12,6 +12,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from store_api import documents
 from store_api.batch import Written
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 
@@ -26,6 +27,7 @@ _UNFIT = {
     28: "PathNotViable",
     121: "DocumentValidationFailure",
     10334: "BSONObjectTooLarge",
+    16554: "$add of what is no number",
     17419: "the document would be larger than 16 MB",
 }
 """Codes that say that this very document cannot take this update."""
@@ -33,7 +35,7 @@ _UNFIT = {
 NO_SINGLE_ID = 54
 """NotSingleValueField: the server's word for "the guard did not hold", see `documents.lone_guard_of`."""
 
-_NOT_MATCHED = frozenset({NO_SINGLE_ID, 11000})
+_NOT_MATCHED = frozenset({NO_SINGLE_ID, documents.GUARD_FAILED, 11000})
 """11000, DuplicateKey: another writer created the store at the same moment."""
 
 _NOT_APPLIED = _UNFIT.keys() | {

@@ -3,6 +3,7 @@
 StoreApiError
 ├── WrongSetting            the service does not start
 ├── EmbeddedMongoError      the embedded MongoDB does not start
+├── PartDied                the process ends, to be started again
 ├── NotApplied              definite: the database is as it was
 │   ├── InvalidInput        what the client sent is not of the contract's shape
 │   ├── NotJson
@@ -45,6 +46,10 @@ class WrongSetting(StoreApiError):
 
 class EmbeddedMongoError(StoreApiError):
     """The embedded MongoDB could not be started."""
+
+
+class PartDied(StoreApiError):
+    """A part of the service that must always run has died; the process ends, to be started again."""
 
 
 class NotApplied(StoreApiError):

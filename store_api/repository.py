@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bson import Timestamp
@@ -107,8 +107,9 @@ class StoreRepository:
         """Make sure that this server refuses a guarded upsert whose guard does not hold."""
         # No store has the empty id.
         impossible = Change("", {"guard": -1}, {"guard": 1})
-        written = await self.apply_many([impossible])
-        self._guards_proven = written == [Written.NOT_MATCHED]
+        untrue = replace(impossible, found={"guard": 1}, leaves={"guard": 0})
+        written = await self.apply_many([impossible, untrue])
+        self._guards_proven = written == [Written.NOT_MATCHED] * 2
         if not self._guards_proven:
             await self._stores.delete_one({"_id": ""})
             log.warning(
@@ -161,10 +162,7 @@ class StoreRepository:
         await self._wait_for_primary()
         if not self._guards_proven:
             return [await self._apply_alone(change) for change in changes]
-        updates = [
-            UpdateOne(documents.lone_guard_of(change), documents.update_of(change), upsert=True)
-            for change in changes
-        ]
+        updates = [_update_of(change) for change in changes]
         written = [Written.APPLIED] * len(changes)
         with translated(writing=True):
             try:
@@ -285,6 +283,13 @@ class StoreRepository:
             )
             rows = await found.to_list(None)
         return Snapshot({document["_id"]: document for document in rows}, at)
+
+
+def _update_of(change: Change) -> UpdateOne:
+    """Build one update of many: an upsert that fails where the change's guard does not hold."""
+    if change.found is not None and len(change.found) <= documents.LARGEST_PROVEN_BY_UPDATE:
+        return UpdateOne({"_id": change.store_id}, documents.proving_update_of(change), upsert=True)
+    return UpdateOne(documents.lone_guard_of(change), documents.update_of(change), upsert=True)
 
 
 def _update_and_find(

@@ -17,6 +17,7 @@ from store_api import logs
 from store_api.clients import connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.committer import Committer
+from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.metrics import Metrics, Sources
 from store_api.problems import ProblemHandler
@@ -62,6 +63,7 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
     )
     app.config.update(_SANIC)
     app.ctx.told_to_stop = asyncio.Event()
+    app.ctx.part_died = False
     app.enable_websocket()
     service = Service(settings, committer)
     app.blueprint(service.rest.blueprint())
@@ -87,8 +89,14 @@ def serve(
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
         committer: as for `create_app`.
+
+    Raises:
+        PartDied: it stopped because a part of it died.
     """
-    run(create_app(settings, committer=committer), listener, on_start)
+    app = create_app(settings, committer=committer)
+    run(app, listener, on_start)
+    if app.ctx.part_died:
+        raise PartDied
 
 
 class Service:
@@ -129,7 +137,10 @@ class Service:
 
     async def start(self, app: App) -> None:
         """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
-        for_ever = [asyncio.create_task(part.run()) for part in (self.watcher, self.heartbeat, self.metrics)]
+        for_ever = [
+            asyncio.create_task(part.run(), name=type(part).__name__)
+            for part in (self.watcher, self.heartbeat, self.metrics)
+        ]
         for task in for_ever:
             task.add_done_callback(lambda task: _stop_if_dead(app, task))
         self._tasks = [*for_ever, asyncio.create_task(self._open())]
@@ -191,5 +202,9 @@ def _stop_with_parent(app: App, sentinel: int) -> None:
 def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
     """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical("The watcher died", extra={"action": "watcher_died", "error": type(error).__name__})
+        log.critical(
+            "A part of the service died",
+            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
+        )
+        app.ctx.part_died = True
         app.ctx.told_to_stop.set()

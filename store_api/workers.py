@@ -8,11 +8,14 @@ import logging
 import multiprocessing
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+
+from store_api.errors import StoreApiError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,11 @@ def _start(serve: Callable[[], None]) -> SpawnProcess:
 def _work(serve: Callable[[], None]) -> None:
     # A terminal's Ctrl-C reaches everybody at once, but the main process closes its share of the port first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve()
+    try:
+        serve()
+    except StoreApiError:
+        # It has been logged; multiprocessing would print a trace.
+        sys.exit(1)
 
 
 def _replace(

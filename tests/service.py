@@ -151,6 +151,11 @@ class Service:
         self.tell(number)
         return self.wait()
 
+    def kill(self) -> None:
+        """End it at once, as a power cut would (SIGKILL)."""
+        self.tell(signal.SIGKILL)
+        self.wait()
+
     def client(self) -> httpx.AsyncClient:
         """Make a general HTTP client for it."""
         return httpx.AsyncClient(base_url=self.url, timeout=20.0, trust_env=False)

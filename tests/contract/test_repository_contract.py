@@ -3,6 +3,7 @@
 import pytest
 
 from store_api.batch import Written
+from store_api.documents import LARGEST_PROVEN_BY_UPDATE
 from store_api.errors import BrokenDocument, UnfitDocument
 from store_api.stock import LARGEST_QUANTITY, Change
 from tests.contract.subjects import Subject, outcome_of
@@ -202,3 +203,35 @@ async def test_a_stock_of_nothing_is_no_missing_stock(subject: Subject, store_id
     change = Change(store_id, {}, {}, found={}, leaves={})
     assert await subject.repository.apply(change, None) is None
     assert await subject.repository.apply_many([change]) == [NOT_MATCHED]
+
+
+LARGE = {f"item-{number}": 9 for number in range(LARGEST_PROVEN_BY_UPDATE + 1)}
+SMALL = {"a": 1, "0": 2**40, "_id": 4}
+
+
+@pytest.mark.parametrize("items", [SMALL, LARGE], ids=["small", "large"])
+async def test_of_many_foretold_changes_each_is_its_own(
+    subject: Subject, store_id: str, items: dict[str, int]
+) -> None:
+    stock = {item_id: quantity + 5 for item_id, quantity in items.items()}
+    known, changed, gone = (f"{store_id}-{number}" for number in range(3))
+    subject.put(*({"_id": one_id, "items": dict(stock)} for one_id in (known, changed)))
+    least = dict.fromkeys(items, 5)
+    changes = [
+        Change(one_id, dict.fromkeys(items, -5), least, found=found, leaves=items)
+        for one_id, found in ((known, stock), (changed, stock | {next(iter(stock)): 99}), (gone, stock))
+    ]
+    assert await subject.repository.apply_many(changes) == [APPLIED, NOT_MATCHED, NOT_MATCHED]
+    assert subject.get(known) == {"_id": known, "items": items, "rev": 1}
+    assert subject.get(changed) == {"_id": changed, "items": stock}
+    assert subject.get(gone) is None
+
+
+async def test_a_revision_that_is_no_number_makes_a_foretold_change_unfit(
+    subject: Subject, store_id: str
+) -> None:
+    document = {"_id": store_id, "items": {"a": 2}, "rev": "many"}
+    subject.put(document)
+    change = Change(store_id, {"a": -1}, {"a": 1}, found={"a": 2}, leaves={"a": 1})
+    assert await subject.repository.apply_many([change]) == [UNFIT]
+    assert subject.get(store_id) == document

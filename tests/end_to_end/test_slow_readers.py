@@ -67,11 +67,12 @@ class World:
             self.feed.take(StoreChange(self._store_id, at, updated={"items.count": self.count}))
 
     @asynccontextmanager
-    async def served(self, send_seconds: float) -> AsyncIterator[None]:
+    async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
         app.blueprint(Sockets(self.feed, send_seconds).blueprint())
         app.config.TOUCHUP = False
+        app.config.update({"WEBSOCKET_PING_INTERVAL": ping_seconds, "WEBSOCKET_PING_TIMEOUT": ping_seconds})
         app.enable_websocket()
         server = await app.create_server("127.0.0.1", self.port, access_log=False)
         assert server is not None
@@ -113,3 +114,26 @@ async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_10
             change = StoreChange(store_id, Timestamp(1, 1 + number), updated={f"items.new-{number}": 1})
             world.feed.take(change)
         assert await behind.closed() == 1013
+
+
+async def test_a_connection_whose_other_end_is_gone_is_found_by_ping(store_id: str) -> None:
+    world = World(store_id)
+    async with world.served(10, ping_seconds=0.1), asyncio.timeout(10):
+        reading, writing = await asyncio.open_connection("127.0.0.1", world.port)
+        lines = (
+            f"GET /ws/stores/{store_id} HTTP/1.1",
+            "Host: test",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )
+        writing.write("\r\n".join((*lines, "", "")).encode())
+        assert b" 101 " in await reading.readline()
+        while len(world.feed.audience) != 1:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        # It says nothing more: no pong comes, as when its network is gone.
+        await reading.read()
+        while len(world.feed.audience):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        writing.close()

@@ -73,7 +73,7 @@ def world_of(members: ReplicaSetOfThree, folder: Path, url: str | None = None) -
         assert pid == service.pid
         assert service.stop() == 0
     said = [line["action"] for line in service.log()]
-    assert not {"fault", "watcher_died"} & set(said)
+    assert not {"fault", "part_died"} & set(said)
 
 
 @dataclass

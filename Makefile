@@ -45,7 +45,7 @@ check: install-dev      ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install-dev      ## side-by-side measurements (needs wrk)
+bench: install-dev      ## writes, pushes and memory, side by side with bare Sanic, FastAPI and Node (needs wrk and npm)
 	@exec $(BIN)/python -m bench $(ARGS)
 
 lock: install-dev       ## write the lock files anew from pyproject.toml

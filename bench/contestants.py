@@ -17,7 +17,9 @@ MODULES = {
     "ceiling": "bench.peers.bare_sanic",
     "store_api": "store_api",
     "direct": "bench.peers.direct",
+    "unwatched": "bench.peers.unwatched",
     "fastapi_motor": "bench.peers.fastapi_motor",
+    "fastapi_models": "bench.peers.fastapi_models",
 }
 START_SECONDS = 30.0
 

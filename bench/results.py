@@ -3,7 +3,6 @@
 import os
 import platform
 from dataclasses import dataclass
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,9 +18,22 @@ NAMES = {
     "ceiling": "bare Sanic",
     "store_api": "store_api",
     "direct": "without group commit",
+    "unwatched": "without watching",
     "fastapi_motor": "FastAPI + Motor",
+    "fastapi_models": "with response models",
 }
-COLOURS = {"ceiling": "#9aa5b1", "store_api": "#0b6e4f", "direct": "#7fb69e", "fastapi_motor": "#c8553d"}
+COLOURS = {
+    "ceiling": "#9aa5b1",
+    "store_api": "#0b6e4f",
+    "direct": "#7fb69e",
+    "unwatched": "#4a9d8e",
+    "fastapi_motor": "#c8553d",
+    "fastapi_models": "#e2a08f",
+}
+
+
+Figures = list[tuple[str, str]]
+"""What was measured, and how much it was, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +80,31 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}, {system}, {packages}"
 
 
-def write_table(
-    file: Path, rows: list[Row], where: str, started: datetime, rounds: int, seconds: int
-) -> None:
-    """Write the run as a page of Markdown."""
-    head = ["scene", "connections", *NAMES.values(), "of bare Sanic", "times FastAPI", "refused"]
-    file.write_text(
-        f"# Measured {started:%Y-%m-%d %H:%M} UTC\n\n"
-        f"{where}.\n\n"
-        "Load generator (wrk, one thread), server (one process) and mongod share the machine; every write is "
-        "durable on a majority. Requests a second (median / 99th percentile latency); medians of "
-        f"{rounds} rounds in turn, {seconds} s each, after two warm-ups.\n\n"
-        f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "\n".join(row.line() for row in rows) + "\n"
-    )
+def write_page(file: Path, intro: str, rows: list[Row], seconds: int, told: Figures, grown: Figures) -> str:
+    """Write the run as a page of Markdown, and give its text.
+
+    Args:
+        file: where to.
+        intro: what stands above the tables.
+        rows: the scenes of the writes.
+        seconds: how long each of their runs took.
+        told: what pushes need, and what was measured.
+        grown: what memory is needed for, and how much.
+    """
+    parts = [intro]
+    if rows:
+        head = ["scene", "connections", *NAMES.values(), "of bare Sanic", "times FastAPI", "refused"]
+        parts.append(
+            f"## Writes\n\nRequests a second (median / 99th percentile latency), {seconds} s a run.\n\n"
+            f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "\n".join(row.line() for row in rows) + "\n"
+        )
+    for title, figures in (("Pushes", told), ("Memory", grown)):
+        if figures:
+            lines = "\n".join(f"| {what} | {found} |" for what, found in figures)
+            parts.append(f"## {title}\n\n| what | measured |\n|---|---|\n{lines}\n")
+    text = "\n".join(parts)
+    file.write_text(text)
+    return text
 
 
 def write_plot(file: Path, rows: list[Row]) -> None:

@@ -43,8 +43,20 @@ def scenes() -> list[Scene]:
     receipts = load()
     return [
         Scene("hot store, 20 items", (64, 256), _hot("hot-20", 20), 20),
-        Scene("hot store, 500 items", (256,), _hot("hot-500", 500), 500),
-        Scene("1,000 stores of 20 items", (256,), _thousand, 20),
+        Scene(
+            "hot store, 500 items",
+            (256,),
+            _hot("hot-500", 500),
+            500,
+            ("ceiling", "store_api", "fastapi_motor", "fastapi_models"),
+        ),
+        Scene(
+            "1,000 stores of 20 items",
+            (256,),
+            _thousand,
+            20,
+            ("ceiling", "store_api", "unwatched", "fastapi_motor"),
+        ),
         Scene("hot store, half refused", (64, 256), _half_refused, 20, ("store_api", "fastapi_motor")),
         Scene("one connection", (1,), _hot("hot-20", 20), 20, ("store_api", "direct", "fastapi_motor")),
         Scene(

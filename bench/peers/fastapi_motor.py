@@ -81,7 +81,16 @@ async def operate_on_group(
 
 
 async def commit(store_id: str, operation: str, items: dict[str, int], *, minimal: bool) -> JSONResponse:
-    """Carry an operation out in one guarded update."""
+    """Carry an operation out, and answer."""
+    lines = await lines_after(store_id, operation, items, minimal=minimal)
+    headers = {"Preference-Applied": "return=minimal"} if minimal else None
+    return JSONResponse({"store": {"store_id": store_id, "report": lines}}, headers=headers)
+
+
+async def lines_after(
+    store_id: str, operation: str, items: dict[str, int], *, minimal: bool
+) -> list[dict[str, Any]]:
+    """Carry an operation out in one guarded update, and list the report's lines after it."""
     fields = {item_id: _field(item_id) for item_id in items}
     demand = operation == "demand"
     guard: dict[str, Any] = {"_id": store_id}
@@ -99,13 +108,9 @@ async def commit(store_id: str, operation: str, items: dict[str, int], *, minima
     if document is None:
         raise await _refusal(store_id, items, fields)
     held = {_item_id(field): quantity for field, quantity in document.get("items", {}).items()}
-    lines = (
-        [{"item_id": item_id, "quantity": held.get(item_id, 0)} for item_id in items]
-        if minimal
-        else [{"item_id": item_id, "quantity": quantity} for item_id, quantity in held.items() if quantity]
-    )
-    headers = {"Preference-Applied": "return=minimal"} if minimal else None
-    return JSONResponse({"store": {"store_id": store_id, "report": lines}}, headers=headers)
+    if minimal:
+        return [{"item_id": item_id, "quantity": held.get(item_id, 0)} for item_id in items]
+    return [{"item_id": item_id, "quantity": quantity} for item_id, quantity in held.items() if quantity]
 
 
 async def _refusal(store_id: str, items: dict[str, int], fields: dict[str, str]) -> Problem:
@@ -129,9 +134,10 @@ def _item_id(field: str) -> str:
     return field.replace("%24", "$").replace("%2E", ".").replace("%25", "%")
 
 
-if __name__ == "__main__":
+def serve(application: FastAPI) -> None:
+    """Serve on PORT until killed."""
     uvicorn.run(
-        app,
+        application,
         host="127.0.0.1",
         port=int(os.environ["PORT"]),
         access_log=False,
@@ -139,3 +145,7 @@ if __name__ == "__main__":
         loop="uvloop",
         http="httptools",
     )
+
+
+if __name__ == "__main__":
+    serve(app)

@@ -1,19 +1,11 @@
-"""`make bench-push`: how fast a change becomes a frame on every socket, and what it costs."""
+"""How fast a change becomes a frame on every socket, and what it costs, on the service as it is run."""
 
-import argparse
 import json
-import os
-import resource
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median, quantiles
@@ -23,136 +15,19 @@ from pymongo import MongoClient, UpdateOne
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
+from bench.broadcasts import LINES, SOCKETS
 from bench.contestants import running
 from bench.crowd import Crowd, memory_of, processor_seconds_of
-from bench.results import machine
 from store_api.documents import VALIDATOR
 from store_api.embedded import EmbeddedMongo
 
-HERE = Path(__file__).parent
 PORT, MONGO_PORT = 8790, 27790
-WS_VERSION = "8.18.3"
-SOCKETS, LINES, FRAMES = 1000, 24, 300
-BURSTS = (1, 10)
-"""Changes that are told in one turn of the event loop: under load a change stream delivers many at once."""
-
-WARM_UPS = 2
 SECONDS = 60.0
 
 Stores = Collection[dict[str, Any]]
 
 
-def main() -> None:
-    """Measure, and write a table to `bench/results/`."""
-    parser = argparse.ArgumentParser(prog="make bench-push", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds, after two warm-ups")
-    parser.add_argument("--name", default="", help="of the file in bench/results (default: push-DATE)")
-    options = parser.parse_args()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    started = datetime.now(UTC)
-    lines = [*broadcasts(options.rounds), *with_database(options.rounds)]
-    file = HERE / "results" / f"{options.name or started.strftime('push-%Y-%m-%d')}.md"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(
-        f"# Pushes, measured {started:%Y-%m-%d %H:%M} UTC\n\n{machine()}.\n\n"
-        "Service, sockets' clients (one process) and mongod share the machine; medians of "
-        f"{options.rounds} rounds in turn, after two warm-ups.\n\n"
-        "| what | measured |\n|---|---|\n"
-        + "\n".join(f"| {what} | {found} |" for what, found in lines)
-        + "\n"
-    )
-    print(file.read_text())
-
-
-# Broadcasting
-
-
-def broadcasts(rounds: int) -> Iterator[tuple[str, str]]:
-    """Compare how many frames a second reach 1,000 sockets."""
-    with tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder, ExitStack() as stack:
-        servers = {
-            "store_api": ("/ws/stores/hot", [sys.executable, "-m", "bench.peers.broadcast_store_api"]),
-            "websockets.broadcast": ("/", [sys.executable, "-m", "bench.peers.broadcast_websockets"]),
-        }
-        if (package := _install_ws(Path(folder))) is not None:
-            os.environ["WS"] = str(package)
-            servers["Node's ws"] = ("/", ["node", str(HERE / "peers" / "broadcast_ws.js")])
-        crowds = {}
-        for port, (name, (path, command)) in enumerate(servers.items(), PORT):
-            stack.enter_context(_server(command, port))
-            crowds[name] = stack.enter_context(Crowd(f"ws://127.0.0.1:{port}{path}", SOCKETS)), port
-        for burst in BURSTS:
-            rates: dict[str, list[float]] = {name: [] for name in servers}
-            for number in range(WARM_UPS + rounds):
-                for name, (crowd, port) in crowds.items():
-                    rate = _broadcast(crowd, port, burst)
-                    if number >= WARM_UPS:
-                        rates[name].append(rate)
-            ours = median(rates["store_api"])
-            for name, found in rates.items():
-                ratio = (
-                    "" if name == "store_api" else f" (store_api: {ours / median(found):.2f} times as many)"
-                )
-                what = f"1 KB frames to {SOCKETS:,} sockets, {burst} at a time, {name}"
-                yield what, f"{median(found):,.0f} frames/s{ratio}"
-
-
-def _install_ws(folder: Path) -> Path | None:
-    if shutil.which("npm") is None:
-        print("no npm: Node's ws takes no part", file=sys.stderr)
-        return None
-    command = ["npm", "install", "--no-save", "--silent", "--prefix", str(folder), f"ws@{WS_VERSION}"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return folder / "node_modules" / "ws"
-
-
-@contextmanager
-def _server(command: list[str], port: int) -> Iterator[None]:
-    settings = {"PORT": str(port), "LINES": str(LINES), "BYTES": "1024"}
-    process = subprocess.Popen(command, env={**os.environ, **settings}, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{command} does not start") from None
-                time.sleep(0.05)
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _broadcast(crowd: Crowd, port: int, burst: int) -> float:
-    """Give the frames a second, from the order to send until all have been read."""
-    before, began = crowd.bytes, time.monotonic()
-    ordering = threading.Thread(target=_order, args=(port, burst))
-    ordering.start()
-    # A frame's payload and its header of 4 bytes; the report's last line counts up, but never grows.
-    crowd.read(lambda: crowd.bytes - before >= SOCKETS * FRAMES * 1024 * 0.97, SECONDS)
-    seconds = time.monotonic() - began
-    ordering.join()
-    size = (crowd.bytes - before) / SOCKETS / FRAMES
-    if not 900 < size < 1100:
-        raise SystemExit(f"frames of {size} bytes are not what was asked for")
-    return SOCKETS * FRAMES / seconds
-
-
-def _order(port: int, burst: int) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-    connection.request("POST" if port == PORT else "GET", f"/broadcast?frames={FRAMES}&burst={burst}")
-    connection.getresponse().read()
-    connection.close()
-
-
-# With the whole service and its database
-
-
-def with_database(rounds: int) -> Iterator[tuple[str, str]]:
+def pushes(rounds: int) -> Iterator[tuple[str, str]]:
     """Measure delays and costs on the service as it is run."""
     with (
         tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder,
@@ -311,7 +186,3 @@ def memory(pid: int) -> Iterator[tuple[str, str]]:
 def _ms(seconds: list[float]) -> str:
     cuts: Callable[[list[float]], list[float]] = lambda found: quantiles(found, n=100)  # noqa: E731
     return f"median {median(seconds) * 1000:.2f} ms, 99 % {cuts(seconds)[98] * 1000:.1f} ms"
-
-
-if __name__ == "__main__":
-    main()

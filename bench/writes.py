@@ -1,0 +1,71 @@
+"""How fast operations are written: every contestant in every scene, in turn."""
+
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from statistics import median
+
+from bench.contestants import all_running, running
+from bench.results import Row
+from bench.scenes import Scene, scenes, write_requests
+from bench.wrk import Measured, require_wrk, run_wrk
+from store_api.embedded import EmbeddedMongo
+
+WARM_UPS = 2
+FIRST_PORT = 8700
+MONGO_PORT = 27700
+SCRIPT = Path(__file__).with_name("requests.lua")
+
+
+def measure_writes(only: str, rounds: int, seconds: int) -> list[Row]:
+    """Measure the scenes whose name holds `only`.
+
+    Args:
+        only: part of a name; empty for all scenes.
+        rounds: measured rounds, after two warm-ups.
+        seconds: how long a run takes.
+    """
+    require_wrk()
+    chosen = [scene for scene in scenes() if only in scene.name]
+    names = sorted({name for scene in chosen for name in scene.contestants if name != "ceiling"})
+    with (
+        tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder,
+        EmbeddedMongo(Path(folder) / "mongo", MONGO_PORT) as mongo,
+        all_running(names, mongo.url, FIRST_PORT + 1) as contestants,
+    ):
+        urls = {name: url for name, (url, _) in contestants.items()}
+        return [row for scene in chosen for row in _measure(scene, urls, Path(folder), rounds, seconds)]
+
+
+def _measure(scene: Scene, urls: dict[str, str], folder: Path, rounds: int, seconds: int) -> list[Row]:
+    data = folder / "requests"
+    write_requests(scene, data, seed=1)
+    rows = []
+    with running("ceiling", FIRST_PORT, {"LINES": str(scene.lines)}):
+        everybody = {"ceiling": f"http://127.0.0.1:{FIRST_PORT}", **urls}
+        for connections in scene.connections:
+            runs: dict[str, list[Measured]] = defaultdict(list)
+            for number in range(WARM_UPS + rounds):
+                for name in scene.contestants:
+                    run = run_wrk(
+                        everybody[name],
+                        SCRIPT,
+                        data,
+                        connections=connections,
+                        seconds=seconds,
+                    )
+                    if number >= WARM_UPS:
+                        runs[name].append(run)
+            rows.append(Row(scene.name, connections, {name: _middle(found) for name, found in runs.items()}))
+            print(rows[-1].line(), flush=True)
+    return rows
+
+
+def _middle(runs: list[Measured]) -> Measured:
+    return Measured(
+        rate=median(run.rate for run in runs),
+        median=median(run.median for run in runs),
+        p99=median(run.p99 for run in runs),
+        refused=round(median(run.refused for run in runs)),
+        requests=round(median(run.requests for run in runs)),
+    )

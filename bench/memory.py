@@ -42,7 +42,10 @@ def memory_growth() -> Iterator[tuple[str, str]]:
                 yield f"1 store of {items:,} items, {answers} answers", _grow(scene, mongo.url, Path(folder))
         for stores in STORES:
             scene = Scene("", (), _requests([f"store-{n}" for n in range(stores)], 20, ""), 0)
-            yield f"{stores:,} stores of 20 items, full answers", _grow(scene, mongo.url, Path(folder))
+            yield (
+                f"{stores:,} store{'s' * (stores > 1)} of 20 items, full answers",
+                _grow(scene, mongo.url, Path(folder)),
+            )
 
 
 def _fill(client: MongoClient[dict[str, Any]]) -> None:

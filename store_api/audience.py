@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from store_api.changes_listener import ChangesListener
-from store_api.held_store import HeldStore, changes_frame_of, frame_of
+from store_api.held_store import HeldStore, changes_frame_of
 from store_api.listener import Listener, ReportListener
 from store_api.wire import wire_of
 
@@ -83,7 +83,7 @@ class Audience:
         if held.stock is None:
             return False
         if whole := self._present(store_id, only_changes=False):
-            frame = frame_of(store_id, held.stock)
+            frame = held.frame(store_id)
             wire = wire_of(frame)
             for room in whole:
                 for listener in room.present:

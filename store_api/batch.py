@@ -32,7 +32,7 @@ from store_api.stock import (
 )
 
 MOST_OPERATIONS = 1024
-MOST_LINES = 20_000
+MOST_LINES = 10_000
 """Bounds of one batch for one store; a single operation may hold 10,000 lines."""
 
 

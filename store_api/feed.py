@@ -13,7 +13,7 @@ from bson import Timestamp
 
 from store_api.audience import ALL_STORES, Audience
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.held_store import HeldStore, frame_of, keep_quiet, stock_in
+from store_api.held_store import HeldStore, Reading, build_frames, keep_quiet, read_stocks, stock_in
 from store_api.listener import Listener
 from store_api.repository import Snapshot
 from watchers.store_watcher import StoreChange
@@ -69,7 +69,8 @@ class Feed:
         try:
             await self._make_held(store_id)
             if snapshot:
-                self._offer_snapshot(store_id, listener)
+                await self._offer_snapshot(store_id, listener)
+            # Between the last frame of the snapshot and this nobody else has a turn.
             self.audience.admit(store_id, listener)
             yield listener
         finally:
@@ -118,18 +119,19 @@ class Feed:
         self._closed = True
         self.audience.close()
 
-    def _offer_snapshot(self, store_id: str | None, listener: Listener) -> None:
+    async def _offer_snapshot(self, store_id: str | None, listener: Listener) -> None:
         if store_id is None:
+            await build_frames(self._held)
             for held_id, held in self._held.items():
                 if held.stock is not None:
-                    listener.offer(held_id, frame_of(held_id, held.stock))
+                    listener.offer(held_id, held.frame(held_id))
                 elif listener.only_changes:
                     held.tell_all_again()
             return
-        stock = self._held[store_id].stock
-        if stock is None:
+        held = self._held[store_id]
+        if held.stock is None:
             raise BrokenDocument(store_id, "it cannot be read as a report")
-        listener.offer(store_id, frame_of(store_id, stock))
+        listener.offer(store_id, held.frame(store_id))
 
     def _replace(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
         is_stale = held.waiting is None and held.times_begun < self._times_begun
@@ -137,8 +139,6 @@ class Feed:
             held.replace(stock_in(snapshot, store_id))
             held.at = snapshot.at
             self.audience.tell(store_id, held)
-
-    # Reading what is listened to
 
     async def _make_held(self, store_id: str | None) -> None:
         if self._closed or not self._stream_open:
@@ -170,17 +170,17 @@ class Feed:
                 held.reading.add_done_callback(keep_quiet)
         await held.until_read()
 
-    async def _read_at_once(self, store_id: str | None) -> Snapshot:
+    async def _read_at_once(self, store_id: str | None) -> Reading:
         """Read at a moment that no gap of the stream comes after."""
         while True:
             begun = self._times_begun
-            snapshot = await self._read(store_id)
+            reading = await read_stocks(await self._read(store_id))
             if begun == self._times_begun:
-                return snapshot
+                return reading
 
     async def _read_first(self, store_id: str, held: HeldStore) -> None:
         try:
-            snapshot = await self._read_at_once(store_id)
+            reading = await self._read_at_once(store_id)
         except Exception:
             # Whoever waited goes away with the error, but those who listen to all stores stay.
             if self._all_at is not None or self._all_reading is not None:
@@ -189,13 +189,14 @@ class Feed:
                 del self._held[store_id]
             raise
         held.reading = None
-        self._settle(store_id, held, snapshot)
+        self._settle(store_id, held, reading)
         # Whoever waited for it begins with what was read.
         held.mark_told()
 
-    def _settle(self, store_id: str, held: HeldStore, snapshot: Snapshot) -> None:
+    def _settle(self, store_id: str, held: HeldStore, reading: Reading) -> None:
+        stocks, at = reading
         held.times_begun = self._times_begun
-        if not held.settle(stock_in(snapshot, store_id), snapshot.at):
+        if not held.settle(stocks.get(store_id, {}), at):
             self._read_again(store_id, held)
 
     def _read_again(self, store_id: str, held: HeldStore) -> None:
@@ -205,10 +206,10 @@ class Feed:
         held.reading = asyncio.create_task(self._read_until_read(store_id, held))
 
     async def _read_until_read(self, store_id: str, held: HeldStore) -> None:
-        snapshot = None
-        while snapshot is None and self._held.get(store_id) is held:
+        reading = None
+        while reading is None and self._held.get(store_id) is held:
             try:
-                snapshot = await self._read_at_once(store_id)
+                reading = await self._read_at_once(store_id)
             except Exception as error:  # noqa: BLE001  (one that nobody foresaw must not silence the store)
                 log.warning(
                     "Could not read a store again",
@@ -217,18 +218,18 @@ class Feed:
                 await asyncio.sleep(RETRY_SECONDS)
         held.reading = None
         # Let go and joined anew meanwhile, the store has a newer reading than this one.
-        if snapshot is not None and self._held.get(store_id) is held:
-            self._settle(store_id, held, snapshot)
+        if reading is not None and self._held.get(store_id) is held:
+            self._settle(store_id, held, reading)
             self.audience.tell(store_id, held)
 
     async def _read_all(self) -> None:
         self._all_waiting = []
         try:
-            snapshot = await self._read_at_once(ALL_STORES)
+            stocks, at = await self._read_at_once(ALL_STORES)
             # What is held already is as new as its own reading.
-            for store_id in snapshot.documents.keys() - self._held.keys():
-                self._held[store_id] = HeldStore(stock_in(snapshot, store_id), snapshot.at, self._times_begun)
-            self._all_at = snapshot.at
+            for store_id in stocks.keys() - self._held.keys():
+                self._held[store_id] = HeldStore(stocks[store_id], at, self._times_begun)
+            self._all_at = at
             waiting, self._all_waiting = self._all_waiting, None
             for change in waiting:
                 self.take(change)

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api import audience, feed
+from store_api import feed
+from store_api.held_store import HeldStore
 from store_api.stock import Stock
 from tests.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
 from watchers.store_watcher import StoreChange
@@ -179,10 +180,10 @@ async def test_no_whole_frame_is_built_for_those_who_hear_changes_and_one_frame_
 ) -> None:
     ears = [await hearing_changes(world) for _ in range(3)]
 
-    def frame_of(*_: object) -> str:
+    def frame(*_: object) -> str:
         raise AssertionError("a whole frame for nobody")
 
-    monkeypatch.setattr(audience, "frame_of", frame_of)
+    monkeypatch.setattr(HeldStore, "frame", frame)
     world.change("s", stock(chair=3, table=2), as_update=True)
     world.change("s", stock(sofa=1))
     world.change("s", None)

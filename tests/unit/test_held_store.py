@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import DatabaseUnavailable
-from store_api.held_store import HeldStore, frame_of, stock_in
+from store_api.held_store import LINES_AT_ONCE, HeldStore, build_frames, read_stocks, stock_in
 from store_api.repository import Snapshot
 from tests.feed_world import turns
 from watchers.store_watcher import StoreChange
@@ -162,7 +162,40 @@ def test_a_store_in_a_snapshot_is_read_empty_if_missing_and_none_if_broken(
 
 
 def test_a_frame_is_the_report_without_what_is_used_up() -> None:
-    assert (
-        frame_of("s", {"a": 1, "b": 0})
-        == '{"store":{"store_id":"s","report":[{"item_id":"a","quantity":1}]}}'
+    held = HeldStore({"a": 1, "b": 0})
+    assert held.frame("s") == '{"store":{"store_id":"s","report":[{"item_id":"a","quantity":1}]}}'
+
+
+def test_a_frame_is_built_once_and_anew_after_every_change() -> None:
+    held = HeldStore({"a": 1})
+    assert held.frame("s") is held.frame("s")
+    for change, quantity in ((update(1, a=2), 2), (whole(2, a=3), 3)):
+        assert held.apply(change)
+        assert (
+            held.frame("s")
+            == f'{{"store":{{"store_id":"s","report":[{{"item_id":"a","quantity":{quantity}}}]}}}}'
+        )
+    held.replace({})
+    assert held.frame("s") == '{"store":{"store_id":"s","report":[]}}'
+
+
+async def test_reading_and_writing_many_stores_lets_others_have_their_turns() -> None:
+    stores = {f"s{number}": {f"item-{line}": 1 for line in range(LINES_AT_ONCE)} for number in range(10)}
+    snapshot = Snapshot(
+        {store_id: {"_id": store_id, "items": items} for store_id, items in stores.items()}, at(1)
     )
+    turns_of_others = 0
+
+    async def count() -> None:
+        nonlocal turns_of_others
+        while True:
+            await asyncio.sleep(0)
+            turns_of_others += 1
+
+    counting = asyncio.create_task(count())
+    stocks, _ = await read_stocks(snapshot)
+    assert stocks == stores
+    assert turns_of_others >= len(stores) - 1
+    await build_frames({store_id: HeldStore(stock) for store_id, stock in stocks.items()})
+    assert turns_of_others >= 2 * (len(stores) - 1)
+    counting.cancel()

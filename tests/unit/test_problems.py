@@ -40,7 +40,13 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.BrokenDocument("s", "odd"), 500, "broken-document", "not applied"),
     (errors.BrokenDocument("s", "odd", applied=True), 500, "broken-document", "applied"),
 ]
-NEVER_ANSWERED = {errors.WrongSetting, errors.EmbeddedMongoError, errors.NotApplied, errors.UnfitDocument}
+NEVER_ANSWERED = {
+    errors.WrongSetting,
+    errors.EmbeddedMongoError,
+    errors.PartDied,
+    errors.NotApplied,
+    errors.UnfitDocument,
+}
 OF_THE_WEB_SERVER: list[tuple[SanicException, int]] = [
     (NotFound("secret-word"), 404),
     (BadRequest("secret-word"), 400),

@@ -1,11 +1,14 @@
 """Frames that go straight to the transports of those who keep up, a turn of the event loop's worth at once.
 
 A frame is built once for everybody (wire.py); each socket's own protocol would build it anew. And a write is
-a system call, which costs more than all the rest: of ten changes that a change stream delivers at once,
-a socket gets the frames in one.
+a system call, which costs more than all the rest: of ten changes that a change stream delivers at once, a socket
+gets the frames in one. Writing to a thousand sockets takes milliseconds; what is told right after that waits as
+long as it took, and goes out with what else is told meanwhile.
 """
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 from websockets.protocol import State
@@ -14,11 +17,21 @@ MOST_UNSENT = 32 * 1024
 """Bytes on their way to a client beyond which it does not keep up at this moment."""
 
 
-class Outlets:
-    """The outlets of this process, flushed together at the end of each turn of the event loop."""
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.001, 0.005
+"""How long frames wait for others after many were written; less is not worth a timer."""
 
-    def __init__(self) -> None:
+
+class Outlets:
+    """The outlets of this process, flushed together: at the end of a turn of the event loop, or of a pause.
+
+    Args:
+        clock: gives seconds, never going back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._used: list[Outlet] = []
+        self._pause_ends = 0.0
 
     def open(self, transport: Any, protocol: Any) -> "Outlet":
         """Open an outlet to a client.
@@ -32,13 +45,21 @@ class Outlets:
     def note(self, outlet: "Outlet") -> None:
         """Note that an outlet has something to flush."""
         if not self._used:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop, pause = asyncio.get_running_loop(), self._pause_ends - self._clock()
+            if pause > 0:
+                loop.call_later(pause, self._flush)
+            else:
+                loop.call_soon(self._flush)
         self._used.append(outlet)
 
     def _flush(self) -> None:
+        began = self._clock()
         used, self._used = self._used, []
         for outlet in used:
             outlet.flush()
+        ended = self._clock()
+        if ended - began > SHORTEST_PAUSE_SECONDS:
+            self._pause_ends = ended + min(ended - began, LONGEST_PAUSE_SECONDS)
 
 
 class Outlet:
@@ -60,6 +81,8 @@ class Outlet:
             or self._transport.is_closing()
             or self._unflushed + self._transport.get_write_buffer_size() > MOST_UNSENT
         ):
+            # What goes another way must not overtake what waits here.
+            self.flush()
             return False
         if not self._waiting:
             self._outlets.note(self)
@@ -68,7 +91,9 @@ class Outlet:
         return True
 
     def flush(self) -> None:
-        """Hand over to the transport what was written in this turn."""
+        """Hand over to the transport what was written since the last time."""
+        if not self._waiting:
+            return
         waiting, self._waiting, self._unflushed = self._waiting, [], 0
         # After a close frame no other may follow (RFC 6455, 5.5.1).
         if self._protocol.state is State.OPEN and not self._transport.is_closing():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from websockets.protocol import State
 
-from store_api.outlets import MOST_UNSENT, Outlet, Outlets
+from store_api.outlets import LONGEST_PAUSE_SECONDS, MOST_UNSENT, Outlet, Outlets
 
 
 @dataclass
@@ -27,12 +27,22 @@ class Line:
         self.written.append(data)
 
 
+class Clock:
+    """A clock that a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def opened(outlets: Outlets, line: Line) -> Outlet:
     return outlets.open(line, line)
 
 
 async def test_the_frames_of_one_turn_go_out_in_one_write_to_each_client() -> None:
-    outlets, lines = Outlets(), [Line(), Line()]
+    outlets, lines = Outlets(Clock()), [Line(), Line()]
     first, second = (opened(outlets, line) for line in lines)
     assert first.write(b"1")
     assert second.write(b"1")
@@ -46,7 +56,7 @@ async def test_the_frames_of_one_turn_go_out_in_one_write_to_each_client() -> No
 
 async def test_what_is_waiting_counts_as_unsent() -> None:
     line = Line()
-    outlet = opened(Outlets(), line)
+    outlet = opened(Outlets(Clock()), line)
     assert outlet.write(b"x" * (MOST_UNSENT + 1))
     assert not outlet.write(b"y")
     await asyncio.sleep(0)
@@ -58,19 +68,58 @@ async def test_what_is_waiting_counts_as_unsent() -> None:
 
 async def test_nothing_is_written_to_who_is_going_away() -> None:
     for line in (Line(state=State.CLOSING), Line(state=State.CLOSED), Line(closing=True)):
-        assert not opened(Outlets(), line).write(b"x")
+        assert not opened(Outlets(Clock()), line).write(b"x")
     for change in ("state", "closing"):
         line = Line()
-        assert opened(Outlets(), line).write(b"x")
+        assert opened(Outlets(Clock()), line).write(b"x")
         setattr(line, change, State.CLOSING if change == "state" else True)
         await asyncio.sleep(0)
         assert line.written == []
 
 
 async def test_one_who_goes_away_costs_the_others_nothing() -> None:
-    outlets, gone, stays = Outlets(), Line(), Line()
+    outlets, gone, stays = Outlets(Clock()), Line(), Line()
     assert opened(outlets, gone).write(b"x")
     assert opened(outlets, stays).write(b"x")
     gone.closing = True
     await asyncio.sleep(0)
     assert stays.written == [b"x"]
+
+
+async def test_after_a_write_that_took_long_what_follows_waits_for_as_long_and_goes_out_together() -> None:
+    clock, line = Clock(), Line()
+    outlets = Outlets(clock)
+
+    class Slow(Line):
+        def write(self, data: bytes) -> None:
+            clock.now += 0.002
+            super().write(data)
+
+    slow = Slow()
+    outlet, other = opened(outlets, slow), opened(outlets, line)
+    assert outlet.write(b"1")
+    assert other.write(b"1")
+    await asyncio.sleep(0)
+    assert (slow.written, line.written) == ([b"1"], [b"1"])
+    assert outlet.write(b"2")
+    await asyncio.sleep(0)
+    assert outlet.write(b"3")
+    assert slow.written == [b"1"]
+    while len(slow.written) == 1:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert slow.written == [b"1", b"23"]
+    clock.now += LONGEST_PAUSE_SECONDS
+    assert outlet.write(b"4")
+    await asyncio.sleep(0)
+    assert slow.written == [b"1", b"23", b"4"]
+
+
+async def test_what_is_refused_and_goes_another_way_overtakes_nothing() -> None:
+    line = Line()
+    outlet = opened(Outlets(Clock()), line)
+    assert outlet.write(b"1")
+    line.unsent = MOST_UNSENT
+    assert not outlet.write(b"2")
+    assert line.written == [b"1"]
+    await asyncio.sleep(0)
+    assert line.written == [b"1"]

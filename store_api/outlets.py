@@ -1,9 +1,9 @@
 """Frames that go straight to the transports of those who keep up, a turn of the event loop's worth at once.
 
-A frame is built once for everybody (wire.py); each socket's own protocol would build it anew. And a write is
-a system call, which costs more than all the rest: of ten changes that a change stream delivers at once, a socket
-gets the frames in one. Writing to a thousand sockets takes milliseconds; what is told right after that waits as
-long as it took, and goes out with what else is told meanwhile.
+A frame is built once for everybody (wire.py); each socket's own protocol would build it anew. And a write
+is a system call, which costs more than all the rest: of ten changes that a change stream delivers at once, a
+socket gets the frames in one. Writing to a thousand sockets takes milliseconds; what is told right after that
+waits as long as it took, and goes out with what else is told meanwhile.
 """
 
 import asyncio

@@ -32,8 +32,11 @@ export class OperationDialog {
     this.item.value = item;
     this.quantity.value = "1";
     this.dialog.showModal();
-    (item ? this.quantity : this.item).focus();
-    this.quantity.select();
+    if (item) {
+      this.quantity.select();
+    } else {
+      this.item.focus();
+    }
   }
 
   async send() {

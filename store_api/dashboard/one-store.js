@@ -85,7 +85,9 @@ export class OneStore {
 
   sync() {
     const { store } = this;
-    if (store.membership !== this.membership || this.isStale) {
+    const isKnown = store.toldOn > 0 || this.stores.isSettled;
+    if (store.membership !== this.membership || this.isStale || this.isKnown !== isKnown) {
+      this.isKnown = isKnown;
       this.membership = store.membership;
       this.order.sync(store.items(), (item) => store.has(item));
       this.list();
@@ -112,7 +114,7 @@ export class OneStore {
     if (this.search.value) {
       return "No item has this in its id.";
     }
-    return this.store.toldOn ? "Nothing is in this store. Supply something, and it is here." : "";
+    return this.isKnown ? "Nothing is in this store. Supply something, and it is here." : "";
   }
 
   fill(row, [, quantity, change, changed], item) {

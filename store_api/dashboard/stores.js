@@ -6,6 +6,8 @@ import { Store } from "./stock.js";
 /** A snapshot has no end mark; after so long without a store that was not told yet, it is over. */
 const SETTLED_MS = 2_000;
 
+const ALL = "/ws/stores";
+
 /** Stores and the socket that keeps them. */
 export class Stores {
   /** @param {{onChange: () => void, onStatus: (status: object) => void}} listener */
@@ -18,16 +20,18 @@ export class Stores {
     this.timesChanged = 0;
     this.connections = 0;
     this.path = "";
+    /** Whether all stores that there are have been told. */
+    this.isSettled = false;
   }
 
   /** Keep all stores from here on. */
   keepAll() {
-    this.connect("/ws/stores");
+    this.connect(ALL);
   }
 
   /** Keep one store at least. */
   keepOne(id) {
-    if (this.path !== "/ws/stores") {
+    if (this.path !== ALL) {
       this.connect(`/ws/stores/${encodeURIComponent(id)}`);
     }
   }
@@ -81,6 +85,7 @@ export class Stores {
   begin() {
     this.connections += 1;
     this.names = new Map();
+    this.isSettled = false;
     this.awaitSettling();
   }
 
@@ -120,9 +125,10 @@ export class Stores {
   /** What a snapshot of all does not name has gone while nobody listened. */
   settle() {
     this.names = new Map();
-    if (this.path !== "/ws/stores" || this.connection.status.state !== "open") {
+    if (this.path !== ALL || this.connection.status.state !== "open") {
       return;
     }
+    this.isSettled = true;
     for (const store of this.byId.values()) {
       if (store.toldOn !== this.connections && !store.isGone) {
         store.replace([], Date.now());

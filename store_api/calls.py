@@ -127,7 +127,7 @@ class Call:
     answer: Answer
     failures: Sequence[errors.StoreApiError] = ()
     plain: Sequence[int] = (_FAULT,)
-    problems: Sequence[Mapping[str, Any]] = ()
+    problems: Sequence[dict[str, Any]] = ()
     parameters: Sequence[str] = ()
     body: Any = None
     examples: Mapping[str, Any] = field(default_factory=dict)

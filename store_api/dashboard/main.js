@@ -56,10 +56,20 @@ function idInAddress() {
   }
 }
 
-addEventListener("hashchange", () => {
-  go();
+function focusContent() {
   scrollTo(0, 0);
   byId("content").focus({ preventScroll: true });
+}
+
+addEventListener("hashchange", () => {
+  go();
+  focusContent();
+});
+
+byId("skip").addEventListener("click", (event) => {
+  // The address names the store that is looked at, and goes on to.
+  event.preventDefault();
+  focusContent();
 });
 
 setInterval(() => {

@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
 from tests.browser.dashboard import Dashboard
+from tests.conftest import NO_BROWSER
 from tests.end_to_end.conftest import mongo, one_process, served, store_id, stores, two_workers
 from tests.service import Service
 
@@ -28,10 +29,9 @@ async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium. Where it is missing its tests are skipped, but not in CI, which installs it."""
     program = shutil.which(CHROMIUM)
     if program is None:
-        missing = "NO BROWSER: the dashboard is not tested; install Debian's package chromium"
         if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+            pytest.fail(NO_BROWSER)
+        pytest.skip(NO_BROWSER)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
         yield browser

@@ -83,7 +83,7 @@ export class AllStores {
       const search = this.search.value;
       const ids = this.order.list(search, valueOf && ((id) => valueOf(this.stores.get(id))), descending);
       this.table.show(ids, search ? "No store has this in its id." : "There are no stores yet. Supply one, and it is here.");
-      this.offerToOpen(search.trim());
+      this.offerToOpen(ids.length ? "" : search.trim());
       setText(byId("store-found"), search ? `${number(ids.length)} of ${count(this.order.names.length, "store")}` : "");
     }
   }

@@ -29,7 +29,7 @@ export class ConnectionLight {
   /** Count down to the next try. */
   paint(now) {
     setText(this.text, this.words(now));
-    this.light.title = this.status?.reason ?? "";
+    this.light.title = this.text.textContent;
   }
 
   wasLost(status) {
@@ -45,7 +45,7 @@ export class ConnectionLight {
   }
 
   words(now) {
-    const { state, since, nextTry } = this.status ?? { state: "connecting" };
+    const { state, since, nextTry, reason } = this.status ?? { state: "connecting" };
     if (state === "open") {
       return "Live";
     }
@@ -54,6 +54,6 @@ export class ConnectionLight {
     }
     const seconds = Math.max(0, Math.ceil((nextTry - now) / 1000));
     const next = state === "waiting" && seconds > 0 ? `next try in ${seconds} s` : "trying…";
-    return `Not connected since ${timeOfDay(since)}, ${next}`;
+    return `Not connected since ${timeOfDay(since)}, ${next}${reason ? `. ${reason}` : ""}`;
   }
 }

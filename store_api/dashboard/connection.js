@@ -6,6 +6,12 @@ const QUIET_MS = 15_000;
 const ANSWER_MS = 5_000;
 const OPENING_MS = 15_000;
 
+/** What the service's close codes mean. */
+const CLOSED = { 1001: "The service stops.", 1011: "The service failed.", 1013: "This page was too slow." };
+
+/** A store need not exist to be listened to, and an address of sockets answers so to all who open none. */
+const NO_REASON = new Set([404, 426]);
+
 /**
  * @typedef {"connecting" | "open" | "waiting"} State
  * @typedef {object} Status
@@ -25,9 +31,11 @@ export class Connection {
   /**
    * @param {string} path where the socket is
    * @param {{onOpen: () => void, onFrame: (text: string) => void, onStatus: (status: Status) => void}} listener
+   * @param {string[]} alike further addresses that say what is wrong, when it is not the connection
    */
-  constructor(path, listener) {
+  constructor(path, listener, alike = []) {
     this.path = path;
+    this.reasons = [path, "/health/ready", ...alike];
     this.listener = listener;
     this.failures = 0;
     this.status = { state: "connecting", since: Date.now(), nextTry: 0, reason: "" };
@@ -60,7 +68,7 @@ export class Connection {
     const socket = (this.socket = new WebSocket(url));
     socket.onopen = () => this.opened();
     socket.onmessage = (event) => this.received(event.data);
-    socket.onclose = (event) => this.lost(event.reason);
+    socket.onclose = (event) => this.lost(CLOSED[event.code] ?? "");
     this.timer = setTimeout(() => this.lost("The service does not answer."), OPENING_MS);
   }
 
@@ -108,11 +116,18 @@ export class Connection {
     this.askWhy();
   }
 
-  /** A refused handshake tells a script nothing; the service's health does. */
+  /** A refused handshake tells a script nothing; the same addresses without one do. */
   async askWhy() {
-    const answer = await problemAt("/health/ready");
-    if (this.status.state === "waiting" && answer) {
-      this.tell({ reason: answer });
+    const { nextTry } = this.status;
+    for (const path of this.reasons) {
+      const reason = await problemAt(path);
+      if (this.status.nextTry !== nextTry || this.status.state !== "waiting") {
+        return;
+      }
+      if (reason) {
+        this.tell({ reason });
+        return;
+      }
     }
   }
 
@@ -139,10 +154,15 @@ async function answers(path) {
   }
 }
 
+/** Ask an address what is wrong; empty when nothing is, or nobody answers. */
 async function problemAt(path) {
   try {
     const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
-    return answer.ok ? "" : (await answer.json()).detail;
+    if (answer.ok || NO_REASON.has(answer.status)) {
+      await answer.body?.cancel();
+      return "";
+    }
+    return (await answer.json()).detail;
   } catch {
     return "";
   }

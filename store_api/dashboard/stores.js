@@ -32,7 +32,7 @@ export class Stores {
   /** Keep one store at least. */
   keepOne(id) {
     if (this.path !== ALL) {
-      this.connect(`/ws/stores/${encodeURIComponent(id)}`);
+      this.connect(`/ws/stores/${encodeURIComponent(id)}`, [`/stores/${encodeURIComponent(id)}`]);
     }
   }
 
@@ -68,18 +68,19 @@ export class Stores {
     }
   }
 
-  connect(path) {
+  connect(path, alike = []) {
     if (path === this.path) {
       return;
     }
     this.path = path;
     this.connection?.close();
     clearTimeout(this.settling);
-    this.connection = new Connection(`${path}?snapshot=true&only=changes`, {
+    const listener = {
       onOpen: () => this.begin(),
       onFrame: (text) => this.take(text),
       onStatus: (status) => this.listener.onStatus(status),
-    });
+    };
+    this.connection = new Connection(`${path}?snapshot=true&only=changes`, listener, alike);
   }
 
   begin() {

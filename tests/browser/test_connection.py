@@ -95,6 +95,22 @@ async def test_a_connection_that_dies_without_a_word_is_noticed(
         await page.shows("chair", "6")
 
 
+async def test_a_store_that_cannot_be_told_says_why_and_mends(
+    open_page: Open, stores: Stores, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {"chair": "many"}}, bypass_document_validation=True)
+    page = await open_page(address_of(store_id), loses_network=True)
+    await expect(page.connection).to_contain_text(f"The document of store '{store_id}' is broken")
+    stores.replace_one({"_id": store_id}, {"items": {"chair": 5}})
+    await page.is_live()
+    await page.shows("chair", "5")
+
+
+async def test_an_id_that_no_store_can_have_is_said_to_be_one(open_page: Open) -> None:
+    page = await open_page(address_of("x" * 129), loses_network=True)
+    await expect(page.connection).to_contain_text("A store id is 1 to 128 printable characters")
+
+
 async def test_pauses_grow_and_differ(open_page: Open) -> None:
     page = await open_page()
     pauses = await page.page.evaluate(

@@ -17,6 +17,8 @@ export class Stores {
     this.byId = new Map();
     /** Grows whenever a store comes or goes. */
     this.membership = 0;
+    /** In all stores together. */
+    this.units = 0;
     this.timesChanged = 0;
     this.connections = 0;
     this.path = "";
@@ -95,7 +97,7 @@ export class Stores {
     const { store_id: id, report } = JSON.parse(text).store;
     const store = this.get(id);
     const at = Date.now();
-    const changedBefore = store.timesChanged;
+    const { units, timesChanged } = store;
     if (store.toldOn === this.connections) {
       store.change(report, at);
     } else {
@@ -105,7 +107,8 @@ export class Stores {
       store.isGone = false;
       this.awaitSettling();
     }
-    this.timesChanged += store.timesChanged - changedBefore;
+    this.units += store.units - units;
+    this.timesChanged += store.timesChanged - timesChanged;
     this.listener.onChange();
   }
 
@@ -132,6 +135,7 @@ export class Stores {
     this.isSettled = true;
     for (const store of this.byId.values()) {
       if (store.toldOn !== this.connections && !store.isGone) {
+        this.units -= store.units;
         store.replace([], Date.now());
         store.isGone = true;
         this.membership += 1;

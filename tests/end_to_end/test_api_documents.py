@@ -26,7 +26,7 @@ def service(one_process: Service) -> Service:
 async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
     """Requests made up from the document, right and wrong ones, and sequences of them; always the same."""
     command = ("-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color", "--no-shrink")
-    bounds = ("--seed", "13247", "--max-examples", "12", "--generation-deterministic", "--warnings", "off")
+    bounds = ("--seed", "13247", "--max-examples", "6", "--generation-deterministic", "--warnings", "off")
     settings = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.end_to_end.schemathesis_hooks"}
     schemathesis = await asyncio.create_subprocess_exec(
         *(sys.executable, *command, *bounds),

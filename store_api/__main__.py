@@ -86,9 +86,10 @@ def _announce(settings: Settings) -> None:
     print(  # noqa: T201
         f"""
 store_api is up
-  API      http://{address}:{port}/stores
-  sockets  ws://{address}:{port}/ws/stores and /ws/stores/STORE_ID
-  MongoDB  {mongo} ({whose})
+  dashboard  http://{address}:{port}/
+  API        http://{address}:{port}/stores, described at /docs
+  sockets    ws://{address}:{port}/ws/stores and /ws/stores/STORE_ID
+  MongoDB    {mongo} ({whose})
 
 try it:
   curl -X POST http://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\

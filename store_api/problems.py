@@ -118,26 +118,27 @@ class ProblemHandler(ErrorHandler):
                 return problem_response(request, problem_of(errors.OutcomeUnknown()))
             case asyncio.CancelledError():
                 # The client went away; there is nobody to answer, and nothing is wrong.
-                return problem_response(request, _plain(HTTPStatus.BAD_REQUEST, "The request was cut off."))
+                return problem_response(
+                    request, plain_problem(HTTPStatus.BAD_REQUEST, "The request was cut off.")
+                )
             case SanicException():
                 return _web_server_problem(request, exception)
             case _:
                 _log_fault(request, exception)
-                return problem_response(
-                    request, _plain(HTTPStatus.INTERNAL_SERVER_ERROR, "The fault is ours.")
-                )
+                return problem_response(request, plain_problem(HTTPStatus.INTERNAL_SERVER_ERROR))
 
     @staticmethod
     def log(request: Request, exception: Exception) -> None:
         """Log nothing here: `default` does, in one line."""
 
 
-def _plain(status: int, detail: str) -> dict[str, Any]:
+def plain_problem(status: int, detail: str | None = None) -> dict[str, Any]:
+    """Describe a failure that is no more than its status, in its usual words unless told otherwise."""
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": int(status),
-        "detail": detail,
+        "detail": detail or _DETAILS.get(status, HTTPStatus(status).description),
     }
 
 
@@ -145,7 +146,7 @@ def _web_server_problem(request: Request, exception: SanicException) -> HTTPResp
     status = exception.status_code or 500
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log_fault(request, exception)
-    response = problem_response(request, _plain(status, _DETAILS.get(status, HTTPStatus(status).description)))
+    response = problem_response(request, plain_problem(status))
     if isinstance(exception, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_routed(request, method))
     return response

@@ -16,11 +16,11 @@ MOST_LINES = 10_000
 MOST_PIECES = 10**9
 LONGEST_ID = 128
 
-_UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
+UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
 """Control characters, line separators, surrogates, and characters that are none and that XML cannot hold."""
 
-_ITEM_ID = f"^[^{_UNPRINTABLE}]*\\Z"
-_STORE_ID = re.compile(f"[^/{_UNPRINTABLE}]{{1,{LONGEST_ID}}}")
+_ITEM_ID = f"^[^{UNPRINTABLE}]*\\Z"
+_STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
 
 ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ITEM_ID)]
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_PIECES)]

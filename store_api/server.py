@@ -20,6 +20,7 @@ from store_api.committer import Committer
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.metrics import Metrics, Sources
+from store_api.pages import pages
 from store_api.problems import ProblemHandler
 from store_api.readiness import Readiness
 from store_api.repository import StoreRepository
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
     app.blueprint(service.rest.blueprint())
     app.blueprint(service.sockets.blueprint())
     app.blueprint(service.metrics.blueprint())
+    app.blueprint(pages())
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
     app.after_server_stop(service.stop)

@@ -11,6 +11,8 @@ from pymongo import MongoClient
 from store_api.clients import Client, connect
 from tests.mongod import replica_set_of_one
 
+NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
+
 
 @pytest.fixture(scope="session")
 def mongo_url() -> Iterator[str]:
@@ -46,3 +48,10 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     await client.admin.command("ping")
     yield client
     client.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly, at the very end, that browser tests were skipped."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    if any(NO_BROWSER in reason for reason in skipped):
+        terminalreporter.write_sep("!", NO_BROWSER, red=True, bold=True)

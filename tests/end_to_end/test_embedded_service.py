@@ -39,8 +39,9 @@ def everything_of(service: Service) -> set[int]:
     return {service.pid, *children, *(grandchild for child in children for grandchild in children_of(child))}
 
 
-def test_it_says_where_the_api_the_sockets_and_mongodb_are(embedded: Service) -> None:
+def test_it_says_where_everything_is(embedded: Service) -> None:
     port, mongo_port = embedded.port, embedded.settings["EMBEDDED_MONGO_PORT"]
+    assert f"http://127.0.0.1:{port}/\n" in embedded.output
     assert f"http://127.0.0.1:{port}/stores" in embedded.output
     assert f"ws://127.0.0.1:{port}/ws/stores" in embedded.output
     assert f"mongodb://127.0.0.1:{mongo_port}/?replicaSet=rs0 (embedded)" in embedded.output

@@ -258,7 +258,7 @@ def test_more_than_a_mebibyte_is_413(api: Api, store_id: str) -> None:
     assert api.stores.find_one({"_id": store_id})["items"] == {"chair": 10, "table": 0}
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/stores/a/b/c", "/health", "/stores/a/nope"])
+@pytest.mark.parametrize("path", ["/nope", "/dashboard/nope", "/stores/a/b/c", "/health", "/stores/a/nope"])
 def test_an_unknown_address_is_a_404_problem(api: Api, path: str) -> None:
     check_problem(api.call("get", path), 404, "about:blank", path)
 

@@ -1,0 +1,37 @@
+/** Numbers and times as people read them. */
+
+const wholes = new Intl.NumberFormat();
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+
+/** `13,247` */
+export function number(value) {
+  return wholes.format(value);
+}
+
+/** `+3`, or `−2` with a true minus sign. */
+export function signed(value) {
+  return value < 0 ? `−${wholes.format(-value)}` : `+${wholes.format(value)}`;
+}
+
+/** `1 item`, `2 items` */
+export function count(value, noun) {
+  return `${wholes.format(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** `13:42:10`, of a time as `Date.now()` tells it */
+export function timeOfDay(at) {
+  return clock.format(at);
+}
+
+/** `4 s ago`, `12 min ago` */
+export function ago(at, now) {
+  const seconds = Math.max(0, Math.round((now - at) / 1000));
+  if (seconds < 2) {
+    return "just now";
+  }
+  if (seconds < 60) {
+    return `${seconds} s ago`;
+  }
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ago` : `${Math.floor(minutes / 60)} h ${minutes % 60} min ago`;
+}

@@ -1,0 +1,144 @@
+/** The page of one store: its report, its units over time, and its last changes. */
+
+import { CleanDialog, OperationDialog, saveSpreadsheet, whileBusy } from "./dialogs.js";
+import { byId, make, setText, showFigures } from "./dom.js";
+import { ago, count, number } from "./format.js";
+import { ChangeList } from "./change-list.js";
+import { showMark } from "./marks.js";
+import { Order } from "./order.js";
+import { Plot } from "./plot.js";
+import { VirtualTable } from "./virtual-table.js";
+
+const RESORT_MS = 1_000;
+const REDRAW_MS = 250;
+
+/** Shows one store, and what can be done to it. */
+export class OneStore {
+  /**
+   * @param {import("./stores.js").Stores} stores
+   * @param {() => void} repaint
+   * @param {(text: string) => void} announce
+   */
+  constructor(stores, repaint, announce) {
+    this.stores = stores;
+    this.section = byId("one-store");
+    this.search = byId("item-search");
+    this.plot = new Plot(byId("plot"));
+    this.changes = new ChangeList(byId("changes"));
+    this.operations = new OperationDialog(announce);
+    this.cleaning = new CleanDialog(announce);
+    this.table = new VirtualTable(byId("item-table"), {
+      label: "Items",
+      look: "items",
+      columns: [
+        { title: "Item", sort: "name", content: (item) => this.buttonOf(item) },
+        { title: "Quantity", sort: "quantity", descending: true },
+        { title: "Change" },
+        { title: "Last change", sort: "changed", descending: true },
+      ],
+      fill: (row, cells, item) => this.fill(row, cells, item),
+      onSort: () => this.relist(repaint),
+    });
+    this.search.addEventListener("input", () => {
+      this.table.toTop();
+      this.relist(repaint);
+    });
+    this.listenToButtons();
+  }
+
+  /** Show the store with this id. */
+  show(id) {
+    document.title = `${id} · Stores`;
+    setText(byId("one-store-title"), id);
+    this.id = id;
+    this.order = new Order();
+    this.search.value = "";
+    this.membership = -1;
+    this.drawnAt = 0;
+    this.table.show([], "");
+    this.table.toTop();
+  }
+
+  /** Bring what is seen up to date. */
+  paint(now) {
+    this.now = now;
+    this.store = this.stores.get(this.id);
+    this.sync();
+    this.table.paint();
+    this.changes.show(this.store);
+    showFigures(byId("one-store-figures"), [
+      ["Items", number(this.store.quantities.size)],
+      ["Units", number(this.store.units)],
+      ["Changes", number(this.store.timesChanged)],
+      ["Last change", this.store.changedAt ? ago(this.store.changedAt, now) : "–"],
+    ]);
+    if (now - this.drawnAt >= REDRAW_MS) {
+      this.drawnAt = now;
+      this.plot.draw(this.store.trail, now);
+    }
+  }
+
+  relist(repaint) {
+    this.isStale = true;
+    repaint();
+  }
+
+  sync() {
+    const { store } = this;
+    const isKnown = store.toldOn > 0 || this.stores.isSettled;
+    if (store.membership !== this.membership || this.isStale || this.isKnown !== isKnown) {
+      this.isKnown = isKnown;
+      this.membership = store.membership;
+      this.order.sync(store.items(), (item) => store.has(item));
+      this.list();
+    } else if (this.table.sort.by !== "name" && this.now - this.listedAt >= RESORT_MS) {
+      this.list();
+    }
+  }
+
+  list() {
+    const { store, search } = this;
+    const { by, descending } = this.table.sort;
+    const values = {
+      quantity: (item) => store.quantities.get(item) ?? 0,
+      changed: (item) => store.linesChangedAt.get(item) ?? 0,
+    };
+    this.isStale = false;
+    this.listedAt = this.now;
+    const items = this.order.list(search.value, values[by] ?? null, descending);
+    this.table.show(items, this.emptyText());
+    setText(byId("item-found"), search.value ? `${number(items.length)} of ${count(this.order.names.length, "item")}` : "");
+  }
+
+  emptyText() {
+    if (this.search.value) {
+      return "No item has this in its id.";
+    }
+    return this.isKnown ? "Nothing is in this store. Supply something, and it is here." : "";
+  }
+
+  fill(row, [, quantity, change, changed], item) {
+    const now = this.store.quantities.get(item) ?? 0;
+    const at = this.store.linesChangedAt.get(item);
+    setText(quantity, number(now));
+    setText(changed, at ? ago(at, this.now) : "–");
+    showMark(row, change, this.store.marks.get(item));
+    row.classList.toggle("gone", now === 0);
+  }
+
+  /** An item's name opens the dialog for it. */
+  buttonOf(item) {
+    const button = make("button", { type: "button", class: "name", title: "Demand some of this" }, make("bdi", {}, item));
+    button.addEventListener("click", () => this.operations.open(this.id, "demand", item));
+    return button;
+  }
+
+  listenToButtons() {
+    for (const operation of ["supply", "demand"]) {
+      byId(operation).addEventListener("click", () => this.operations.open(this.id, operation));
+    }
+    byId("clean").addEventListener("click", () => this.cleaning.open(this.stores.get(this.id)));
+    const spreadsheet = byId("spreadsheet");
+    spreadsheet.addEventListener("click", () => whileBusy(spreadsheet, () => saveSpreadsheet(this.id)));
+  }
+}

@@ -1,0 +1,70 @@
+"""What the browser tests share: one Chromium, pages that must not complain, and the served programs."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, async_playwright
+
+from tests.browser.dashboard import Dashboard
+from tests.conftest import NO_BROWSER
+from tests.end_to_end.conftest import mongo, one_process, served, store_id, stores, two_workers
+from tests.service import Service
+
+__all__ = ["mongo", "one_process", "served", "store_id", "stores", "two_workers"]
+
+CHROMIUM = "chromium"
+SWITCHES = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+Open = Callable[..., Awaitable[Dashboard]]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium. Where it is missing its tests are skipped, but not in CI, which installs it."""
+    program = shutil.which(CHROMIUM)
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail(NO_BROWSER)
+        pytest.skip(NO_BROWSER)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def service(one_process: Service) -> Service:
+    """The service that pages come from."""
+    return one_process
+
+
+@pytest.fixture
+async def open_page(browser: Browser, service: Service) -> AsyncIterator[Open]:
+    """Open the dashboard at a path; when the test is over, no page may have complained.
+
+    Its arguments: `path`, `url` (where not the service itself), `loses_network` (Chromium itself then logs
+    what it could not load), and whatever a browser context takes.
+    """
+    async with AsyncExitStack() as stack:
+        dashboards: list[Dashboard] = []
+
+        async def open_one(
+            path: str = "/", url: str = service.url, *, loses_network: bool = False, **options: Any
+        ) -> Dashboard:
+            settings = {"viewport": {"width": 1280, "height": 800}, **options}
+            context: BrowserContext = await browser.new_context(**settings)
+            stack.push_async_callback(context.close)
+            page = await context.new_page()
+            dashboard = Dashboard(page, loses_network=loses_network)
+            dashboards.append(dashboard)
+            await page.goto(url + path)
+            return dashboard
+
+        yield open_one
+        assert [complaint for dashboard in dashboards for complaint in dashboard.complaints] == []

@@ -1,0 +1,81 @@
+"""The documents of the API against the running service: what it takes, answers and tells is what they say."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from store_api.pages import assets
+from tests.end_to_end.conftest import Stores
+from tests.listening import listening
+from tests.service import ROOT, Service
+
+ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
+
+
+@pytest.fixture
+def service(one_process: Service) -> Service:
+    return one_process
+
+
+async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
+    """Requests made up from the document, right and wrong ones, and sequences of them; always the same."""
+    command = ("-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color", "--no-shrink")
+    bounds = ("--seed", "13247", "--max-examples", "6", "--generation-deterministic", "--warnings", "off")
+    settings = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.end_to_end.schemathesis_hooks"}
+    schemathesis = await asyncio.create_subprocess_exec(
+        *(sys.executable, *command, *bounds),
+        cwd=tmp_path,
+        env={**os.environ, **settings},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await schemathesis.communicate()
+    assert schemathesis.returncode == 0, output.decode()
+    assert "No issues found" in output.decode(), output.decode()
+
+
+def schema_of(message: str) -> Draft202012Validator:
+    """The schema of a message's frames."""
+    payload = ASYNCAPI["components"]["messages"][message]["payload"]
+    return Draft202012Validator({**payload, "components": ASYNCAPI["components"]})
+
+
+@pytest.mark.parametrize("channel", ["store", "stores"])
+async def test_real_frames_are_those_of_the_document(
+    service: Service, stores: Stores, store_id: str, channel: str
+) -> None:
+    """Whole reports and changes, from snapshots, writes of others, and a store that goes."""
+    stores.insert_one({"_id": store_id, "items": {"арт-1": 3, "a%2Eb": 2**40, "none": 0}})
+    listened = store_id if channel == "store" else None
+    async with (
+        listening(service, listened, snapshot=True) as whole,
+        listening(service, listened, snapshot=True, only_changes=True) as changes,
+    ):
+        stores.update_one({"_id": store_id}, {"$inc": {"items.арт-1": -3, "items.new": 1}})
+        stores.replace_one({"_id": store_id}, {"items": {"lamp": 1}})
+        stores.update_one({"_id": store_id}, {"$set": {"rev": 7}})
+        stores.delete_one({"_id": store_id})
+        frames = {"report": await about(whole, store_id, 5), "changes": await about(changes, store_id, 5)}
+    for frame in frames["report"]:
+        schema_of("report").validate(frame)
+    schema_of("report").validate(frames["changes"][0])
+    for frame in frames["changes"]:
+        schema_of("changes").validate(frame)
+    # They could have failed: a line that is gone is in no whole report.
+    assert not schema_of("report").is_valid(frames["changes"][1])
+
+
+async def about(socket: object, store_id: str, count: int) -> list[object]:
+    """Wait for so many frames about a store."""
+    found: list[object] = []
+    while len(found) < count:
+        frame = json.loads(await socket.frame())  # type: ignore[attr-defined]
+        if frame["store"]["store_id"] == store_id:
+            found.append(frame)
+    return found

@@ -196,7 +196,7 @@ CALLS = (
         *("POST", "/stores/{store_id}/clean", "clean", "Empty a store"),
         "Everything in the store goes; the store stays. It takes no body.",
         Answer("The report, which is empty.", shapes.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
-        (*_WRITING, _BAD_ID),
+        (*_WRITING, _BAD_ID, errors.ForeignPage()),
         (_TOO_LARGE, _FAULT),
         parameters=("store_id", "prefer"),
     ),

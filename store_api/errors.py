@@ -9,6 +9,7 @@ StoreApiError
 │   ├── NotJson
 │   ├── WrongMediaType
 │   ├── UpgradeRequired
+│   ├── ForeignPage
 │   ├── StoreNotFound
 │   ├── OutOfStock
 │   ├── QuantityOverflow
@@ -79,6 +80,10 @@ class WrongMediaType(NotApplied):
 
 class UpgradeRequired(NotApplied):
     """This address speaks websocket only."""
+
+
+class ForeignPage(NotApplied):
+    """A page of another site may not do this; ask the service directly."""
 
 
 class StoreNotFound(NotApplied):

@@ -25,6 +25,7 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str, str]] = {
     errors.NotJson: (HTTPStatus.BAD_REQUEST, "not-json", "Not JSON"),
     errors.WrongMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "wrong-media-type", "Wrong media type"),
     errors.UpgradeRequired: (HTTPStatus.UPGRADE_REQUIRED, "upgrade-required", "Upgrade required"),
+    errors.ForeignPage: (HTTPStatus.FORBIDDEN, "foreign-page", "Foreign page"),
     errors.StoreNotFound: (HTTPStatus.NOT_FOUND, "store-not-found", "Store not found"),
     errors.OutOfStock: (HTTPStatus.CONFLICT, "out-of-stock", "Out of stock"),
     errors.QuantityOverflow: (HTTPStatus.CONFLICT, "quantity-overflow", "Quantity overflow"),

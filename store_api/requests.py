@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from store_api.errors import InvalidInput, NotJson, WrongMediaType
+from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
 from store_api.stock import Operation, OperationKind, sum_items
 
 Body = TypeVar("Body")
@@ -81,6 +81,19 @@ def require_json(content_type: str | None) -> None:
         media_type = (content_type or "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise WrongMediaType
+
+
+def require_own_page(origin: str | None, host: str | None) -> None:
+    """Refuse what a page of another site asks for without being asked (cross-site request forgery).
+
+    A browser sends such a request without a preflight when it has no JSON body (Fetch standard), but always
+    with its `Origin`; other programs send none.
+
+    Raises:
+        ForeignPage: the page's host and port are not the service's.
+    """
+    if origin is not None and urlsplit(origin).netloc != host:
+        raise ForeignPage
 
 
 def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:

@@ -21,6 +21,7 @@ from store_api.requests import (
     page_of,
     prefers_minimal,
     require_json,
+    require_own_page,
     store_id_of,
 )
 from store_api.spreadsheet import Sheet, content_disposition
@@ -63,6 +64,7 @@ class Rest:
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
+        require_own_page(request.headers.get("origin"), request.headers.get("host"))
         minimal = prefers_minimal(request.headers.get("prefer"))
         return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal))
 

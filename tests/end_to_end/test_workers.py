@@ -117,6 +117,17 @@ async def test_a_store_is_cleaned(http: httpx.AsyncClient, stores: Stores, store
     assert (answer.status_code, read_report(answer.content)) == (200, Report(store_id, {}))
 
 
+async def test_a_page_of_another_site_cleans_nothing(
+    http: httpx.AsyncClient, stores: Stores, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {"chair": 1}})
+    answer = await http.post(f"/stores/{store_id}/clean", headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, answer.json()["outcome"]) == (403, "not applied")
+    assert (await http.get(f"/stores/{store_id}")).json()["store"]["report"] != []
+    own = await http.post(f"/stores/{store_id}/clean", headers={"Origin": str(http.base_url)})
+    assert own.status_code == 200
+
+
 async def test_the_overview_lists_the_stores_page_by_page(http: httpx.AsyncClient, stores: Stores) -> None:
     ids = sorted(new_store_id() for _ in range(3))
     stores.insert_many({"_id": each, "items": {"chair": 2, "table": 3, "none": 0}} for each in ids)

@@ -30,6 +30,7 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.NotJson(), 400, "not-json", "not applied"),
     (errors.WrongMediaType(), 415, "wrong-media-type", "not applied"),
     (errors.UpgradeRequired(), 426, "upgrade-required", "not applied"),
+    (errors.ForeignPage(), 403, "foreign-page", "not applied"),
     (errors.StoreNotFound("s"), 404, "store-not-found", "not applied"),
     (errors.OutOfStock(SHORT), 409, "out-of-stock", "not applied"),
     (errors.QuantityOverflow(), 409, "quantity-overflow", "not applied"),

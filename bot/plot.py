@@ -1,0 +1,171 @@
+"""Draws the picture of the stock as a PNG, upright as a phone is.
+
+Run as a program it draws one: a `Picture` as JSON comes in on stdin, the bytes go out on stdout.
+matplotlib takes half a second to be imported and a second to draw, so the bot draws in a process of its own.
+"""
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+
+import matplotlib as mpl
+import msgspec
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, DateFormatter
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from bot.picture import Bar, Panel, Picture
+
+INCHES_WIDE, DOTS_AN_INCH = 6.0, 180
+"""1,080 dots: as wide as most phones."""
+
+TREND_INCHES, BAR_INCHES, PANEL_INCHES, HEAD_INCHES = 1.5, 0.27, 0.55, 0.75
+
+INK, FAINT, LINE = "#1f2933", "#616e7c", "#d3dae2"
+STOCK, LOW, MORE, LESS = "#2a6f97", "#d9822b", "#1b7f4b", "#b3261e"
+
+_STYLE = {
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,  # `$x$` is an honest item id
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": FAINT,
+    "xtick.color": FAINT,
+    "ytick.color": INK,
+    "figure.facecolor": "white",
+}
+
+
+def png(picture: Picture) -> bytes:
+    """Draw it: 1,080 dots wide, no more than about 2,000 high."""
+    with mpl.rc_context({**_STYLE, "font.family": list(_families())}):
+        file = io.BytesIO()
+        figure_of(picture).savefig(file, format="png", dpi=DOTS_AN_INCH)
+    return file.getvalue()
+
+
+def figure_of(picture: Picture) -> Figure:
+    """Lay the panels out, one under the other."""
+    trend = len(picture.days) > 1
+    heights = [TREND_INCHES + PANEL_INCHES] * trend + [_inches(panel) for panel in picture.panels]
+    figure = Figure((INCHES_WIDE, HEAD_INCHES + (sum(heights) or PANEL_INCHES)), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.96, 1 - HEAD_INCHES / figure.get_figheight() - 0.01), hspace=0.04)  # type: ignore[union-attr]
+    _head(figure, picture)
+    if not heights:
+        return figure
+    axes = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
+    if trend:
+        _draw_trend(axes.pop(0), picture.days)
+    for place, panel in zip(axes, picture.panels, strict=True):
+        _draw_bars(place, panel, LOW if panel is picture.panels[-1] and len(picture.panels) > 1 else STOCK)
+    return figure
+
+
+def _head(figure: Figure, picture: Picture) -> None:
+    high = figure.get_figheight()
+    figure.text(0.035, 1 - 0.18 / high, _drawable(picture.title), size=15, weight="bold", va="top")
+    figure.text(0.035, 1 - 0.48 / high, _drawable(picture.subtitle), size=10.5, color=FAINT, va="top")
+
+
+def _inches(panel: Panel) -> float:
+    return PANEL_INCHES + BAR_INCHES * len(panel.bars)
+
+
+def _draw_trend(axes: Axes, days: Sequence[tuple[date, float]]) -> None:
+    when, units = zip(*days, strict=True)
+    _title(axes, "All units, day by day")
+    axes.plot(when, units, color=STOCK, linewidth=2, marker="o", markersize=3.5)
+    axes.plot(when[-1:], units[-1:], color=STOCK, marker="o", markersize=7)
+    axes.annotate(
+        amount(units[-1]), (when[-1], units[-1]), (0, 9), textcoords="offset points", ha="right", weight="bold"
+    )
+    axes.margins(x=0.03, y=0.35)
+    axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=6, interval_multiples=False))
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
+    axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
+    axes.tick_params(axis="y", colors=FAINT)
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def _draw_bars(axes: Axes, panel: Panel, colour: str) -> None:
+    _title(axes, panel.title, panel.note)
+    places = range(len(panel.bars))
+    bars = axes.barh(places, [bar.units for bar in panel.bars], 0.62, color=colour)
+    axes.set_yticks(places, [_drawable(bar.label) for bar in panel.bars])
+    axes.bar_label(bars, [amount(bar.units) for bar in panel.bars], padding=4, weight="bold", size=9.5)
+    for place, bar in zip(places, panel.bars, strict=True):
+        text, its_colour = _beside(bar)
+        where = axes.get_yaxis_transform()
+        axes.text(1.0, place, text, transform=where, ha="right", va="center", size=9.5, color=its_colour)
+    widest = max(panel.scale, *(bar.units for bar in panel.bars))
+    axes.set_xlim(0, widest * (1.3 if not any(_beside(bar)[0] for bar in panel.bars) else 1.6))
+    axes.set_ylim(len(panel.bars) - 0.4, -0.6)
+    axes.tick_params(length=0, labelbottom=False)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def _title(axes: Axes, text: str, note: str = "") -> None:
+    axes.set_title(text, loc="left", size=11, weight="bold", color=FAINT, pad=7)
+    axes.set_title(note, loc="right", size=9.5, color=FAINT, pad=7)
+
+
+def _beside(bar: Bar) -> tuple[str, str]:
+    """Give what stands at the right end of a bar's line, and its colour."""
+    if bar.before is None or bar.before == bar.units:
+        return _drawable(bar.place), FAINT
+    grew = bar.units > bar.before
+    return f"{'+' if grew else '−'}{amount(abs(bar.units - bar.before))}", MORE if grew else LESS
+
+
+def amount(units: float) -> str:
+    """Write a number of pieces, shortened where it is long: `1,234`, `12.3M`, `9.2e18`."""
+    for least, unit, letter in ((10**15, 0.0, ""), (10**10, 1e9, "G"), (10**7, 1e6, "M")):
+        if units >= least:
+            return f"{units / unit:,.1f}{letter}" if unit else f"{units:.1e}".replace("e+", "e")
+    return f"{units:,.0f}"
+
+
+# What item ids may be written in, where the system has a font for it; DejaVu Sans comes with matplotlib.
+_WISHED = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Noto Emoji")
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    installed = set(mpl.font_manager.get_font_names())  # type: ignore[attr-defined]
+    return tuple(family for family in _WISHED if family in installed)
+
+
+@cache
+def _characters() -> frozenset[int]:
+    return frozenset(code for family in _families() for code in get_font(findfont(family)).get_charmap())
+
+
+def _drawable(text: str) -> str:
+    """Leave out what only steers the text's direction, and put a box where no font has a character."""
+    steering = "\u2066\u2067\u2068\u2069"
+    return "".join(
+        character if ord(character) in _characters() else "□"
+        for character in text
+        if character not in steering
+    )
+
+
+def main() -> None:
+    """Draw the `Picture` on stdin."""
+    os.nice(5)
+    sys.stdout.buffer.write(png(msgspec.json.decode(sys.stdin.buffer.read(), type=Picture)))
+
+
+if __name__ == "__main__":
+    main()

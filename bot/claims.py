@@ -155,9 +155,9 @@ class Claims:
         if before is not None:
             query["_id"] = {"$lt": before.isoformat()}
         with translated(writing=False):
-            found = await self._reports.find(
-                query, {"units": 1}, sort=[("_id", -1)], limit=days
-            ).to_list(None)
+            found = await self._reports.find(query, {"units": 1}, sort=[("_id", -1)], limit=days).to_list(
+                None
+            )
         return [(date.fromisoformat(row["_id"]), int(row["units"])) for row in reversed(found)]
 
     async def _make_sure_of(self, key: str) -> None:

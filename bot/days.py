@@ -27,14 +27,26 @@ class DueReport:
         return now - self.at > CATCH_UP
 
 
-def newest_due(now: datetime, at: time, zone: ZoneInfo) -> DueReport:
-    """Find the newest report that is due, `now` being any moment with its time zone."""
-    today = now.astimezone(zone).date()
-    due = due_at(today, at, zone)
-    if due > now:
-        today -= timedelta(days=1)
-        due = due_at(today, at, zone)
-    return DueReport(today, due)
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When the report is due, every day: a time on the clock of a zone."""
+
+    at: time
+    zone: ZoneInfo
+
+    def newest_due(self, now: datetime) -> DueReport:
+        """Find the newest report that is due, `now` being any moment with its time zone."""
+        day = now.astimezone(self.zone).date()
+        due = due_at(day, self.at, self.zone)
+        if due > now:
+            day -= timedelta(days=1)
+            due = due_at(day, self.at, self.zone)
+        return DueReport(day, due)
+
+    def seconds_to_next(self, now: datetime) -> float:
+        """Say how long it is until the next report is due; never 0."""
+        day = self.newest_due(now).day + timedelta(days=1)
+        return (due_at(day, self.at, self.zone) - now).total_seconds()
 
 
 def due_at(day: date, at: time, zone: ZoneInfo) -> datetime:

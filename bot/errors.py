@@ -4,7 +4,7 @@ StoreApiError
 ├── TelegramUnavailable     it may work later: too many requests, a fault of Telegram's, the network
 ├── TelegramRefused         definite: the same request will never work
 │   └── BotRefused          not just this request: the token, or the user who has blocked the bot
-└── ReportNotSent           the day's report was given up
+└── TakenOver               another bot sends the day's report
 """
 
 from store_api.errors import StoreApiError
@@ -36,5 +36,5 @@ class BotRefused(TelegramRefused):
     """Telegram refuses the bot itself: its token is wrong, or the user has not let it write."""
 
 
-class ReportNotSent(StoreApiError):
-    """The report could not be sent."""
+class TakenOver(StoreApiError):
+    """Another bot has taken the report over; this one was away for too long."""

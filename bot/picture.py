@@ -8,17 +8,15 @@ import msgspec
 
 from bot.legible import shown
 from bot.report import day_text
-from bot.stocktake import EarlierReport, StoreStock, Stocktake
+from bot.stocktake import EarlierReport, Stocktake, StoreStock
 
 MOST_BARS, MOST_LOW_BARS = 10, 8
 MOST_DAYS = 30
 LONGEST_LABEL = 20
-LOW = 10.0
-"""Pieces that do not look like little: the lowest lines are drawn on a scale that ends there or later."""
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One bar: what it is of, its pieces, the pieces at the last report (None: not compared), and where it is."""
+    """One bar: what it is of, its pieces, those at the last report (None: not compared), and where it is."""
 
     label: str
     units: float
@@ -33,13 +31,13 @@ class Panel(msgspec.Struct, frozen=True):
         title: what they are.
         bars: at least one.
         note: what the changes beside them count from.
-        scale: pieces that are drawn as a long bar even where all bars are short.
+        is_low: whether they are what there is least of.
     """
 
     title: str
     bars: Sequence[Bar]
     note: str = ""
-    scale: float = 1.0
+    is_low: bool = False
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -78,9 +76,11 @@ def picture(
         since = "" if earlier is None else f"since {day_text(earlier.day)}"
         panels.append(Panel("Units by store", list(_stores(stores, earlier)), since))
     elif stores:
-        panels.append(Panel("Largest", [_line(quantity, item_id) for quantity, item_id in _largest(stores[0])]))
+        panels.append(
+            Panel("Largest", [_line(quantity, item_id) for quantity, item_id in _largest(stores[0])])
+        )
     if lowest := list(_lowest(stores)):
-        panels.append(Panel("Running low", lowest, scale=LOW))
+        panels.append(Panel("Running low", lowest, is_low=True))
     trend = [(day, float(units)) for day, units in days[-MOST_DAYS:]]
     return Picture(*heading, trend, panels)
 

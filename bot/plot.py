@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
+from typing import Any
 
 import matplotlib as mpl
 import msgspec
@@ -18,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from bot.picture import Bar, Panel, Picture
@@ -27,10 +29,13 @@ INCHES_WIDE, DOTS_AN_INCH = 6.0, 180
 
 TREND_INCHES, BAR_INCHES, PANEL_INCHES, HEAD_INCHES = 1.5, 0.27, 0.55, 0.75
 
+LITTLE = 10.0
+"""Pieces that do not look like much: low lines are drawn on a scale that ends there or later."""
+
 INK, FAINT, LINE = "#1f2933", "#616e7c", "#d3dae2"
 STOCK, LOW, MORE, LESS = "#2a6f97", "#d9822b", "#1b7f4b", "#b3261e"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "text.color": INK,
     "text.parse_math": False,  # `$x$` is an honest item id
@@ -54,9 +59,11 @@ def figure_of(picture: Picture) -> Figure:
     """Lay the panels out, one under the other."""
     trend = len(picture.days) > 1
     heights = [TREND_INCHES + PANEL_INCHES] * trend + [_inches(panel) for panel in picture.panels]
-    figure = Figure((INCHES_WIDE, HEAD_INCHES + (sum(heights) or PANEL_INCHES)), layout="constrained")
+    inches_high = HEAD_INCHES + (sum(heights) or PANEL_INCHES)
+    under_head = (0.01, 0.01, 0.96, 0.99 - HEAD_INCHES / inches_high)
+    layout = ConstrainedLayoutEngine(rect=under_head, hspace=0.04)
+    figure = Figure((INCHES_WIDE, inches_high), layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(rect=(0.01, 0.01, 0.96, 1 - HEAD_INCHES / figure.get_figheight() - 0.01), hspace=0.04)  # type: ignore[union-attr]
     _head(figure, picture)
     if not heights:
         return figure
@@ -64,7 +71,7 @@ def figure_of(picture: Picture) -> Figure:
     if trend:
         _draw_trend(axes.pop(0), picture.days)
     for place, panel in zip(axes, picture.panels, strict=True):
-        _draw_bars(place, panel, LOW if panel is picture.panels[-1] and len(picture.panels) > 1 else STOCK)
+        _draw_bars(place, panel, LOW if panel.is_low else STOCK)
     return figure
 
 
@@ -84,12 +91,17 @@ def _draw_trend(axes: Axes, days: Sequence[tuple[date, float]]) -> None:
     axes.plot(when, units, color=STOCK, linewidth=2, marker="o", markersize=3.5)
     axes.plot(when[-1:], units[-1:], color=STOCK, marker="o", markersize=7)
     axes.annotate(
-        amount(units[-1]), (when[-1], units[-1]), (0, 9), textcoords="offset points", ha="right", weight="bold"
+        amount(units[-1]),
+        (when[-1], units[-1]),
+        (0, 9),
+        textcoords="offset points",
+        ha="right",
+        weight="bold",
     )
     axes.margins(x=0.03, y=0.35)
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
-    axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=6, interval_multiples=False))
-    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
+    axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=6, interval_multiples=False))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: amount(value)))
     axes.tick_params(axis="y", colors=FAINT)
@@ -108,7 +120,7 @@ def _draw_bars(axes: Axes, panel: Panel, colour: str) -> None:
         text, its_colour = _beside(bar)
         where = axes.get_yaxis_transform()
         axes.text(1.0, place, text, transform=where, ha="right", va="center", size=9.5, color=its_colour)
-    widest = max(panel.scale, *(bar.units for bar in panel.bars))
+    widest = max(LITTLE if panel.is_low else 1.0, *(bar.units for bar in panel.bars))
     axes.set_xlim(0, widest * (1.3 if not any(_beside(bar)[0] for bar in panel.bars) else 1.6))
     axes.set_ylim(len(panel.bars) - 0.4, -0.6)
     axes.tick_params(length=0, labelbottom=False)
@@ -137,12 +149,19 @@ def amount(units: float) -> str:
 
 
 # What item ids may be written in, where the system has a font for it; DejaVu Sans comes with matplotlib.
-_WISHED = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Noto Emoji")
+_WISHED = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Droid Sans Fallback",
+    "Noto Emoji",
+)
 
 
 @cache
 def _families() -> tuple[str, ...]:
-    installed = set(mpl.font_manager.get_font_names())  # type: ignore[attr-defined]
+    installed = set(mpl.font_manager.get_font_names())
     return tuple(family for family in _WISHED if family in installed)
 
 

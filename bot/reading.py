@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.stocktake import StoreStock, Stocktake, Trouble
+from bot.stocktake import Stocktake, StoreStock, Trouble
 from store_api.errors import BrokenDocument
 from store_api.repository import StoreRepository
 from store_api.stock import Stock
@@ -12,9 +12,7 @@ PAGE = 500
 """Stores that are read at once."""
 
 
-async def take_stock(
-    repository: StoreRepository, store_ids: Sequence[str] | None, at: datetime
-) -> Stocktake:
+async def take_stock(repository: StoreRepository, store_ids: Sequence[str] | None, at: datetime) -> Stocktake:
     """Read these stores in their order, or all (None) by id; each as it stood at one moment.
 
     Raises:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.days import DueReport
 from bot.legible import shown, utf16_units
-from bot.stocktake import EarlierReport, StoreStock, Stocktake, Totals
+from bot.stocktake import EarlierReport, Stocktake, StoreStock
 
 LONGEST_MESSAGE = 4096
 """Telegram's limit for a message, in UTF-16 units (core.telegram.org/bots/api#sendmessage)."""
@@ -19,6 +19,8 @@ LONGEST_MESSAGE = 4096
 MOST_NAMED = 5
 """Of the stores that are gone."""
 
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_BLOCKS = 200
 _ROOM_FOR_THE_REST = 120
 
@@ -69,10 +71,18 @@ def caption(stocktake: Stocktake, zone: ZoneInfo) -> str:
     return f"Stock, {_moment(stocktake.at, zone)}"
 
 
+def picture_heading(stocktake: Stocktake, zone: ZoneInfo) -> tuple[str, str]:
+    """Give the title and the subtitle of a report's picture."""
+    local = stocktake.at.astimezone(zone)
+    return (
+        f"Stock · {day_text(local.date())} {local.year}",
+        f"{local:%H:%M} {zone.key} · {_summary(stocktake)}",
+    )
+
+
 def day_text(day: date) -> str:
     """Write a day without its year, the same on every machine: `Tue 24 Nov`."""
-    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-    return f"{'Mon Tue Wed Thu Fri Sat Sun'.split()[day.weekday()]} {day.day} {months[day.month - 1]}"
+    return f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
 
 
 def change_text(before: int, now: int) -> str:
@@ -93,14 +103,18 @@ def _head(stocktake: Stocktake, earlier: EarlierReport | None, heading: Heading)
         yield f"Late: this is the report of {day_text(heading.late.day)}, {local:%H:%M}."
     if heading.without:
         yield f"Without its {' and '.join(heading.without)}, which could not be made this time."
+    yield _summary(stocktake)
+    if earlier is not None:
+        units = sum(totals.units for totals in stocktake.totals().values())
+        yield f"{change_text(earlier.units, units)} units since the report of {day_text(earlier.day)}"
+
+
+def _summary(stocktake: Stocktake) -> str:
     if not stocktake.stores:
-        yield "There are no stores yet."
-        return
+        return "There are no stores yet"
     totals = stocktake.totals().values()
     items, units = sum(one.items for one in totals), sum(one.units for one in totals)
-    yield f"{_count(len(stocktake.stores), 'store')}, {_count(items, 'item')}, {_count(units, 'unit')}"
-    if earlier is not None:
-        yield f"{change_text(earlier.units, units)} units since the report of {day_text(earlier.day)}"
+    return f"{_count(len(stocktake.stores), 'store')}, {_count(items, 'item')}, {_count(units, 'unit')}"
 
 
 def _gone(stocktake: Stocktake, earlier: EarlierReport | None) -> Iterator[str]:

@@ -26,7 +26,7 @@ def pause(failures: int, chance: float, retry_after: float | None = None) -> flo
         chance: from 0 to 1; takes up to a quarter off, so that many do not come back at once.
         retry_after: what Telegram asks for; it is never less than that.
     """
-    growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures - 1, 20))
+    growing = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 20))
     return max(growing * (1 - chance / 4), 0.0 if retry_after is None else retry_after + chance)
 
 

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import date
-from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -18,16 +17,19 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, DateFormatter
 from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from bot.lettering import Ruler, amount, drawable, families
 from bot.picture import Bar, Panel, Picture
 
 INCHES_WIDE, DOTS_AN_INCH = 6.0, 180
 """1,080 dots: as wide as most phones."""
 
 TREND_INCHES, BAR_INCHES, PANEL_INCHES, HEAD_INCHES = 1.5, 0.27, 0.55, 0.75
+
+LABEL_SIZE, SMALL_SIZE = 10.0, 9.5
+LABEL_INCHES, PLACE_INCHES, PADDING_INCHES = 1.75, 1.2, 0.35
 
 LITTLE = 10.0
 """Pieces that do not look like much: low lines are drawn on a scale that ends there or later."""
@@ -36,7 +38,7 @@ INK, FAINT, LINE = "#1f2933", "#616e7c", "#d3dae2"
 STOCK, LOW, MORE, LESS = "#2a6f97", "#d9822b", "#1b7f4b", "#b3261e"
 
 _STYLE: dict[Any, Any] = {
-    "font.size": 10,
+    "font.size": LABEL_SIZE,
     "text.color": INK,
     "text.parse_math": False,  # `$x$` is an honest item id
     "axes.edgecolor": LINE,
@@ -49,10 +51,15 @@ _STYLE: dict[Any, Any] = {
 
 def png(picture: Picture) -> bytes:
     """Draw it: 1,080 dots wide, no more than about 2,000 high."""
-    with mpl.rc_context({**_STYLE, "font.family": list(_families())}):
+    with mpl.rc_context(style()):
         file = io.BytesIO()
         figure_of(picture).savefig(file, format="png", dpi=DOTS_AN_INCH)
     return file.getvalue()
+
+
+def style() -> dict[Any, Any]:
+    """Give matplotlib's settings for it."""
+    return {**_STYLE, "font.family": list(families())}
 
 
 def figure_of(picture: Picture) -> Figure:
@@ -70,15 +77,18 @@ def figure_of(picture: Picture) -> Figure:
     axes = list(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
     if trend:
         _draw_trend(axes.pop(0), picture.days)
+    ruler = Ruler(figure)
+    labels = [_label(bar, ruler) for panel in picture.panels for bar in panel.bars]
+    room = INCHES_WIDE * 0.96 - ruler.widest(labels, LABEL_SIZE) - PADDING_INCHES
     for place, panel in zip(axes, picture.panels, strict=True):
-        _draw_bars(place, panel, LOW if panel.is_low else STOCK)
+        _draw_bars(place, panel, ruler, room)
     return figure
 
 
 def _head(figure: Figure, picture: Picture) -> None:
     high = figure.get_figheight()
-    figure.text(0.035, 1 - 0.18 / high, _drawable(picture.title), size=15, weight="bold", va="top")
-    figure.text(0.035, 1 - 0.48 / high, _drawable(picture.subtitle), size=10.5, color=FAINT, va="top")
+    figure.text(0.035, 1 - 0.18 / high, drawable(picture.title), size=15, weight="bold", va="top")
+    figure.text(0.035, 1 - 0.48 / high, drawable(picture.subtitle), size=10.5, color=FAINT, va="top")
 
 
 def _inches(panel: Panel) -> float:
@@ -110,21 +120,34 @@ def _draw_trend(axes: Axes, days: Sequence[tuple[date, float]]) -> None:
     axes.tick_params(length=0)
 
 
-def _draw_bars(axes: Axes, panel: Panel, colour: str) -> None:
+def _draw_bars(axes: Axes, panel: Panel, ruler: Ruler, inches: float) -> None:
+    """Draw bars that leave room for the numbers and words beside them.
+
+    Args:
+        axes: where.
+        panel: what.
+        ruler: measures texts.
+        inches: from the labels to the right edge.
+    """
     _title(axes, panel.title, panel.note)
     places = range(len(panel.bars))
-    bars = axes.barh(places, [bar.units for bar in panel.bars], 0.62, color=colour)
-    axes.set_yticks(places, [_drawable(bar.label) for bar in panel.bars])
-    axes.bar_label(bars, [amount(bar.units) for bar in panel.bars], padding=4, weight="bold", size=9.5)
-    for place, bar in zip(places, panel.bars, strict=True):
-        text, its_colour = _beside(bar)
-        where = axes.get_yaxis_transform()
-        axes.text(1.0, place, text, transform=where, ha="right", va="center", size=9.5, color=its_colour)
+    amounts, beside = [amount(bar.units) for bar in panel.bars], [_beside(bar, ruler) for bar in panel.bars]
+    drawn = axes.barh(places, [bar.units for bar in panel.bars], 0.62, color=LOW if panel.is_low else STOCK)
+    axes.set_yticks(places, [_label(bar, ruler) for bar in panel.bars])
+    axes.bar_label(drawn, amounts, padding=4, weight="bold", size=SMALL_SIZE)
+    right = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "size": SMALL_SIZE}
+    for place, (text, colour) in zip(places, beside, strict=True):
+        axes.text(1.0, place, text, color=colour, **right)
     widest = max(LITTLE if panel.is_low else 1.0, *(bar.units for bar in panel.bars))
-    axes.set_xlim(0, widest * (1.3 if not any(_beside(bar)[0] for bar in panel.bars) else 1.6))
+    words = ruler.widest(amounts, SMALL_SIZE, "bold") + ruler.widest([text for text, _ in beside], SMALL_SIZE)
+    axes.set_xlim(0, widest * inches / max(0.5, inches - words - PADDING_INCHES))
     axes.set_ylim(len(panel.bars) - 0.4, -0.6)
     axes.tick_params(length=0, labelbottom=False)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
+
+
+def _label(bar: Bar, ruler: Ruler) -> str:
+    return ruler.shortened(bar.label, LABEL_INCHES, LABEL_SIZE)
 
 
 def _title(axes: Axes, text: str, note: str = "") -> None:
@@ -132,52 +155,12 @@ def _title(axes: Axes, text: str, note: str = "") -> None:
     axes.set_title(note, loc="right", size=9.5, color=FAINT, pad=7)
 
 
-def _beside(bar: Bar) -> tuple[str, str]:
+def _beside(bar: Bar, ruler: Ruler) -> tuple[str, str]:
     """Give what stands at the right end of a bar's line, and its colour."""
     if bar.before is None or bar.before == bar.units:
-        return _drawable(bar.place), FAINT
+        return ruler.shortened(bar.place, PLACE_INCHES, SMALL_SIZE), FAINT
     grew = bar.units > bar.before
     return f"{'+' if grew else '−'}{amount(abs(bar.units - bar.before))}", MORE if grew else LESS
-
-
-def amount(units: float) -> str:
-    """Write a number of pieces, shortened where it is long: `1,234`, `12.3M`, `9.2e18`."""
-    for least, unit, letter in ((10**15, 0.0, ""), (10**10, 1e9, "G"), (10**7, 1e6, "M")):
-        if units >= least:
-            return f"{units / unit:,.1f}{letter}" if unit else f"{units:.1e}".replace("e+", "e")
-    return f"{units:,.0f}"
-
-
-# What item ids may be written in, where the system has a font for it; DejaVu Sans comes with matplotlib.
-_WISHED = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "Droid Sans Fallback",
-    "Noto Emoji",
-)
-
-
-@cache
-def _families() -> tuple[str, ...]:
-    installed = set(mpl.font_manager.get_font_names())
-    return tuple(family for family in _WISHED if family in installed)
-
-
-@cache
-def _characters() -> frozenset[int]:
-    return frozenset(code for family in _families() for code in get_font(findfont(family)).get_charmap())
-
-
-def _drawable(text: str) -> str:
-    """Leave out what only steers the text's direction, and put a box where no font has a character."""
-    steering = "\u2066\u2067\u2068\u2069"
-    return "".join(
-        character if ord(character) in _characters() else "□"
-        for character in text
-        if character not in steering
-    )
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ A lease counts by MongoDB's clock alone, so that bots need not agree on the time
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
@@ -26,6 +26,8 @@ COLLECTION = "evening_reports"
 
 LEASE = timedelta(minutes=3)
 """How long a claim holds after its bot was last heard of; longer than any one request takes."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 KEPT = timedelta(days=400)
 """How long the totals of a day are kept."""
@@ -133,12 +135,14 @@ class Claims:
     async def fail(self, day: date, reason: str) -> None:
         """Give the day up: nobody tries again by itself."""
         with translated(writing=True):
-            await self._reports.update_one(self._ours(day), {"$set": {"failed": reason}})
+            await self._reports.update_one(
+                self._ours(day), {"$set": {"failed": reason, "lease_until": LONG_AGO}}
+            )
 
     async def release(self, day: date) -> None:
         """Let another bot, or the next start of this one, have the day at once."""
         with translated(writing=True):
-            await self._reports.update_one(self._ours(day), {"$set": {"lease_until": datetime(1970, 1, 1)}})  # noqa: DTZ001
+            await self._reports.update_one(self._ours(day), {"$set": {"lease_until": LONG_AGO}})
 
     async def last_sent(self, before: date | None = None) -> EarlierReport | None:
         """Find the last report that reached the user, before a day or at all."""
@@ -165,7 +169,7 @@ class Claims:
         try:
             await self._reports.update_one(
                 {"_id": key},
-                {"$setOnInsert": {"lease_until": datetime(1970, 1, 1), "parts": {}}},  # noqa: DTZ001
+                {"$setOnInsert": {"lease_until": LONG_AGO, "parts": {}}},
                 upsert=True,
             )
         except DuplicateKeyError:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ import msgspec
 
 from bot import report
 from bot.days import DueReport
-from bot.picture import MOST_DAYS, picture
+from bot.picture import MOST_DAYS, Picture, picture
 from bot.reading import take_stock
 from bot.report import Heading
 from bot.stocktake import EarlierReport, Stocktake
@@ -52,13 +52,36 @@ class Past:
     days: Sequence[tuple[date, int]] = ()
 
 
-class Composer:
-    """Composes reports of these stores (None: of all), in the words of a time zone."""
+async def draw(picture: Picture) -> bytes:
+    """Draw a picture in a process of its own; about a second."""
+    return await run_module("bot.plot", msgspec.json.encode(picture))
 
-    def __init__(self, repository: StoreRepository, store_ids: Sequence[str] | None, zone: ZoneInfo) -> None:
+
+class Composer:
+    """Composes reports of stores.
+
+    Args:
+        repository: where they are.
+        store_ids: which; None for all.
+        zone: whose clock reports show.
+        draw: makes the picture.
+        build: makes the workbook.
+    """
+
+    def __init__(
+        self,
+        repository: StoreRepository,
+        store_ids: Sequence[str] | None,
+        zone: ZoneInfo,
+        *,
+        draw: Callable[[Picture], Awaitable[bytes]] = draw,
+        build: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]] = spreadsheet_process.build,
+    ) -> None:
         self._repository = repository
         self.store_ids = store_ids
         self._zone = zone
+        self._draw = draw
+        self._build = build
 
     async def take_stock(self, at: datetime, only: str | None = None) -> Stocktake:
         """Read the stores, or one of them.
@@ -74,8 +97,8 @@ class Composer:
         """Make a report of a stocktake; what cannot be made is left out, and the message says so."""
         heading, today = Heading(self._zone, late), stocktake.at.astimezone(self._zone).date()
         drawing, workbook = await asyncio.gather(
-            _or_none("picture", self._draw(stocktake, past, today)),
-            _or_none("workbook", spreadsheet_process.build(_sheets(stocktake), stocktake.at)),
+            _or_none("picture", self._picture(stocktake, past, today)),
+            _or_none("workbook", self._build(_sheets(stocktake), stocktake.at)),
         )
         made = {"picture": drawing, "workbook": workbook}
         heading = replace(heading, without=[name for name, file in made.items() if file is None])
@@ -88,7 +111,7 @@ class Composer:
             workbook,
         )
 
-    async def _draw(self, stocktake: Stocktake, past: Past, today: date) -> bytes:
+    async def _picture(self, stocktake: Stocktake, past: Past, today: date) -> bytes:
         units = sum(totals.units for totals in stocktake.totals().values())
         days = [(day, then) for day, then in past.days if day < today][-MOST_DAYS:]
         chosen = await asyncio.to_thread(
@@ -98,7 +121,7 @@ class Composer:
             [*days, (today, units)] if days else [],
             report.picture_heading(stocktake, self._zone),
         )
-        return await run_module("bot.plot", msgspec.json.encode(chosen))
+        return await self._draw(chosen)
 
 
 def _sheets(stocktake: Stocktake) -> list[Sheet]:

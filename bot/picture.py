@@ -62,7 +62,7 @@ def picture(
     days: Sequence[tuple[date, int]],
     heading: tuple[str, str],
 ) -> Picture:
-    """Choose what is worth a bar: the stores or, of a single store, its largest lines; and what runs low.
+    """Choose what is worth a bar: the stores or, of a single one, its largest lines; and its least.
 
     Args:
         stocktake: what there is.
@@ -74,27 +74,25 @@ def picture(
     panels = []
     if len(stores) > 1:
         since = "" if earlier is None else f"since {day_text(earlier.day)}"
-        panels.append(Panel("Units by store", list(_stores(stores, earlier)), since))
+        some = f"Largest {MOST_BARS} of {len(stores):,} stores"
+        title = "Units by store" if len(stores) <= MOST_BARS else some
+        panels.append(Panel(title, list(_stores(stores, earlier)), since))
     elif stores:
         panels.append(
             Panel("Largest", [_line(quantity, item_id) for quantity, item_id in _largest(stores[0])])
         )
     if lowest := list(_lowest(stores)):
-        panels.append(Panel("Running low", lowest, is_low=True))
+        panels.append(Panel("Least in stock", lowest, is_low=True))
     trend = [(day, float(units)) for day, units in days[-MOST_DAYS:]]
     return Picture(*heading, trend, panels)
 
 
 def _stores(stores: Sequence[StoreStock], earlier: EarlierReport | None) -> Iterator[Bar]:
-    ordered = sorted(stores, key=lambda store: (-store.totals.units, store.store_id))
-    single = ordered if len(ordered) <= MOST_BARS else ordered[: MOST_BARS - 1]
     before = {} if earlier is None else earlier.stores
-    for store in single:
+    for store in nsmallest(MOST_BARS, stores, key=lambda store: (-store.totals.units, store.store_id)):
         then = before.get(store.store_id)
         label = shown(store.store_id, LONGEST_LABEL)
         yield Bar(label, float(store.totals.units), None if then is None else float(then.units))
-    if others := ordered[len(single) :]:
-        yield Bar(f"{len(others):,} others", float(sum(store.totals.units for store in others)))
 
 
 def _largest(store: StoreStock) -> list[tuple[int, str]]:

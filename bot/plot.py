@@ -107,6 +107,7 @@ def _draw_trend(axes: Axes, days: Sequence[tuple[date, float]]) -> None:
         textcoords="offset points",
         ha="right",
         weight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
     )
     axes.margins(x=0.03, y=0.35)
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))

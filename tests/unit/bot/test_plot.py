@@ -132,10 +132,11 @@ def test_it_is_a_light_png_of_a_phone_s_width_that_telegram_takes(scene: Picture
     assert dots.mean() > 0.8
 
 
-def test_of_several_stores_the_largest_are_shown_and_the_rest_together() -> None:
+def test_of_many_stores_the_largest_are_shown() -> None:
     chosen = drawn([store(f"store-{number:02}", 3, number) for number in range(14)]).panels[0]
-    assert (len(chosen.bars), chosen.bars[-1].label, chosen.note) == (10, "5 others", "since Mon 23 Nov")
-    units = [bar.units for bar in chosen.bars[:-1]]
+    assert (chosen.title, chosen.note) == ("Largest 10 of 14 stores", "since Mon 23 Nov")
+    units = [bar.units for bar in chosen.bars]
+    assert len(units) == 10
     assert units == sorted(units, reverse=True)
 
 
@@ -145,7 +146,7 @@ def test_of_one_store_its_lines_are_shown_and_none_twice() -> None:
     assert [bar.label for bar in low.bars] == ["item-01", "item-02", "item-03", "item-04"]
 
 
-def test_what_runs_low_says_where() -> None:
+def test_what_there_is_least_of_says_where() -> None:
     low = drawn([StoreStock("a", {"tea": 2, "milk": 9}), StoreStock("b", {"tea": 1})]).panels[1]
     assert [(bar.label, bar.place, bar.units) for bar in low.bars] == [
         ("tea", "b", 1.0), ("tea", "a", 2.0), ("milk", "a", 9.0)

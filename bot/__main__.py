@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from bot.options import HELP, Account, Options, WrongArgument, secrets_of
-from bot.program import dry_run, once, run
 from store_api import logs
 from store_api.errors import StoreApiError
 from store_api.settings import Settings, environment_with_env_file
@@ -36,12 +35,19 @@ def main() -> int:
 
 def _do(options: Options, settings: Settings) -> None:
     if options.dry_run is not None:
+        from bot.dry_run import dry_run
+
         for file in asyncio.run(dry_run(settings, options.dry_run)):
             print(file)  # noqa: T201
-    elif options.once:
-        print(asyncio.run(once(settings, Account.of(settings))))  # noqa: T201
+        return
+    account = Account.of(settings)
+    # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
+    from bot.program import once, run
+
+    if options.once:
+        print(asyncio.run(once(settings, account)))  # noqa: T201
     else:
-        asyncio.run(run(settings, Account.of(settings)))
+        asyncio.run(run(settings, account))
 
 
 def _complain(line: str, exit_code: int) -> int:

@@ -76,9 +76,10 @@ class Commands:
     def router(self) -> Router:
         """Route each command to its answer, and what is none to the help."""
         router = Router()
-        router.message(Command("report"))(self._on_report)
-        router.message(Command("stores"))(self._on_stores)
-        router.message(Command("start"))(self._on_start)
+        # In a private chat a mention is this bot's; to be sure of that aiogram would have to ask Telegram.
+        router.message(Command("report", ignore_mention=True))(self._on_report)
+        router.message(Command("stores", ignore_mention=True))(self._on_stores)
+        router.message(Command("start", ignore_mention=True))(self._on_start)
         router.message()(self._on_anything)
         return router
 

@@ -39,7 +39,7 @@ class Ruler:
 
     def __init__(self, figure: Figure) -> None:
         self._dots_an_inch = figure.dpi
-        self._renderer = FigureCanvasAgg(figure).get_renderer()
+        self._renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
 
     def inches(self, text: str, size: float, weight: str = "normal") -> float:
         """Give a text's width."""

@@ -136,7 +136,12 @@ def _draw_bars(axes: Axes, panel: Panel, ruler: Ruler, inches: float) -> None:
     drawn = axes.barh(places, [bar.units for bar in panel.bars], 0.62, color=LOW if panel.is_low else STOCK)
     axes.set_yticks(places, [_label(bar, ruler) for bar in panel.bars])
     axes.bar_label(drawn, amounts, padding=4, weight="bold", size=SMALL_SIZE)
-    right = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "size": SMALL_SIZE}
+    right: dict[str, Any] = {
+        "transform": axes.get_yaxis_transform(),
+        "ha": "right",
+        "va": "center",
+        "size": SMALL_SIZE,
+    }
     for place, (text, colour) in zip(places, beside, strict=True):
         axes.text(1.0, place, text, color=colour, **right)
     widest = max(LITTLE if panel.is_low else 1.0, *(bar.units for bar in panel.bars))

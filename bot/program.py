@@ -4,16 +4,10 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager
 from random import Random
-from uuid import uuid4
 
-import pymongo
-
-from bot.claims import Claims
 from bot.clock import Clock
-from bot.composing import ComposedReport, Composer, Past
 from bot.courier import Courier
 from bot.daily import Daily
 from bot.days import Timetable
@@ -24,14 +18,11 @@ from bot.options import Account
 from bot.polling import Polling
 from bot.schedule import Schedule
 from bot.sending import Means
-from store_api.clients import connect
+from bot.stores import stores_of
 from store_api.errors import StoreApiError
-from store_api.repository import StoreRepository
 from store_api.settings import Settings
 
 log = logging.getLogger(__name__)
-
-GOODBYE_SECONDS = 0.5
 
 
 class PartDied(StoreApiError):
@@ -72,32 +63,6 @@ async def once(settings: Settings, account: Account) -> str:
         return await send_once(means, Timetable(settings.report_time, settings.report_tz))
 
 
-async def dry_run(settings: Settings, folder: Path) -> list[Path]:
-    """Write the report's message, picture and workbook into a folder, which is made if need be.
-
-    Raises:
-        DatabaseUnavailable: MongoDB is not there.
-        OSError: the folder cannot be written to.
-    """
-    async with _stores(settings) as (claims, composer):
-        past = Past(await claims.last_sent(), await claims.history(30))
-        report = await composer.compose(await composer.take_stock(Clock().now()), past)
-    return await asyncio.to_thread(_write, report, folder)
-
-
-def _write(report: ComposedReport, folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = {
-        "message.txt": report.message.encode("utf-8", "replace"),
-        f"{report.name}.png": report.picture,
-        f"{report.name}.xlsx": report.workbook,
-    }
-    written = {folder / name: content for name, content in contents.items() if content is not None}
-    for file, content in written.items():
-        file.write_bytes(content)
-    return list(written)
-
-
 async def _run_parts(
     means: Means, account: Account, timetable: Timetable, told_to_stop: asyncio.Event
 ) -> None:
@@ -129,22 +94,7 @@ async def _offer_commands(courier: Courier) -> None:
 async def _means(settings: Settings, account: Account) -> AsyncIterator[Means]:
     courier = Courier(account.token, account.user_id, settings.telegram_api)
     try:
-        async with _stores(settings) as (claims, composer):
+        async with stores_of(settings) as (claims, composer):
             yield Means(claims, composer, courier, Clock(), Random())  # noqa: S311  (spreads retries)
     finally:
         await courier.close()
-
-
-@asynccontextmanager
-async def _stores(settings: Settings) -> AsyncIterator[tuple[Claims, Composer]]:
-    client = connect(settings.database_url)
-    repository = StoreRepository(client, settings.mongo_db)
-    try:
-        yield (
-            Claims(client, settings.mongo_db, uuid4().hex),
-            Composer(repository, settings.store_ids, settings.report_tz),
-        )
-    finally:
-        repository.close()
-        with pymongo.timeout(GOODBYE_SECONDS), suppress(Exception):
-            client.close()

@@ -154,7 +154,7 @@ class BotApi:
             file for call in list(self.delivered) if call.method == method for file in call.files.values()
         ]
 
-    def wait_for(self, condition: Callable[["BotApi"], bool], what: str, seconds: float = 20.0) -> None:
+    def wait_for(self, condition: Callable[["BotApi"], bool], what: str, seconds: float = 60.0) -> None:
         """Wait until something has come in."""
         wait_until(lambda: condition(self), f"{what}; there came {self.methods()}", seconds)
 

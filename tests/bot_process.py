@@ -25,7 +25,7 @@ def run_bot(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subp
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
     )
 
 
@@ -73,7 +73,7 @@ class BotProcess:
         lines = [msgspec.json.decode(line) for line in self.complaints.splitlines()]
         return [line for line in lines if action is None or line["action"] == action]
 
-    def wait_for(self, action: str, seconds: float = 30.0) -> None:
+    def wait_for(self, action: str, seconds: float = 60.0) -> None:
         """Wait until it has logged an action."""
         wait_until(lambda: bool(self.log(action)), f"{action}; it said {self.complaints}", seconds)
 

@@ -56,7 +56,7 @@ async def test_a_claim_whose_bot_died_is_taken_over_after_its_lease(
     assert (await other.claim(DAY)).state is ClaimState.HELD
     let_lapse(notes)
     taken = await other.claim(DAY)
-    assert (taken.state, taken.parts) == (ClaimState.OURS, {"message"})
+    assert (taken.state, taken.parts) == (ClaimState.OURS, frozenset({"message"}))
     assert await other.renew(DAY)
     assert not await claims.renew(DAY)
 

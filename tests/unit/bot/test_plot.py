@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, BboxBase
 
 from bot.lettering import amount
 from bot.picture import Picture, picture
@@ -76,21 +76,19 @@ SCENES = {
 every_scene = pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
 
 
-def texts(scene: Picture) -> tuple[list[tuple[str, Bbox]], Bbox]:
+def texts(scene: Picture) -> tuple[list[tuple[str, Bbox]], BboxBase]:
     """The texts that are drawn and where, and the whole sheet, in dots."""
     with rc_context(style()):
         figure = figure_of(scene)
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
+        canvas.draw()  # type: ignore[no-untyped-call]
         ticks = [label for axes in figure.axes for label in drawn_ticks(axes)]
         others = [*figure.texts]
         for axes in figure.axes:
             titles = (*axes.texts, *(found for found in axes.findobj(Text) if found in axes.get_children()))
             others += [found for found in titles if isinstance(found, Text)]
         shown = {id(found): found for found in [*others, *ticks] if found.get_text().strip()}.values()
-        return [
-            (found.get_text(), found.get_window_extent(canvas.get_renderer())) for found in shown
-        ], figure.bbox
+        return [(found.get_text(), found.get_window_extent()) for found in shown], figure.bbox
 
 
 def drawn_ticks(axes: Axes) -> Iterator[Text]:

@@ -33,7 +33,17 @@ class Daily:
             again: whether one that was given up may be tried once more, as at a start of the bot.
         """
         due = self._timetable.newest_due(self._now())
-        if due.day != self._settled and await self._see_to(due, again=again):
+        if due.day == self._settled:
+            return
+        try:
+            settled = await self._see_to(due, again=again)
+        except Exception as error:  # noqa: BLE001  (a fault of ours must end neither the bot nor tomorrow's report)
+            log.critical(
+                "A fault of ours; the report is left until the next start, or to another bot",
+                extra={"action": "fault", "day": due.day, "error": type(error).__name__},
+            )
+            settled = True
+        if settled:
             self._settled = due.day
 
     async def _see_to(self, due: DueReport, *, again: bool) -> bool:

@@ -212,3 +212,18 @@ async def test_no_log_line_shows_the_token(
     assert len(caplog.records) >= 12
     secret = TOKEN.partition(":")[2]
     assert not [record for record in caplog.records if secret in str(record.__dict__)]
+
+
+async def test_a_fault_of_ours_is_logged_and_ends_nothing(
+    new_bot: NewBot, bot_api: BotApi, actions: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = new_bot()
+    daily = bot.daily
+    monkeypatch.setattr(bot.means.composer, "compose", lambda *_: 1 / 0)
+    await daily.attend()
+    monkeypatch.undo()
+    await daily.attend()
+    assert (bot_api.methods(), actions()) == ([], ["fault"])
+    bot.time.slept.append(24 * 3600)
+    await daily.attend()
+    assert bot_api.methods() == WHOLE

@@ -50,6 +50,7 @@ def test_commands_are_answered_to_the_one_user_and_nobody_else(
         ]
         assert bot.stop(signal.SIGINT) == 0
         assert SECRET not in bot.complaints
+        assert not [line for line in bot.log() if line["level"] == "error"]
     assert {call.fields["chat_id"] for call in bot_api.delivered} == {str(USER)}
     assert delivered(bot_api) == ["sendMessage"] * 2 + WHOLE * 2 + ["sendMessage"] * 2
     start, all_stores, report, one_store, missing, help_text = bot_api.texts()

@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run demo test check bench lock clean
+.PHONY: help install install-dev run bot demo test check bench lock clean
 
 help:                   ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -21,12 +21,15 @@ help:                   ## this list
 	$(PIP) -r requirements-dev.lock
 	@touch $@
 
-install: .venv/installed            ## what the service needs, into .venv
+install: .venv/installed            ## what the service and the bot need, into .venv
 
 install-dev: .venv/installed-dev    ## and what tests, checks, demo and benchmarks need
 
 run: install            ## serve on http://127.0.0.1:8000 with an embedded MongoDB
 	@exec $(BIN)/python -m store_api
+
+bot: install            ## the evening report on Telegram; ARGS="--once", "--dry-run FOLDER" or "--help"
+	@exec $(BIN)/python -m bot $(ARGS)
 
 demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores 20 --baskets 5000 --speed 100"
 	@exec $(BIN)/python -m bench.demo $(ARGS)
@@ -49,9 +52,9 @@ bench: install-dev      ## writes, pushes and memory, side by side with bare San
 	@exec $(BIN)/python -m bench $(ARGS)
 
 lock: install-dev       ## write the lock files anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra bot --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra bot --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
 
 clean:                  ## forget the embedded database and the virtual environment

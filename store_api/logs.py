@@ -2,21 +2,24 @@
 
 import logging
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-_FOREIGN = ("sanic", "websockets", "asyncio", "pymongo")
+_FOREIGN = ("sanic", "websockets", "asyncio", "pymongo", "aiogram", "aiohttp", "matplotlib")
 
 
-def configure(*, terminal: bool) -> None:
+def configure(*, terminal: bool, secrets: Collection[str] = ()) -> None:
     """Send this process's log to standard error.
 
     Args:
         terminal: whether a person watches: plain lines then, JSON otherwise.
+        secrets: texts of which no line shows anything, whoever logs it.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_Redaction(secrets))
     handler.setFormatter(_Plain() if terminal else _Json())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -24,6 +27,29 @@ def configure(*, terminal: bool) -> None:
     for name in _FOREIGN:
         # What the libraries say at INFO we say ourselves, in our words.
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def redacted(text: str, secrets: Collection[str]) -> str:
+    """Blot the secrets out of a text."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+class _Redaction(logging.Filter):
+    """Blots secrets out of records: in the message and in every field, whatever it is."""
+
+    def __init__(self, secrets: Collection[str]) -> None:
+        super().__init__()
+        self._secrets = secrets
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if self._secrets:
+            record.msg, record.args = redacted(record.getMessage(), self._secrets), ()
+            for name, value in _fields(record).items():
+                if (text := str(value)) != (clean := redacted(text, self._secrets)):
+                    setattr(record, name, clean)
+        return True
 
 
 class _Json(logging.Formatter):

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, time
 from pathlib import Path
@@ -147,10 +147,18 @@ def environment_with_env_file(folder: Path) -> dict[str, str]:
     return {**from_file, **os.environ}
 
 
-def help_text() -> str:
-    """List every variable with its default and what it means, for `--help`."""
-    lines = ["usage: python -m store_api [--help]", "", "Settings, from the environment or a file .env:", ""]
+def help_text(usage: str = "usage: python -m store_api [--help]", of: Container[str] | None = None) -> str:
+    """List variables with their defaults and what they mean, for `--help`.
+
+    Args:
+        usage: what comes first.
+        of: the names of the settings that matter; None for all.
+    """
+    lines = [usage, "", "Settings, from the environment or a file .env:", ""]
     for setting in fields(Settings):
-        variable, default = setting.metadata["variable"], setting.metadata["default"]
-        lines.append(f"  {variable:<20} {setting.metadata['help']}" + (f" ({default})" if default else ""))
+        if of is None or setting.name in of:
+            variable, default = setting.metadata["variable"], setting.metadata["default"]
+            lines.append(
+                f"  {variable:<20} {setting.metadata['help']}" + (f" ({default})" if default else "")
+            )
     return "\n".join(lines)

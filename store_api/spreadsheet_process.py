@@ -1,19 +1,14 @@
 """Workbooks built in processes of their own, so that a large one delays no other request."""
 
 import asyncio
-import os
-import sys
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from subprocess import PIPE
-from tempfile import TemporaryDirectory
 
 import msgspec
 
+from store_api.own_process import run_module
 from store_api.spreadsheet import Job, Sheet, legible
 
-_ROOT = Path(__file__).parents[1]
 _TURNS = asyncio.Semaphore(2)
 
 
@@ -30,31 +25,7 @@ async def build(sheets: Sequence[Sheet], at: datetime, turns: asyncio.Semaphore 
         RuntimeError: the process failed; the message holds the end of what it said.
     """
     async with turns:
-        with TemporaryDirectory(prefix="store_api-") as folder:
-            return await _run(_encode(sheets, at), folder)
-
-
-async def _run(job: bytes, folder: str) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "store_api.spreadsheet"),
-        cwd=_ROOT,
-        env={**os.environ, "TMPDIR": folder},
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-    )
-    exchange = asyncio.ensure_future(process.communicate(job))
-    try:
-        file, complaint = await asyncio.shield(exchange)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            # To its end, because a process whose pipes nobody reads is never seen to end.
-            await exchange
-    if process.returncode != 0:
-        raise RuntimeError(f"building a spreadsheet ended with {process.returncode}: {complaint[-500:]!r}")
-    return file
+        return await run_module("store_api.spreadsheet", _encode(sheets, at))
 
 
 def _encode(sheets: Sequence[Sheet], at: datetime) -> bytes:

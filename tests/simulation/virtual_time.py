@@ -40,6 +40,9 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
     def _process_events(self, event_list: list[object]) -> None:
         """There are none."""
 
+    def _write_to_self(self) -> None:
+        """Nobody has to be woken."""
+
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end in virtual time.

@@ -9,12 +9,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = ("watchers", "store_api", "bot")
 DRIVER = {
+    "bot.claims",
     "store_api.repository",
     "store_api.clients",
     "store_api.collection",
     "watchers.heartbeat",
     "watchers.store_watcher",
 }
+BOT_PACKAGES = {"aiogram", "aiocron", "matplotlib"}
 LARGE_FILES = {
     "store_api/committer.py": "queues, lanes and answers are one protocol; its decisions are in batch.py",
     "store_api/repository.py": "every read and write of stores, one method each",
@@ -89,8 +91,18 @@ def test_imports_point_one_way_and_nobody_imports_an_entry_point(module: str, tr
     assert wrong_arrows(module, tree) == []
 
 
-def test_only_five_files_talk_to_the_driver_that_will_be_replaced() -> None:
+def test_only_six_files_talk_to_the_driver_that_will_be_replaced() -> None:
     assert {name for name, tree in modules() if uses_the_driver(tree)} == DRIVER
+
+
+def test_the_service_does_without_what_only_the_bot_needs() -> None:
+    needed = {
+        name: found
+        for name, tree in modules()
+        if (found := {package.partition(".")[0] for package in imported(tree)} & BOT_PACKAGES)
+    }
+    assert set().union(*needed.values()) == BOT_PACKAGES
+    assert {name.partition(".")[0] for name in needed} == {"bot"}
 
 
 def test_only_one_file_knows_the_fields_of_a_document() -> None:

@@ -99,3 +99,21 @@ def test_configuring_again_does_not_say_everything_twice(root: logging.Logger) -
     logs.configure(terminal=False)
     logs.configure(terminal=False)
     assert len(root.handlers) == 1
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_line_shows_a_secret_wherever_it_is(terminal: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(terminal=terminal, secrets=["123:sesame", "sesame"])
+    log = logging.getLogger("store_api.anything")
+    log.warning(
+        "Asked %s",
+        "http://x/bot123:sesame/getMe",
+        extra={"url": "/bot123%3Asesame/", "path": Path("a/sesame")},
+    )
+    log.error("Nothing to hide", extra={"action": "harmless", "count": 3})
+    first, second = capsys.readouterr().err.splitlines()
+    assert "sesame" not in first
+    assert first.count("***") == 3
+    assert "harmless" in second
+    assert "3" in second

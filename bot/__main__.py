@@ -1,0 +1,59 @@
+"""`python -m bot`: the evening report on Telegram."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from bot.options import HELP, Account, Options, WrongArgument, secrets_of
+from store_api import logs
+from store_api.errors import StoreApiError
+from store_api.settings import Settings, environment_with_env_file
+
+
+def main() -> int:
+    """Do as told; one line on standard error for whatever prevents it."""
+    secrets: list[str] = []
+    try:
+        options = Options.read(sys.argv[1:])
+        if options.help:
+            print(HELP)  # noqa: T201
+            return 0
+        settings = Settings.read(environment_with_env_file(Path.cwd()))
+        secrets = secrets_of(settings)
+        logs.configure(terminal=sys.stderr.isatty(), secrets=secrets)
+        _do(options, settings)
+    except WrongArgument as wrong:
+        return _complain(str(wrong), 2)
+    except StoreApiError as error:
+        return _complain(logs.redacted(str(error), secrets), 1)
+    except OSError as error:
+        return _complain(f"{error.strerror}: {error.filename}", 1)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _do(options: Options, settings: Settings) -> None:
+    if options.dry_run is not None:
+        from bot.dry_run import dry_run
+
+        for file in asyncio.run(dry_run(settings, options.dry_run)):
+            print(file)  # noqa: T201
+        return
+    account = Account.of(settings)
+    # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
+    from bot.program import once, run
+
+    if options.once:
+        print(asyncio.run(once(settings, account)))  # noqa: T201
+    else:
+        asyncio.run(run(settings, account))
+
+
+def _complain(line: str, exit_code: int) -> int:
+    print(f"bot: {line}", file=sys.stderr)  # noqa: T201
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

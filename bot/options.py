@@ -1,0 +1,88 @@
+"""What the bot is told at its start: by arguments, and by the settings that it shares with the service."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from store_api.errors import StoreApiError, WrongSetting
+from store_api.settings import Settings, help_text
+
+LEAST_SECRET = 8
+"""Characters; a shorter part of a token is no secret, and would be blotted out of every other word."""
+
+_USAGE = """usage: python -m bot [--once | --dry-run FOLDER | --help]
+
+  --once               send the report now and end, for those whose cron starts the bot
+  --dry-run FOLDER     write the message, the workbook and the picture there and end; asks Telegram nothing"""
+
+_MATTERING = (
+    "mongo_url", "mongo_db", "embedded_mongo_port", "store_ids", "special_user", "report_time", "report_tz",
+    "bot_token", "telegram_api",
+)  # fmt: skip
+
+HELP = help_text(_USAGE, _MATTERING)
+
+
+class WrongArgument(StoreApiError):
+    """An argument that the bot does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments: nothing means to run for ever."""
+
+    once: bool = False
+    dry_run: Path | None = None
+    help: bool = False
+
+    @classmethod
+    def read(cls, arguments: Sequence[str]) -> "Options":
+        """Read what follows `python -m bot`.
+
+        Raises:
+            WrongArgument: there is no such argument, or its folder is missing.
+        """
+        match list(arguments):
+            case []:
+                return cls()
+            case ["--once"]:
+                return cls(once=True)
+            case ["--dry-run", folder] if folder and not folder.startswith("-"):
+                return cls(dry_run=Path(folder))
+            case ["--dry-run"]:
+                raise WrongArgument("--dry-run needs a folder; see --help")
+            case [*words] if {"--help", "-h"} & set(words):
+                return cls(help=True)
+            case [first, *_]:
+                raise WrongArgument(f"no such argument, or not with others: {first}; see --help")
+        raise AssertionError
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The bot's token and the one user that it talks with."""
+
+    token: str
+    user_id: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Account":
+        """Take it from the settings.
+
+        Raises:
+            WrongSetting: one of the two is not set.
+        """
+        if settings.bot_token is None:
+            raise WrongSetting("BOT_TOKEN", "must be set: the token that @BotFather gives")
+        if settings.special_user is None:
+            raise WrongSetting("SPECIAL_USER", "must be set: the Telegram id of the user who gets the report")
+        return cls(settings.bot_token, settings.special_user)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """List what no log line may show: the token, its secret half, and the password in MongoDB's URL."""
+    found = re.findall(r"//[^/@]*?:([^/]+)@", settings.mongo_url or "")
+    if settings.bot_token is not None:
+        found += [settings.bot_token, settings.bot_token.partition(":")[2]]
+    return [secret for secret in found if len(secret) >= LEAST_SECRET or ":" in secret]

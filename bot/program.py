@@ -1,0 +1,100 @@
+"""Builds the bot, wires its rooms, and runs it until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from bot.clock import Clock
+from bot.courier import Courier
+from bot.daily import Daily
+from bot.days import Timetable
+from bot.errors import TelegramRefused, TelegramUnavailable
+from bot.handlers import COMMANDS, dispatcher
+from bot.once import send_once
+from bot.options import Account
+from bot.polling import Polling
+from bot.schedule import Schedule
+from bot.sending import Means
+from bot.stores import stores_of
+from store_api.errors import StoreApiError
+from store_api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class PartDied(StoreApiError):
+    """A part of the bot that never ends has ended; see the log."""
+
+
+async def run(settings: Settings, account: Account) -> None:
+    """Send the report every day and answer commands, until SIGTERM or SIGINT.
+
+    Raises:
+        PartDied: by a fault of ours.
+    """
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    async with _means(settings, account) as means:
+        timetable = Timetable(settings.report_time, settings.report_tz)
+        log.info(
+            "The report is sent every day at %s %s",
+            f"{timetable.at:%H:%M}",
+            timetable.zone.key,
+            extra={
+                "action": "started",
+                "next_in_seconds": round(timetable.seconds_to_next(means.clock.now())),
+            },
+        )
+        await _run_parts(means, account, timetable, told_to_stop)
+    log.info("Stopped", extra={"action": "stopped"})
+
+
+async def once(settings: Settings, account: Account) -> str:
+    """Send the report now, and say in one line what was done.
+
+    Raises:
+        StoreApiError: it was not sent.
+    """
+    async with _means(settings, account) as means:
+        return await send_once(means, Timetable(settings.report_time, settings.report_tz))
+
+
+async def _run_parts(
+    means: Means, account: Account, timetable: Timetable, told_to_stop: asyncio.Event
+) -> None:
+    schedule = Schedule(timetable, Daily(means, timetable).attend, means.clock)
+    polling = Polling(means.courier, dispatcher(means, account.user_id), means.clock, means.random)
+    parts = [asyncio.create_task(part) for part in (schedule.run(), polling.run(), told_to_stop.wait())]
+    menu = asyncio.create_task(_offer_commands(means.courier))
+    try:
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (menu, *parts):
+            task.cancel()
+        ended = await asyncio.gather(*parts, menu, return_exceptions=True)
+    if not told_to_stop.is_set():
+        kinds = [type(end).__name__ for end in ended if isinstance(end, Exception)]
+        log.critical("A part of the bot died", extra={"action": "part_died", "error": ", ".join(kinds)})
+        raise PartDied
+
+
+async def _offer_commands(courier: Courier) -> None:
+    try:
+        await courier.offer(COMMANDS)
+    except (TelegramUnavailable, TelegramRefused) as failure:
+        # The user's first /start sets it.
+        log.warning("The menu was not set: %s", failure, extra={"action": "menu_failed"})
+
+
+@asynccontextmanager
+async def _means(settings: Settings, account: Account) -> AsyncIterator[Means]:
+    courier = Courier(account.token, account.user_id, settings.telegram_api)
+    try:
+        async with stores_of(settings) as (claims, composer):
+            yield Means(claims, composer, courier, Clock(), Random())  # noqa: S311  (spreads retries)
+    finally:
+        await courier.close()

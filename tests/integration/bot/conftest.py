@@ -1,0 +1,112 @@
+"""What tests of the bot's rooms share: the real MongoDB, a server that speaks the Bot API, a quick clock."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from random import Random
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.claims import Claims
+from bot.composing import Composer
+from bot.courier import Courier
+from bot.daily import Daily
+from bot.days import Timetable
+from bot.picture import Picture
+from bot.plot import png
+from bot.sending import Means
+from store_api.clients import Client
+from store_api.repository import StoreRepository
+from store_api.spreadsheet import Sheet, workbook
+from tests.bot_api import TOKEN, USER, BotApi
+from tests.integration.conftest import Documents
+from tests.virtual_clock import VirtualClock
+
+NINE = datetime(2026, 11, 24, 21, 0, 1, tzinfo=UTC)
+TIMETABLE = Timetable(time(21), ZoneInfo("UTC"))
+
+
+@dataclass
+class Bot:
+    """One bot in this process, with a clock of its own."""
+
+    means: Means
+    time: VirtualClock = field(default_factory=VirtualClock)
+
+    @property
+    def daily(self) -> Daily:
+        """What sends its reports, as freshly started."""
+        return Daily(self.means, TIMETABLE)
+
+
+@pytest.fixture
+def bot_api() -> Iterator[BotApi]:
+    """The server that stands in for Telegram's."""
+    with BotApi() as api:
+        yield api
+
+
+@pytest.fixture
+def claims(client: Client, database_name: str) -> Claims:
+    """One bot's claims."""
+    return claims_of(client, database_name)
+
+
+def claims_of(client: Client, database_name: str) -> Claims:
+    """The claims of one more bot."""
+    return Claims(client, database_name, uuid4().hex)
+
+
+@pytest.fixture
+async def courier(bot_api: BotApi) -> AsyncIterator[Courier]:
+    """One who sends to the user by way of the server."""
+    courier = Courier(TOKEN, USER, bot_api.url)
+    yield courier
+    await courier.close()
+
+
+@pytest.fixture
+def new_bot(client: Client, database_name: str, courier: Courier) -> "NewBot":
+    """Makes bots that share database and chat."""
+    return NewBot(client, database_name, courier)
+
+
+@dataclass(frozen=True)
+class NewBot:
+    """Makes bots, each with a name of its own."""
+
+    client: Client
+    database_name: str
+    courier: Courier
+
+    def __call__(self, now: datetime = NINE, store_ids: tuple[str, ...] | None = None) -> Bot:
+        """Make one."""
+        clock = VirtualClock(now)
+        repository = StoreRepository(self.client, self.database_name)
+        composer = Composer(repository, store_ids, TIMETABLE.zone, draw=draw_here, build=build_here)
+        claims = claims_of(self.client, self.database_name)
+        return Bot(Means(claims, composer, self.courier, clock.clock, Random(1)), clock)
+
+
+async def draw_here(picture: Picture) -> bytes:
+    """Draw the picture in this process, which is quicker than to start another."""
+    return png(picture)
+
+
+async def build_here(sheets: Sequence[Sheet], at: datetime) -> bytes:
+    """Build the workbook in this process."""
+    return workbook(sheets, at)
+
+
+@pytest.fixture
+def stocked(own_stores: Documents) -> Documents:
+    """The test's own stores: two of them, with something in stock."""
+    own_stores.insert_many(
+        [
+            {"_id": "abc111", "items": {"item-1": 10, "item-2": 0, "a%2Eb": 3}, "rev": 1},
+            {"_id": "xyz", "items": {"=1+1": 7}, "rev": 1},
+        ]
+    )
+    return own_stores

@@ -53,6 +53,10 @@ lock: install-dev       ## write the lock files anew from pyproject.toml
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra bot --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-image.lock
+	$(BIN)/uv pip compile --quiet --group pyproject.toml:deploy --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements-deploy.lock
 
 clean:                  ## forget the embedded database and the virtual environment
 	rm -rf .venv data

@@ -1,14 +1,13 @@
 """Members that nobody has begun as a set yet."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.mongod import ReplicaSetOfThree
-from tests.replica_init.running import Run, make_secrets, run, variables_for
+from tests.replica_init.running import Run, run, variables_for, with_key_file
 
 
 @pytest.fixture
@@ -52,16 +51,3 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
     secrets = tmp_path_factory.mktemp("begun") / "secrets"
     with with_key_file(secrets) as members:
         yield Begun(members, secrets, run(variables_for(members, secrets)))
-
-
-@contextmanager
-def with_key_file(secrets: Path) -> Iterator[ReplicaSetOfThree]:
-    """Start three members with a keyFile.
-
-    They were told to have no localhost exception: what works here works from another machine.
-    """
-    flags = ("--keyFile", str(secrets / "keyFile"), "--setParameter", "enableLocalhostAuthBypass=false")
-    with ReplicaSetOfThree(flags, initiated=False) as members:
-        make_secrets(secrets, members)
-        members.start(0, 1, 2)
-        yield members

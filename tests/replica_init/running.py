@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -106,3 +107,16 @@ def url_from(file: Path) -> str:
     name, _, url = file.read_text().strip().partition("=")
     assert name == "MONGO_URL"
     return url
+
+
+@contextmanager
+def with_key_file(secrets: Path) -> Iterator[ReplicaSetOfThree]:
+    """Start three members with a keyFile.
+
+    They were told to have no localhost exception: what works here works from another machine.
+    """
+    flags = ("--keyFile", str(secrets / "keyFile"), "--setParameter", "enableLocalhostAuthBypass=false")
+    with ReplicaSetOfThree(flags, initiated=False) as members:
+        make_secrets(secrets, members)
+        members.start(0, 1, 2)
+        yield members

@@ -1,4 +1,4 @@
-"""Two processes behind a TCP proxy are restarted under load, one after the other: a blink, and nothing lost."""
+"""Two processes behind a TCP proxy are restarted under load, one by one: a blink, and nothing is lost."""
 
 import asyncio
 import sys

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from mongo_replica_init.settings import Settings as InitSettings
 
+from store_api.mongod import MongodProcess
 from store_api.settings import Settings
 from tests.deployment.cross_references import OURS, VARIABLES, mongod_flags_wrong
 from tests.deployment.tools import Manifest, compose, copy_of, plant, run
+from tests.mongod import found_mongod, free_port, wait_until
 from tests.service import ROOT
 
 FILES = ("docker-compose.yml", "docker-compose.dev.yml")
@@ -189,3 +191,21 @@ def test_a_planted_error_is_found_by_a_tool(planted: Path, tool: str, right: str
         "docker-compose": ("-f", FILES[0], "config", "-q"),
     }
     assert run(tool, *arguments[tool], folder=planted).exit_code == 1
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_mongod_takes_these_flags(file: str, tmp_path: Path) -> None:
+    (member, *_) = [each for each in compose(file)["services"].values() if each["image"].startswith("mongo:")]
+    (tmp_path / "keyFile").write_text("keyOfThisTestAlone")
+    (tmp_path / "keyFile").chmod(0o400)
+    elsewhere = {"--port=27017": f"--port={free_port()}", "--bind_ip_all": "--bind_ip=127.0.0.1"}
+    flags = [elsewhere.get(flag, flag).replace("/secrets", str(tmp_path)) for flag in member["command"][1:]]
+    log = tmp_path / "log"
+    mongod = MongodProcess(
+        [str(found_mongod()), *flags, "--dbpath", str(tmp_path), "--logpath", str(log)], log
+    )
+    try:
+        wait_until(lambda: log.exists() and "Waiting for connections" in log.read_text(), "it serves", 30.0)
+        assert mongod.exit_code() is None
+    finally:
+        mongod.stop()

@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,29 +84,28 @@ def compose(file: str, folder: Path = ROOT, variables: Mapping[str, str] | None 
     return msgspec.json.decode(read.said, type=Manifest)
 
 
-def make_secrets(folder: Path) -> None:
+@cache
+def _secrets() -> dict[str, bytes]:
     """Make an overlay's secrets as `make k8s-secrets` does, and a token."""
-    hosts = next(
-        line.partition("MONGO_HOSTS=")[2]
-        for line in (ROOT / "k8s/mongodb/kustomization.yaml").read_text().splitlines()
-        if "MONGO_HOSTS=" in line
-    )
-    made = subprocess.run(
-        [ROOT / ".venv/bin/python", ROOT / "mongo-replica-init", "make-secrets", folder],
-        env={**os.environ, "MONGO_HOSTS": hosts},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stderr
-    (folder / "telegram.env").write_text("BOT_TOKEN=123456:ABC\n")
+    files = {"telegram.env": b"BOT_TOKEN=123456:ABC\n"}
+    with TemporaryDirectory(prefix="store_api-test-") as folder:
+        made = subprocess.run(
+            [sys.executable, ROOT / "mongo-replica-init", "make-secrets", folder],
+            env={**os.environ, "MONGO_HOSTS": "mongodb-0.mongodb:27017"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert made.returncode == 0, made.stderr
+        return files | {file.name: file.read_bytes() for file in Path(folder).iterdir()}
 
 
 def kustomize(folder: Path, overlay: str) -> str:
     """Build an overlay in a folder that holds a copy of `k8s`."""
     secrets = folder / "k8s/overlays" / overlay / "secrets"
-    if not secrets.exists():
-        make_secrets(secrets)
+    secrets.mkdir(exist_ok=True)
+    for name, content in _secrets().items():
+        (secrets / name).write_bytes(content)
     built = run("kubectl", "kustomize", f"k8s/overlays/{overlay}", folder=folder)
     assert built.exit_code == 0, built.said
     return built.said

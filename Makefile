@@ -37,16 +37,36 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 test: install-dev       ## every test, with coverage
 	$(BIN)/python -m coverage erase
 	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest \
-	    -m "not load" --ignore tests/simulation --numprocesses 2 --dist loadfile $(ARGS)
+	    -m "not load" --ignore tests/simulation --ignore tests/deployment --ignore tests/image --numprocesses 2 --dist loadfile $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 	$(BIN)/python -m pytest tests/simulation
 	$(BIN)/python -m pytest -m load -s
 
-check: install-dev      ## lint and types
+check: install-dev install-deploy   ## lint and types
+	.venv/deploy/bin/hadolint Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+.PHONY: install-deploy deploy-check image-check k8s-secrets
+.venv/deploy/installed: requirements-deploy.lock .venv/installed-dev
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
+	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements-deploy.lock
+	@touch $@
+
+install-deploy: .venv/deploy/installed  ## what checks the Dockerfile, Compose and Kubernetes files
+
+deploy-check: install-dev install-deploy    ## check the Compose and Kubernetes files, without Docker or a cluster
+	$(BIN)/python -m pytest tests/deployment --numprocesses 2 $(ARGS)
+
+image-check: install-dev    ## build and run the image without Docker (needs root, buildah and mmdebstrap)
+	$(BIN)/python -m pytest tests/image -s $(ARGS)
+
+OVERLAY = local
+k8s-secrets: install    ## make what is not there of k8s/overlays/$(OVERLAY)/secrets; OVERLAY=production
+	@MONGO_HOSTS=$$(sed -n 's/^ *- MONGO_HOSTS=//p' k8s/mongodb/kustomization.yaml) \
+	    $(BIN)/python mongo-replica-init make-secrets k8s/overlays/$(OVERLAY)/secrets
 
 bench: install-dev      ## writes, pushes and memory, side by side with bare Sanic, FastAPI and Node (needs wrk and npm)
 	@exec $(BIN)/python -m bench $(ARGS)
@@ -56,6 +76,10 @@ lock: install-dev       ## write the lock files anew from pyproject.toml
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra bot --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra bot --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-image.lock
+	$(BIN)/uv pip compile --quiet --group pyproject.toml:deploy --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements-deploy.lock
 
 clean:                  ## forget the embedded database and the virtual environment
 	rm -rf .venv data

@@ -1,16 +1,14 @@
 """The collection that holds the stores: created with its validator, or brought up to date."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api import documents
 from store_api.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate
-
-log = logging.getLogger(__name__)
 
 COLLECTION = "stores"
 RULES: dict[str, Any] = {
@@ -20,40 +18,47 @@ RULES: dict[str, Any] = {
 }
 
 
-async def prepare_collection(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
+async def prepare_collection(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> str | None:
     """Create the collection with its validator, or bring the validator up to date.
 
-    A user who may do neither gets one warning, and the service goes on.
+    Returns:
+        None when that is done; where the user may not do it, what an administrator must run in mongosh.
 
     Raises:
         DatabaseUnavailable: no primary, or it did not answer.
     """
+    command = "collMod"
     try:
-        await _prepare(database)
+        found = await database.list_collections(filter={"name": COLLECTION})
+        existing = await found.to_list(1)
+        if existing and _are_in_force(existing[0].get("options", {})):
+            return None
+        if not existing:
+            command = "create"
+            if await _create(database):
+                return None
+            command = "collMod"
+        await database.command("collMod", COLLECTION, **RULES)
     except PyMongoError as error:
         if not isinstance(error, OperationFailure) or error.code != UNAUTHORIZED:
             raise translate(error, writing=False) from error
-        log.warning(
-            "May not create the collection or change its validator; an administrator must run "
-            "db.createCollection or collMod with the validator of store_api/documents.py",
-            extra={"action": "validator_not_ours"},
-        )
+        return _for_an_administrator(database.name, command)
+    return None
 
 
-async def _prepare(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> None:
-    found = await database.list_collections(filter={"name": COLLECTION})
-    existing = await found.to_list(1)
-    if existing and _are_in_force(existing[0].get("options", {})):
-        return
-    if not existing:
-        try:
-            await database.create_collection(COLLECTION, **RULES)
-        except OperationFailure as error:
-            if error.code != NAMESPACE_EXISTS:
-                raise
-        else:
-            return
-    await database.command("collMod", COLLECTION, **RULES)
+async def _create(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> bool:
+    try:
+        await database.create_collection(COLLECTION, **RULES)
+    except OperationFailure as error:
+        if error.code != NAMESPACE_EXISTS:
+            raise
+        return False
+    return True
+
+
+def _for_an_administrator(database: str, command: str) -> str:
+    document = msgspec.json.encode({command: COLLECTION, **RULES}).decode()
+    return f"db.getSiblingDB({msgspec.json.encode(database).decode()}).runCommand({document})"
 
 
 def _are_in_force(options: Mapping[str, Any]) -> bool:

@@ -65,6 +65,7 @@ class StoreRepository:
         self._primary_missed_at: float | None = None
         self._bypasses_validation = True
         self._guards_proven = True
+        self._asked_for_help = False
 
     @property
     def has_primary(self) -> bool:
@@ -96,11 +97,21 @@ class StoreRepository:
     async def prepare(self) -> None:
         """Create the collection with its validator, or bring the validator up to date.
 
+        A user who may do neither gets one warning, and the service goes on.
+
         Raises:
             DatabaseUnavailable: no primary, or it did not answer.
         """
         await self._wait_for_primary()
-        await prepare_collection(self._database)
+        to_run = await prepare_collection(self._database)
+        if to_run is not None and not self._asked_for_help:
+            # Said once: the service prepares anew whenever its change stream begins afresh.
+            self._asked_for_help = True
+            log.warning(
+                "May not create the collection or change its validator, and goes on without; "
+                "an administrator must run in mongosh what is in `run`",
+                extra={"action": "validator_not_ours", "run": to_run},
+            )
         await self._prove_guards()
 
     async def _prove_guards(self) -> None:

@@ -77,10 +77,12 @@ class ReplicaSetOfThree:
 
     Args:
         extra: further flags of each member.
+        initiated: whether they become a set when it is entered; else they are three mongods that none began.
     """
 
-    def __init__(self, extra: Sequence[str] = ()) -> None:
+    def __init__(self, extra: Sequence[str] = (), *, initiated: bool = True) -> None:
         self.ports = [free_port() for _ in range(3)]
+        self._initiated = initiated
         self._extra = (*TEST_COMMANDS, *SOON_GIVEN_UP, *extra)
         self._processes: dict[int, MongodProcess] = {}
         self._frozen: set[int] = set()
@@ -89,18 +91,23 @@ class ReplicaSetOfThree:
     @property
     def url(self) -> str:
         """The replica set's URL, which names all members."""
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
-        return f"mongodb://{hosts}/?replicaSet={EMBEDDED_REPLICA_SET}"
+        return f"mongodb://{self.hosts}/?replicaSet={EMBEDDED_REPLICA_SET}"
+
+    @property
+    def hosts(self) -> str:
+        """All members as host:port, separated by commas."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     def __enter__(self) -> Self:
-        """Start all members and wait for a primary and two secondaries."""
+        """Start all members and wait for a primary and two secondaries, unless nobody is to begin the set."""
         with ExitStack() as resources:
             folder = resources.enter_context(tempfile.TemporaryDirectory(prefix="store_api-test-"))
             self._folder = Path(folder)
             resources.callback(self._stop_all)
-            self.start(0, 1, 2)
-            self._ask(0, {"replSetInitiate": self._config()})
-            self.wait_until_whole()
+            if self._initiated:
+                self.start(0, 1, 2)
+                self._ask(0, {"replSetInitiate": self._config()})
+                self.wait_until_whole()
             self._resources = resources.pop_all()
         return self
 

@@ -1,34 +1,24 @@
-"""A replica set whose members and clients have to prove who they are, restarted as a whole."""
+"""A replica set whose members and clients have to prove who they are: its members die, one or all of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.faults.scene import Mongo, World, scene_of, world_of
-from tests.mongod import ReplicaSetOfThree
-
-NAME, PASSWORD = "store_api", "test-password"
+from tests.faults.scene import World, scene_of, world_of
+from tests.replica_init.running import run, url_from, variables_for, with_key_file
 
 
 @pytest.fixture(scope="module")
-def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("key") / "key"
-    file.write_text("keyOfThisTestAlone")
-    file.chmod(0o600)
-    return file
-
-
-@pytest.fixture(scope="module")
-def world(key_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with ReplicaSetOfThree(("--keyFile", str(key_file))) as members:
-        with Mongo(members.url_of(members.primary())) as mongo:
-            mongo.admin.command(
-                {"createUser": NAME, "pwd": PASSWORD, "roles": ["root"], "writeConcern": {"w": 3}}
-            )
-        url = members.url.replace("://", f"://{NAME}:{PASSWORD}@")
-        with world_of(members, tmp_path_factory.mktemp("service"), url) as world:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The service as the user that mongo-replica-init makes for it."""
+    secrets = tmp_path_factory.mktemp("key") / "secrets"
+    with with_key_file(secrets) as members:
+        assert run(variables_for(members, secrets)).exit_code == 0
+        members.wait_until_whole()
+        with world_of(members, tmp_path_factory.mktemp("service"), url_from(secrets / ".env")) as world:
             yield world
+    warnings = {line["action"] for line in world.service.log() if line["level"] == "warning"}
+    assert not warnings & {"validator_not_ours", "validated_writes"}
 
 
 async def test_when_a_set_that_asks_for_passwords_is_killed_and_starts_again(world: World) -> None:

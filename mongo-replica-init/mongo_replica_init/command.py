@@ -1,0 +1,60 @@
+"""The command line: a line a step on standard output, one for whatever prevents it on standard error."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pymongo.errors import PyMongoError
+
+from mongo_replica_init.problems import InitProblem, WrongVariable
+from mongo_replica_init.replica_set import ReplicaSet
+from mongo_replica_init.secret_files import make_secrets, read_secrets
+from mongo_replica_init.settings import Settings, help_text
+from mongo_replica_init.users import Users, service_user, writer_user
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the arguments say, and give the exit code: 0 done, 1 a problem, 2 wrongly called."""
+    if {"--help", "-h"} & set(arguments):
+        _say(help_text())
+        return 0
+    try:
+        settings = Settings.read(os.environ)
+        if arguments and (len(arguments) != 2 or arguments[0] != "make-secrets"):
+            raise WrongVariable(f"no such arguments: {' '.join(arguments)}; see --help")
+        if arguments:
+            made = make_secrets(Path(arguments[1]), settings)
+            _say(f"{arguments[1]}: made {', '.join(made)}" if made else f"{arguments[1]}: all is there")
+        else:
+            initiate(settings)
+    except InitProblem as problem:
+        print(f"mongo-replica-init: {problem}", file=sys.stderr)  # noqa: T201
+        return 2 if isinstance(problem, WrongVariable) else 1
+    except PyMongoError as error:
+        print(f"mongo-replica-init: MongoDB failed: {type(error).__name__}; run it again", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def initiate(settings: Settings) -> None:
+    """Make the set and its users, or find that all is there.
+
+    Raises:
+        InitProblem: whatever prevents it.
+    """
+    secrets = None if settings.secrets is None else read_secrets(settings.secrets)
+    replica_set = ReplicaSet(settings, secrets.key if secrets else None, _say)
+    replica_set.begin()
+    with replica_set.connect() as client:
+        primary = client.primary
+        _say(f"{settings.replica_set}: {primary and ':'.join(map(str, primary))} is the primary")
+        if secrets is not None:
+            users = Users(replica_set, client, settings.wait_seconds, _say)
+            users.make(service_user(settings, secrets.service_password))
+            users.make(writer_user(settings, secrets.writer_password))
+    _say(f"{settings.replica_set}: ready")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201

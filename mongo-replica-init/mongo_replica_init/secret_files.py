@@ -1,0 +1,122 @@
+"""The secrets: a key that the members share and a password a user, made on first use and kept.
+
+keyFile         for mongod and this program: base64, no whitespace, mode 0400
+passwords.env   for this program: SERVICE_PASSWORD and WRITER_PASSWORD, mode 0400
+.env            for the service and the bot: MONGO_URL, mode 0440
+writer.env      for other programs that write stock: MONGO_URL, mode 0400
+"""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from dotenv import dotenv_values
+
+from mongo_replica_init.problems import UnusableSecrets
+from mongo_replica_init.settings import Settings
+
+KEY_FILE = "keyFile"
+PASSWORDS = "passwords.env"
+SERVICE = ".env"
+WRITER = "writer.env"
+
+KEY_BYTES = 567
+"""756 characters of base64; mongod takes 6 to 1024 (MongoDB manual, "Use keyfile authentication")."""
+
+PASSWORD_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What was read from the folder.
+
+    Args:
+        key: the key as a password, without whitespace; None where the members have no keyFile.
+        service_password: of the service's user.
+        writer_password: of the user of other programs.
+    """
+
+    key: str | None
+    service_password: str
+    writer_password: str
+
+    def __repr__(self) -> str:
+        """Show no value at all."""
+        return "Secrets(...)"
+
+
+def make_secrets(folder: Path, settings: Settings) -> list[str]:
+    """Make what is not there yet, and give the names of what was made.
+
+    Two that run at once agree: whoever comes second keeps what the first one made.
+
+    Raises:
+        UnusableSecrets: the folder cannot be written, or what is there cannot be read.
+    """
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        passwords = "".join(
+            f"{name}={secrets.token_urlsafe(PASSWORD_BYTES)}\n"
+            for name in ("SERVICE_PASSWORD", "WRITER_PASSWORD")
+        )
+        made += _make(folder / KEY_FILE, key, 0o400)
+        made += _make(folder / PASSWORDS, passwords, 0o400)
+        kept = read_secrets(folder)
+        service = _url(settings, settings.service_user, kept.service_password)
+        writer = _url(settings, settings.writer_user, kept.writer_password)
+        made += _make(folder / SERVICE, f"MONGO_URL={service}\n", 0o440)
+        made += _make(folder / WRITER, f"MONGO_URL={writer}\n", 0o400)
+    except OSError as error:
+        raise UnusableSecrets(f"{folder} cannot be written: {error.strerror}") from None
+    return made
+
+
+def read_secrets(folder: Path) -> Secrets:
+    """Read the key and the passwords.
+
+    Raises:
+        UnusableSecrets: they are not there, or not whole.
+    """
+    try:
+        # Exactly what mongod takes from its file: everything but whitespace.
+        key = "".join((folder / KEY_FILE).read_text().split()) if (folder / KEY_FILE).exists() else None
+        with (folder / PASSWORDS).open() as file:
+            passwords = dotenv_values(stream=file)
+    except OSError as error:
+        raise UnusableSecrets(f"{error.filename} cannot be read: {error.strerror}") from None
+    service, writer = passwords.get("SERVICE_PASSWORD"), passwords.get("WRITER_PASSWORD")
+    if not service or not writer or key == "":
+        raise UnusableSecrets(
+            f"{folder} is not whole: {PASSWORDS} must hold SERVICE_PASSWORD and WRITER_PASSWORD, and "
+            f"{KEY_FILE} a key"
+        )
+    return Secrets(key, service, writer)
+
+
+def _url(settings: Settings, user: str, password: str) -> str:
+    # The passwords that are made here need no escaping.
+    return (
+        f"mongodb://{user}:{password}@{','.join(settings.hosts)}/"
+        f"?replicaSet={settings.replica_set}&authSource=admin"
+    )
+
+
+def _make(file: Path, content: str, mode: int) -> list[str]:
+    """Put a whole file in place, unless there is one: nobody ever sees half of it."""
+    if file.exists():
+        return []
+    with NamedTemporaryFile("w", dir=file.parent, prefix=f"{file.name}.") as draft:
+        draft.write(content)
+        draft.flush()
+        os.fsync(draft.fileno())
+        Path(draft.name).chmod(mode)
+        try:
+            os.link(draft.name, file)
+        except FileExistsError:
+            return []
+    return [file.name]

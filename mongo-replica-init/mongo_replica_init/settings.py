@@ -1,0 +1,87 @@
+"""What the program is told: read once from the environment, validated whole, frozen."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mongo_replica_init.problems import WrongVariable
+
+VARIABLES = {
+    "MONGO_HOSTS": ("", "the members, as host:port, separated by commas; all of them"),
+    "REPLICA_SET": ("rs0", "the replica set's name, as mongod's --replSet has it"),
+    "MONGO_DB": ("store_api", "the service's database"),
+    "SECRETS_DIR": ("", "holds the keyFile and passwords.env; unset: no keyFile, and no users are made"),
+    "SERVICE_USER": ("store_api", "the service's user"),
+    "WRITER_USER": ("stock_writer", "the user of other programs that write stock"),
+    "ELECTION_MILLISECONDS": (
+        "5000",
+        "a new set's: without a primary for so long, its members elect another",
+    ),
+    "WAIT_SECONDS": ("120", "how long to wait for the members, and then for a primary"),
+}
+"""Each variable's default and what it means."""
+
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the program was told; see `VARIABLES`."""
+
+    hosts: tuple[str, ...]
+    replica_set: str
+    database: str
+    secrets: Path | None
+    service_user: str
+    writer_user: str
+    election_milliseconds: int
+    wait_seconds: int
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> "Settings":
+        """Validate the environment; an empty variable counts as unset.
+
+        Raises:
+            WrongVariable: for the first that is wrong.
+        """
+        text = {name: environment.get(name) or default for name, (default, _) in VARIABLES.items()}
+        hosts = tuple(dict.fromkeys(filter(None, (host.strip() for host in text["MONGO_HOSTS"].split(",")))))
+        if not hosts or not all(_HOST.fullmatch(host) for host in hosts):
+            raise WrongVariable("MONGO_HOSTS: must be like mongo-1:27017,mongo-2:27017,mongo-3:27017")
+        for name in ("REPLICA_SET", "MONGO_DB", "SERVICE_USER", "WRITER_USER"):
+            if not _NAME.fullmatch(text[name]):
+                raise WrongVariable(f"{name}: must be letters, digits, _ and -")
+        if text["SERVICE_USER"] == text["WRITER_USER"]:
+            raise WrongVariable("WRITER_USER: must be another user than SERVICE_USER")
+        return cls(
+            hosts=hosts,
+            replica_set=text["REPLICA_SET"],
+            database=text["MONGO_DB"],
+            secrets=Path(text["SECRETS_DIR"]) if text["SECRETS_DIR"] else None,
+            service_user=text["SERVICE_USER"],
+            writer_user=text["WRITER_USER"],
+            election_milliseconds=_whole_number(text, "ELECTION_MILLISECONDS", 500, 60_000),
+            wait_seconds=_whole_number(text, "WAIT_SECONDS", 1, 3600),
+        )
+
+
+def _whole_number(text: Mapping[str, str], name: str, least: int, most: int) -> int:
+    if not text[name].isascii() or not text[name].isdecimal() or not least <= int(text[name]) <= most:
+        raise WrongVariable(f"{name}: must be a whole number from {least} to {most}")
+    return int(text[name])
+
+
+def help_text() -> str:
+    """List the two ways to call it, and every variable."""
+    lines = [
+        "usage: python mongo-replica-init                       initiate the set and make its users",
+        "       python mongo-replica-init make-secrets FOLDER   make those secrets that are not there",
+        "",
+        "Both may be run again, and beside each other. Settings, from the environment:",
+        "",
+    ]
+    for name, (default, meaning) in VARIABLES.items():
+        lines.append(f"  {name:<22} {meaning}" + (f" ({default})" if default else ""))
+    return "\n".join(lines)

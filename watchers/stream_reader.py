@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from pymongo.client_session import ClientSession
@@ -20,6 +21,9 @@ EMPTY_WAIT_MILLISECONDS = 500
 
 REST_SECONDS = 0.05
 """How long the server is left alone after an answer while nobody needs the news at once."""
+
+BREATH_SECONDS = 0.002
+"""How long it is left alone after events that had been waiting when it was asked: more are on their way."""
 
 MOST_EVENTS = 1000
 """Events in one answer."""
@@ -113,9 +117,13 @@ class StreamReader:
         cursor = self._ask(session, aggregate=1, pipeline=pipeline, cursor={})
         try:
             self._put(Answer(cursor["firstBatch"], _token_of(cursor), bool(cursor["id"])))
+            seconds_waited = BREATH_SECONDS
             while cursor["id"] and not self._closed.is_set():
                 if not self._is_urgent():
                     self._closed.wait(REST_SECONDS)
+                elif seconds_waited < BREATH_SECONDS:
+                    self._closed.wait(BREATH_SECONDS)
+                asked_at = monotonic()
                 cursor = self._ask(
                     session,
                     getMore=cursor["id"],
@@ -123,6 +131,7 @@ class StreamReader:
                     batchSize=MOST_EVENTS,
                     maxTimeMS=EMPTY_WAIT_MILLISECONDS,
                 )
+                seconds_waited = monotonic() - asked_at
                 self._put(Answer(cursor["nextBatch"], _token_of(cursor), bool(cursor["id"])))
         finally:
             self._forget(session, cursor["id"])

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from store_api.batch import TRUSTED
 from store_api.committer import Committer
 from store_api.documents import ITEMS
 from store_api.errors import (
@@ -197,9 +198,18 @@ async def test_one_who_writes_in_between_costs_one_round_and_nobody_anything_els
     repository.commands.clear()
     assert await committer.submit(demand("s", {"a": 2})) == Report("s", {"a": 12})
     assert repository.commands == ["apply", "read_many", "apply"]
-    # Found as it was left, it is trusted again.
-    for expected in (10, 8):
-        assert await committer.submit(demand("s", {"a": 2})) == Report("s", {"a": expected})
+    assert await committer.submit(supply("s", {"a": 88})) == Report("s", {"a": 100})
+    assert repository.change_by_another(Change("s", {"a": 10}, {}))
+    repository.commands.clear()
+    # Not trusted any more, it costs no further round that others write; found as it was left, it is again.
+    assert await committer.submit(demand("s", {"a": 10})) == Report("s", {"a": 100})
+    assert repository.commands == ["apply"]
+    for number in range(1, TRUSTED + 2):
+        assert await committer.submit(demand("s", {"a": 1})) == Report("s", {"a": 100 - number})
+    assert repository.change_by_another(Change("s", {"a": 1}, {}))
+    repository.commands.clear()
+    assert await committer.submit(demand("s", {"a": 1})) == Report("s", {"a": 100 - TRUSTED - 1})
+    assert repository.commands == ["apply", "read_many", "apply"]
 
 
 @in_virtual_time

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from store_api.batch import Reading, Seen, Written, decide, foretold, seen_after
+from store_api.batch import TRUSTED, Reading, Seen, Written, decide, foretold, seen_after
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.stock import Change, Operation, Stock
 from tests.batches import (
@@ -21,7 +21,7 @@ from tests.batches import (
 )
 from tests.one_by_one import Refused, serve_all, what_is_left
 
-STEADY = Seen({"a": 5, "b": 0}, complete=True, steady=True)
+STEADY = Seen({"a": 5, "b": 0}, complete=True, as_left=TRUSTED)
 
 
 @patiently
@@ -29,7 +29,7 @@ STEADY = Seen({"a": 5, "b": 0}, complete=True, steady=True)
 def test_what_a_change_foretells_is_what_it_leaves_where_it_holds_at_all(
     batch_of: list[Operation], seen: Stock, truth: Stock
 ) -> None:
-    decision = decide(batch_of, Seen(dict(seen), complete=True, steady=True))
+    decision = decide(batch_of, Seen(dict(seen), complete=True, as_left=TRUSTED))
     change = decision.change
     assume(change is not None and change.found is not None)
     assert change is not None
@@ -52,9 +52,9 @@ def test_what_a_change_foretells_is_what_it_leaves_where_it_holds_at_all(
     ("operation", "seen"),
     [
         (supply(a=1), None),
-        (supply(a=1), Seen(None, complete=True, steady=True)),
-        (supply(a=1), Seen({"a": 5}, complete=True, steady=False)),
-        (supply(a=1), Seen({"a": 5}, complete=False, steady=True)),
+        (supply(a=1), Seen(None, complete=True, as_left=TRUSTED)),
+        (supply(a=1), Seen({"a": 5}, complete=True, as_left=TRUSTED - 1)),
+        (supply(a=1), Seen({"a": 5}, complete=False, as_left=TRUSTED)),
         # In which order new items come to a document is MongoDB's affair.
         (supply(c=1), STEADY),
         # Whoever wants only their own items should not have to name all the others.
@@ -105,7 +105,7 @@ def test_nothing_is_known_after_silence_and_nothing_is_steady_after_a_guard_that
 
 
 @pytest.mark.parametrize(
-    ("change", "reading", "steady"),
+    ("change", "reading", "as_found"),
     [
         (Change("s", {"a": -2}, {"a": 2}), {"a": 3, "b": 0}, True),
         (Change("s", {"a": -2}, {"a": 2}), {"a": 2, "b": 0}, False),
@@ -116,15 +116,35 @@ def test_nothing_is_known_after_silence_and_nothing_is_steady_after_a_guard_that
     ],
 )
 def test_a_store_is_steady_while_it_is_found_as_it_was_left(
-    change: Change | None, reading: Stock, steady: bool
+    change: Change | None, reading: Stock, as_found: bool
 ) -> None:
     written = None if change is None else Written.APPLIED
     after = seen_after(STEADY, change, written, reading, complete=True)
-    assert after == Seen(reading, complete=True, steady=steady)
+    assert after == Seen(reading, complete=True, as_left=TRUSTED if as_found else 0)
+    assert after.steady == as_found
 
 
 def test_a_store_seen_for_the_first_time_counts_as_steady() -> None:
     change = Change("s", {"a": 1}, {}, creates=True)
     assert seen_after(None, change, Written.APPLIED, {"a": 1}, complete=True) == Seen(
-        {"a": 1}, complete=True, steady=True
+        {"a": 1}, complete=True, as_left=TRUSTED
     )
+
+
+def test_a_store_that_others_write_to_is_trusted_again_when_it_was_found_as_it_was_left_often_enough() -> (
+    None
+):
+    change = Change("s", {"a": 1}, {})
+    seen: Seen | None = Seen({"a": 0}, complete=True)
+    for quantity in range(1, TRUSTED + 1):
+        assert seen is not None
+        assert not seen.steady
+        seen = seen_after(seen, change, Written.APPLIED, {"a": quantity}, complete=True)
+    assert seen is not None
+    assert seen.steady
+
+
+def test_what_cannot_be_compared_earns_no_trust() -> None:
+    seen = Seen({"a": 0}, complete=False, as_left=3)
+    after = seen_after(seen, Change("s", {"a": 1}, {}), Written.APPLIED, {"a": 1}, complete=True)
+    assert after == Seen({"a": 1}, complete=True, as_left=3)

@@ -34,12 +34,17 @@ bot: install            ## the evening report on Telegram; ARGS="--once", "--dry
 demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores 20 --baskets 5000 --speed 100"
 	@exec $(BIN)/python -m bench.demo $(ARGS)
 
+# What drives whole programs for long is run without coverage, which slows all of them down.
+COVERED := tests/unit tests/contract tests/integration tests/end_to_end
+PLAIN := tests/browser tests/faults tests/replica_init
+IN_PAIRS := -m "not load" --numprocesses 2 --dist loadfile --durations 15
+
 test: install-dev       ## every test, with coverage
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest \
-	    -m "not load" --ignore tests/simulation --ignore tests/deployment --ignore tests/image --numprocesses 2 --dist loadfile $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(COVERED) $(IN_PAIRS) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	$(BIN)/python -m pytest $(PLAIN) $(IN_PAIRS) $(ARGS)
 	$(BIN)/python -m pytest tests/simulation
 	$(BIN)/python -m pytest -m load -s
 

@@ -19,14 +19,10 @@ from bot.polling import Polling
 from bot.schedule import Schedule
 from bot.sending import Means
 from bot.stores import stores_of
-from store_api.errors import StoreApiError
+from store_api.errors import PartDied
 from store_api.settings import Settings
 
 log = logging.getLogger(__name__)
-
-
-class PartDied(StoreApiError):
-    """A part of the bot that never ends has ended; see the log."""
 
 
 async def run(settings: Settings, account: Account) -> None:

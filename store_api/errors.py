@@ -50,7 +50,7 @@ class EmbeddedMongoError(StoreApiError):
 
 
 class PartDied(StoreApiError):
-    """A part of the service that must always run has died; the process ends, to be started again."""
+    """A part that must always run has died; the process ends, to be started again."""
 
 
 class NotApplied(StoreApiError):

@@ -52,5 +52,5 @@ def test_the_process_ends_and_says_why(tmp_path: Path, mongo_url: str, module: s
     assert [(line["level"], line["part"]) for line in said if line["action"] == "part_died"] == [
         ("critical", part)
     ]
-    assert last.startswith("store_api: A part of the service that must always run has died")
+    assert last.startswith("store_api: A part that must always run has died")
     assert "hunter2" not in ran.stderr

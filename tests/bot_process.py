@@ -11,22 +11,14 @@ from typing import Any, Self
 import msgspec
 
 from tests.mongod import wait_until
-from tests.service import environment
+from tests.service import environment, run_python
 
 STOP_SECONDS = 15.0
 
 
 def run_bot(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run `python -m bot` to its end, in a folder that has no `.env`."""
-    return subprocess.run(
-        [sys.executable, "-m", "bot", *arguments],
-        cwd=folder,
-        env=environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=90,
-    )
+    return run_python(folder, settings, "-m", "bot", *arguments, seconds=90)
 
 
 class BotProcess:

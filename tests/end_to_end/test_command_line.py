@@ -2,28 +2,19 @@
 
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
 from store_api.settings import Settings
 from tests.mongod import free_port
-from tests.service import environment
+from tests.service import run_python
 
 SECRET = "mongodb://user:hunter2@:::/?x"  # noqa: S105
 
 
 def run(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "store_api", *arguments],
-        cwd=folder,
-        env=environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=20,
-    )
+    return run_python(folder, settings, "-m", "store_api", *arguments)
 
 
 def test_help_lists_every_setting_with_its_default(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """A part that must always run and dies takes the process with it: no service goes on without pushes."""
 
-import subprocess
-import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 
 from tests.mongod import free_port
-from tests.service import environment
+from tests.service import run_python
 
 DYING = """
 import sys
@@ -35,15 +33,7 @@ sys.exit(main())
 )
 def test_the_process_ends_and_says_why(tmp_path: Path, mongo_url: str, module: str, part: str) -> None:
     settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "PORT": str(free_port())}
-    ran = subprocess.run(
-        [sys.executable, "-c", DYING.format(module=module, part=part)],
-        cwd=tmp_path,
-        env=environment(settings),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    ran = run_python(tmp_path, settings, "-c", DYING.format(module=module, part=part))
     with MongoClient[dict[str, object]](mongo_url) as client:
         client.drop_database(settings["MONGO_DB"])
     assert ran.returncode == 1

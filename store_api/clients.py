@@ -19,7 +19,11 @@ PRIMARY_SECONDS = 5.0
 
 
 def connect(url: str) -> Client:
-    """Build the client for reads and writes; it connects in the background."""
+    """Build the client for reads and writes; it connects in the background.
+
+    A name that is no UTF-8, which some drivers write unchecked, is read with replacement characters: one such
+    document must not make a reading of many fail.
+    """
     return AsyncIOMotorClient(
         url,
         timeoutMS=int(COMMAND_SECONDS * 1000),
@@ -27,6 +31,7 @@ def connect(url: str) -> Client:
         connectTimeoutMS=2000,
         heartbeatFrequencyMS=2000,
         tz_aware=True,
+        unicode_decode_error_handler="replace",
         appname="store_api",
     )
 
@@ -45,5 +50,6 @@ def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
         socketTimeoutMS=10_000,
         heartbeatFrequencyMS=2000,
         tz_aware=True,
+        unicode_decode_error_handler="replace",
         appname=name,
     )

@@ -238,7 +238,7 @@ def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
     lines = {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${ITEMS}"}, "object"]}, f"${ITEMS}", {}]}}
     counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
     return [
-        {"$match": {"_id": {"$gt": after} if after else {"$gte": ""}}},
+        {"$match": {"_id": {"$gt": after}}},
         {"$sort": {"_id": 1}},
         {"$limit": limit},
         {"$project": {"lines": {"$filter": {"input": lines, "cond": counted}}}},

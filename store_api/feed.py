@@ -93,6 +93,8 @@ class Feed:
                 self._read_again(change.store_id, held)
             elif self.audience.tell(change.store_id, held):
                 self._on_told(change)
+                if change.deleted and change.store_id not in self.audience:
+                    del self._held[change.store_id]
 
     async def begin_afresh(self) -> None:
         """Read everything that is listened to again, and tell everybody: changes may have been missed.

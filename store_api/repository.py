@@ -290,7 +290,8 @@ class StoreRepository:
                 # There is no collection just now, so there is no moment either.
                 raise DatabaseUnavailable
             found = await self._database.cursor_command(
-                {**find, "readConcern": {"level": "snapshot", "atClusterTime": at}}
+                {**find, "readConcern": {"level": "snapshot", "atClusterTime": at}},
+                codec_options=self._database.codec_options,
             )
             rows = await found.to_list(None)
         return Snapshot({document["_id"]: document for document in rows}, at)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Annotated, Literal, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -92,7 +92,7 @@ def require_own_page(origin: str | None, host: str | None) -> None:
     Raises:
         ForeignPage: the page's host and port are not the service's.
     """
-    if origin is not None and urlsplit(origin).netloc != host:
+    if origin is not None and origin.partition("://")[2] != host:
         raise ForeignPage
 
 

@@ -141,7 +141,7 @@ class Service:
         """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
         for_ever = [
             asyncio.create_task(part.run(), name=type(part).__name__)
-            for part in (self.watcher, self.heartbeat, self.metrics)
+            for part in (self.watcher, self.heartbeat, self.metrics, self.sockets)
         ]
         for task in for_ever:
             task.add_done_callback(lambda task: _stop_if_dead(app, task))

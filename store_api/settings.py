@@ -143,7 +143,11 @@ class Settings:
 
 def environment_with_env_file(folder: Path) -> dict[str, str]:
     """Merge `folder/.env` under the process's environment, which wins."""
-    from_file = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    try:
+        found = dotenv_values(folder / ".env")
+    except UnicodeDecodeError:
+        raise WrongSetting(".env", "must be UTF-8 text") from None
+    from_file = {name: value for name, value in found.items() if value is not None}
     return {**from_file, **os.environ}
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -24,6 +25,10 @@ GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
 SEND_SECONDS = 10.0
 """How long a client may take to make room for the next frame before it is closed as too slow."""
 
+MOST_RECEIVED, ALLOWANCE_SECONDS = 16 * 1024, 1.0
+"""Bytes that a client may send in so many seconds. It only listens, and each of its pings costs an answer,
+which waits in memory while the client does not read."""
+
 CLOSE_SECONDS = 1.0
 """How long the closing of all sockets may take when the service stops."""
 
@@ -41,6 +46,7 @@ class Sockets:
         self._send_seconds = send_seconds
         self._outlets = Outlets()
         self._open: set[WebsocketImplProtocol] = set()
+        self._received: Counter[WebsocketImplProtocol] = Counter()
 
     async def one(self, request: Request, store_id: str) -> None:
         """`GET /ws/stores/{store_id}`."""
@@ -56,6 +62,12 @@ class Sockets:
         routes.add_route(_websocket(self.all), "/ws/stores", methods=["GET"], name="all")
         routes.add_route(_websocket(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one")
         return routes
+
+    async def run(self) -> None:
+        """Give every client its allowance anew, for ever."""
+        while True:
+            await asyncio.sleep(ALLOWANCE_SECONDS)
+            self._received.clear()
 
     async def close(self) -> None:
         """Close every socket, since the service stops."""
@@ -78,11 +90,28 @@ class Sockets:
             protocol = cast("Any", request.transport).get_protocol()
             websocket = await protocol.websocket_handshake(request)
             self._open.add(websocket)
+            self._limit(websocket, protocol.transport)
             listener.write_at_once = self._outlets.open(protocol.transport, websocket.ws_proto).write
             try:
                 await _converse(websocket, listener, self._send_seconds)
             finally:
                 self._open.discard(websocket)
+                self._received.pop(websocket, None)
+
+    def _limit(self, websocket: WebsocketImplProtocol, transport: Any) -> None:
+        """Cut off a client that sends more than its allowance."""
+        receive = websocket.data_received
+
+        def receive_allowed(data: bytes) -> None:
+            self._received[websocket] += len(data)
+            if self._received[websocket] <= MOST_RECEIVED:
+                receive(data)
+            elif websocket in self._open:
+                log.info("Closed a listener that says too much", extra={"action": "socket_too_loud"})
+                websocket.fail_connection(BROKEN_RULE)
+                transport.abort()
+
+        websocket.data_received = receive_allowed  # type: ignore[method-assign]
 
 
 def _websocket(

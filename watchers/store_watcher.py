@@ -22,6 +22,10 @@ from watchers.stream_reader import Answer, StreamReader
 log = logging.getLogger(__name__)
 
 
+NO_REPLICA_SET = 40573
+"""What a mongod by itself answers to `$changeStream` (mongo, document_source_change_stream.cpp)."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreChange:
     """One change of one store document.
@@ -207,6 +211,12 @@ class StoreWatcher:
 
     def _log_failure(self, error: Exception, verdict: Next) -> None:
         self._failures += 1
+        if getattr(error, "code", None) == NO_REPLICA_SET and self._failures == 1:
+            log.error(
+                "This MongoDB is no replica set, and only those have change streams: start mongod with "
+                "--replSet and run rs.initiate()",
+                extra={"action": "no_replica_set"},
+            )
         if isinstance(error, PyMongoError):
             self._cause = "server" if isinstance(error, OperationFailure) else "network"
         else:

@@ -137,7 +137,7 @@ class StreamReader:
             self._forget(session, cursor["id"])
 
     def _ask(self, session: ClientSession, **command: Any) -> dict[str, Any]:
-        reply = self._database.command(command, session=session)
+        reply = self._database.command(command, session=session, codec_options=self._database.codec_options)
         cursor: dict[str, Any] = reply["cursor"]
         return cursor
 

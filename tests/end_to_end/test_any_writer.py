@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import bson
+import httpx
 import pytest
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
+from tests.end_to_end.conftest import Stores
 from tests.listening import Report, Socket, listening
 from tests.other_writer import Command, OtherWriter, delete, insert, other_writer, update
 from tests.service import Service, needs_proc, new_store_id
@@ -101,3 +105,39 @@ async def test_a_write_that_would_leave_no_stock_is_refused_and_told_nobody(
             assert await writer.run(update(store_id, wrong)) == [{"n": 0, "errors": 1}]
         await writer.run(update(store_id, {"$inc": {"items.chair": -1}}))
         assert [await socket.items() for socket in sockets] == [{}, {}]
+
+
+async def test_a_name_that_is_no_text_harms_no_other_store(
+    service: Service, http: httpx.AsyncClient, stores: Stores, store_id: str
+) -> None:
+    odd_id, written = f"{store_id}-odd", bson.encode({"_id": f"{store_id}-odd", "items": {"QxyQ": 5}})
+    async with listening(service, None) as everything, listening(service, store_id) as one:
+        stores.insert_one(RawBSONDocument(written.replace(b"QxyQ", b"Q\xff\xfeQ")))
+        stores.insert_one({"_id": store_id, "items": {"chair": 1}})
+        assert await one.report() == Report(store_id, {"chair": 1})
+        told = await everything.until(Report(store_id, {"chair": 1}))
+        assert Report(odd_id, {"Q\ufffd\ufffdQ": 5}) in told
+    async with listening(service, None, snapshot=True) as later:
+        await later.until(Report(odd_id, {"Q\ufffd\ufffdQ": 5}))
+    assert service.readiness() == 200
+    assert (await http.get("/stores")).status_code == 200
+    assert (await http.get(f"/stores/{odd_id}")).status_code == 200
+    stores.delete_one({"_id": odd_id})
+
+
+async def test_a_store_that_was_deleted_is_in_no_later_snapshot(
+    service: Service, stores: Stores, store_id: str
+) -> None:
+    marker = f"{store_id}-marker"
+    async with listening(service, None) as everything:
+        stores.insert_one({"_id": store_id, "items": {"chair": 1}})
+        stores.delete_one({"_id": store_id})
+        await everything.until(Report(store_id, {}))
+        stores.insert_one({"_id": marker, "items": {"chair": 1}})
+        await everything.until(Report(marker, {"chair": 1}))
+        async with listening(service, None, snapshot=True) as later:
+            snapshot = await later.until(Report(marker, {"chair": 1}))
+            assert store_id not in [report.store_id for report in snapshot]
+        # It may come back, by an update as by an insert.
+        stores.update_one({"_id": store_id}, {"$inc": {"items.lamp": 2}}, upsert=True)
+        await everything.until(Report(store_id, {"lamp": 2}))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
@@ -70,7 +70,9 @@ class World:
     async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
-        app.blueprint(Sockets(self.feed, send_seconds).blueprint())
+        served = Sockets(self.feed, send_seconds)
+        looking = asyncio.create_task(served.run())
+        app.blueprint(served.blueprint())
         app.config.TOUCHUP = False
         app.config.update({"WEBSOCKET_PING_INTERVAL": ping_seconds, "WEBSOCKET_PING_TIMEOUT": ping_seconds})
         app.enable_websocket()
@@ -80,6 +82,7 @@ class World:
         try:
             yield
         finally:
+            looking.cancel()
             for connection in list(server.connections):
                 connection.abort()
             await server.close()  # type: ignore[no-untyped-call]
@@ -116,24 +119,44 @@ async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_10
         assert await behind.closed() == 1013
 
 
+async def shaken_hands(world: World, store_id: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open a websocket by hand, which answers no ping."""
+    reading, writing = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
+    lines = (
+        f"GET /ws/stores/{store_id} HTTP/1.1",
+        "Host: test",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    writing.write("\r\n".join((*lines, "", "")).encode())
+    assert b" 101 " in await reading.readline()
+    while len(world.feed.audience) != 1:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    return reading, writing
+
+
 async def test_a_connection_whose_other_end_is_gone_is_found_by_ping(store_id: str) -> None:
     world = World(store_id)
     async with world.served(10, ping_seconds=0.1), asyncio.timeout(10):
-        reading, writing = await asyncio.open_connection("127.0.0.1", world.port)
-        lines = (
-            f"GET /ws/stores/{store_id} HTTP/1.1",
-            "Host: test",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        )
-        writing.write("\r\n".join((*lines, "", "")).encode())
-        assert b" 101 " in await reading.readline()
-        while len(world.feed.audience) != 1:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+        reading, writing = await shaken_hands(world, store_id)
         # It says nothing more: no pong comes, as when its network is gone.
         await reading.read()
+        while len(world.feed.audience):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        writing.close()
+
+
+async def test_one_who_pings_without_end_is_cut_off(store_id: str) -> None:
+    world = World(store_id)
+    ping = bytes((0x89, 0x80 | 125, 0, 0, 0, 0)) + b"x" * 125
+    async with world.served(10), asyncio.timeout(10):
+        _, writing = await shaken_hands(world, store_id)
+        with suppress(ConnectionError):
+            while len(world.feed.audience):
+                writing.write(ping * 1000)
+                await writing.drain()
         while len(world.feed.audience):  # noqa: ASYNC110
             await asyncio.sleep(0)
         writing.close()

@@ -250,4 +250,4 @@ def test_the_overview_begins_after_an_id_and_is_bounded() -> None:
         {"$limit": 5},
     ]
     # Text only, from the first: a document whose id is no text is no store.
-    assert overview_pipeline("", 5)[0] == {"$match": {"_id": {"$gte": ""}}}
+    assert overview_pipeline("", 5)[0] == {"$match": {"_id": {"$gt": ""}}}

@@ -100,7 +100,14 @@ def test_programs_and_the_service_s_own_page_may_clean(origin: str | None, host:
 
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "http://stock.example:8000", "https://stock.example.evil.example", "null", ""],
+    [
+        "https://evil.example",
+        "http://stock.example:8000",
+        "https://stock.example.evil.example",
+        "null",
+        "",
+        "http://[",
+    ],
 )
 def test_a_page_of_another_site_may_not(origin: str) -> None:
     with pytest.raises(ForeignPage):

@@ -149,3 +149,9 @@ def test_the_help_lists_every_variable_with_its_default() -> None:
         (line,) = (line for line in lines if line.split()[:1] == [setting.metadata["variable"]])
         assert setting.metadata["help"] in line
         assert (setting.metadata["default"] or "") in line
+
+
+def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"PORT=80\xff\n")
+    with pytest.raises(WrongSetting, match=r"^\.env: "):
+        environment_with_env_file(tmp_path)

@@ -100,7 +100,7 @@ class Sockets:
 
     def _limit(self, websocket: WebsocketImplProtocol, transport: Any) -> None:
         """Cut off a client that sends more than its allowance."""
-        receive = websocket.data_received
+        receive: Callable[[bytes], None] = websocket.data_received
 
         def receive_allowed(data: bytes) -> None:
             self._received[websocket] += len(data)

@@ -45,7 +45,6 @@ _NOT_APPLIED = _UNFIT.keys() | {
     40,  # ConflictingUpdateOperators
     52,  # DollarPrefixedFieldName
     NO_SINGLE_ID,
-    211,  # KeyNotFound: after a restart of a set with a keyFile
     11000,  # DuplicateKey
 }
 """Codes that say for certain that a write did nothing; every other one counts as unknown.

@@ -56,7 +56,6 @@ NOT_APPLIED: list[PyMongoError] = [
     refused(40),
     refused(52),
     refused(54),
-    refused(211),
 ]
 
 UNKNOWN: list[PyMongoError] = [
@@ -141,7 +140,7 @@ def test_what_is_not_the_drivers_passes_through() -> None:
         (28, Written.UNFIT),
         (121, Written.UNFIT),
         (13, Written.UNAVAILABLE),
-        (211, Written.UNAVAILABLE),
+        (211, Written.UNKNOWN),
         (64, Written.UNKNOWN),
         (91, Written.UNKNOWN),
         (0, Written.UNKNOWN),

@@ -41,13 +41,15 @@ _NOT_MATCHED = frozenset({NO_SINGLE_ID, documents.GUARD_FAILED, 11000})
 _NOT_APPLIED = _UNFIT.keys() | {
     9,  # FailedToParse
     UNAUTHORIZED,
-    18,  # AuthenticationFailed
     40,  # ConflictingUpdateOperators
     52,  # DollarPrefixedFieldName
     NO_SINGLE_ID,
     11000,  # DuplicateKey
 }
 """Codes that say for certain that a write did nothing; every other one counts as unknown.
+
+Not among them is what a second try of the driver's may meet after a first one that was applied, when a set with
+a keyFile starts again: AuthenticationFailed (18) and KeyNotFound (211).
 
 Source: mongo/src/mongo/base/error_codes.yml.
 """

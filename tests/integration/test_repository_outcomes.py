@@ -32,7 +32,7 @@ NOT_EXECUTED: list[tuple[dict[str, Any], type[StoreApiError]]] = [
     ({"errorCode": 28}, UnfitDocument),
     (VALIDATION_FAILED, UnfitDocument),
     ({"errorCode": 13}, DatabaseUnavailable),
-    ({"errorCode": 18}, DatabaseUnavailable),
+    ({"errorCode": 18}, OutcomeUnknown),
     ({"errorCode": 8}, OutcomeUnknown),
     ({"errorCode": 50}, OutcomeUnknown),
     ({"errorCode": 24}, OutcomeUnknown),

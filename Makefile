@@ -44,8 +44,7 @@ test: install-dev       ## every test, with coverage
 	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(COVERED) $(IN_PAIRS) $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	@# Elections and browsers keep time by the clock: what failed beside others is tried once more by itself, in plain sight.
-	$(BIN)/python -m pytest $(PLAIN) $(IN_PAIRS) $(ARGS) || $(BIN)/python -m pytest $(PLAIN) -m "not load" --last-failed
+	$(BIN)/python -m pytest $(PLAIN) $(IN_PAIRS) $(ARGS)
 	$(BIN)/python -m pytest tests/simulation
 	$(BIN)/python -m pytest -m load -s
 

@@ -48,8 +48,8 @@ _NOT_APPLIED = _UNFIT.keys() | {
 }
 """Codes that say for certain that a write did nothing; every other one counts as unknown.
 
-Not among them is what a second try of the driver's may meet after a first one that was applied, when a set with
-a keyFile starts again: AuthenticationFailed (18) and KeyNotFound (211).
+Not among them is what a second try of the driver's may meet after one that was applied, when a set with a
+keyFile starts again: AuthenticationFailed (18) and KeyNotFound (211).
 
 Source: mongo/src/mongo/base/error_codes.yml.
 """

@@ -16,7 +16,7 @@ from tests.fail_points import failing
 from tests.integration.conftest import Documents
 
 RETRYING = "retrying"
-TRY_AGAIN = {
+TRY_AGAIN: dict[str, Any] = {
     "writeConcernError": {"code": 91, "errmsg": "shutting down", "errorLabels": ["RetryableWriteError"]},
     "errorLabels": ["RetryableWriteError"],
 }

@@ -5,8 +5,9 @@ and the document that comes back proves the refusals.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from store_api.errors import (
     AppliedUnreported,
@@ -70,8 +71,7 @@ def written_despite(error: StoreApiError) -> Written:
             return Written.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What was last seen of a store; it may be old.
 
     Args:
@@ -90,8 +90,7 @@ class Seen:
         return self.as_left >= TRUSTED
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What becomes of a batch.
 
     Args:

@@ -9,8 +9,9 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from time import perf_counter
+
+import msgspec
 
 from store_api.batch import (
     MOST_OPERATIONS,
@@ -53,6 +54,9 @@ QUIET_TURNS = 8
 STORES_AT_ONCE = 64
 """Stores that one write may change."""
 
+ENOUGH_STORES = 32
+"""Stores that are worth a write: with so many, waiting for more only leaves MongoDB idle meanwhile."""
+
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
 
@@ -66,19 +70,17 @@ _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 _NOTHING = Decision(None, ())
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
+class _Waiting(msgspec.Struct, eq=False):
     operation: Operation
     answer: asyncio.Future[Answer]
 
 
-@dataclass(slots=True, eq=False)
-class _StoreQueue:
+class _StoreQueue(msgspec.Struct, eq=False):
     """What waits for one store, and the batch in flight for it."""
 
     store_id: str
-    waiting: deque[_Waiting] = field(default_factory=deque)
-    batch: list[_Waiting] = field(default_factory=list)
+    waiting: deque[_Waiting] = msgspec.field(default_factory=deque)
+    batch: list[_Waiting] = msgspec.field(default_factory=list)
     decision: Decision = _NOTHING
     wanted: frozenset[str] | None = None
     seen: Seen | None = None
@@ -193,10 +195,12 @@ class Committer:
     async def _gather(self) -> None:
         """Let those who were just answered join those who wait: one large batch beats two small ones.
 
-        Without it two halves of the clients take turns, and each pays for a whole write.
+        Without it two halves of the clients of a few stores take turns, and each pays for a whole write.
         """
         quiet = 0
-        while self._ready and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS:
+        while (
+            0 < len(self._ready) < ENOUGH_STORES and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS
+        ):
             before = self._taken
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._taken == before else 0

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
@@ -118,7 +119,7 @@ class StoreRepository:
         """Make sure that this server refuses a guarded upsert whose guard does not hold."""
         # No store has the empty id.
         impossible = Change("", {"guard": -1}, {"guard": 1})
-        untrue = replace(impossible, found={"guard": 1}, leaves={"guard": 0})
+        untrue = msgspec.structs.replace(impossible, found={"guard": 1}, leaves={"guard": 0})
         written = await self.apply_many([impossible, untrue])
         self._guards_proven = written == [Written.NOT_MATCHED] * 2
         if not self._guards_proven:

@@ -1,8 +1,9 @@
 """The HTTP contract: routes that read a request, ask, and answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -10,6 +11,7 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from store_api.committer import Committer
 from store_api.errors import StoreApiError, StoreNotFound
+from store_api.one_piece import WholeAnswer
 from store_api.problems import error_response, problem_response
 from store_api.readiness import Readiness
 from store_api.reports import report_json
@@ -31,7 +33,7 @@ from store_api.stock import Operation, Report
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 READ = ["GET", "HEAD"]
-MINIMAL = {"Preference-Applied": "return=minimal"}
+MINIMAL = "preference-applied: return=minimal\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Rest:
 
     async def report(self, request: Request, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}`."""
-        return HTTPResponse(report_json(await self._report(store_id)), content_type=JSON)
+        return WholeAnswer(report_json(await self._report(store_id)), JSON)
 
     async def xlsx_report(self, request: Request, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report`."""
@@ -54,13 +56,13 @@ class Rest:
         headers = {"Content-Disposition": content_disposition(report.store_id, at)}
         return HTTPResponse(await build([sheet], at), headers=headers, content_type=XLSX)
 
-    async def operate(self, request: Request, store_id: str) -> HTTPResponse:
+    def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}`."""
-        return await self._operate(request, store_id, item_operation)
+        return self._operate(request, store_id, item_operation)
 
-    async def operate_on_group(self, request: Request, store_id: str) -> HTTPResponse:
+    def operate_on_group(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}/group_op`."""
-        return await self._operate(request, store_id, group_operation)
+        return self._operate(request, store_id, group_operation)
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
@@ -111,15 +113,15 @@ class Rest:
             raise StoreNotFound(store_id)
         return Report.of(store_id, stock)
 
-    async def _operate(self, request: Request, segment: str, read: Callable[..., Operation]) -> HTTPResponse:
-        require_json(request.headers.get("content-type"))
-        minimal = prefers_minimal(request.headers.get("prefer"))
-        return await self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
+    def _operate(
+        self, request: Request, segment: str, read: Callable[..., Operation]
+    ) -> Coroutine[Any, Any, HTTPResponse]:
+        require_json(request.headers.getone("content-type", None))
+        minimal = prefers_minimal(request.headers.getone("prefer", None))
+        return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
 
     async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
         answer = await self.committer.answer(operation)
         if isinstance(answer, StoreApiError):
             return error_response(request, answer)
-        return HTTPResponse(
-            report_json(answer), headers=MINIMAL if operation.minimal else None, content_type=JSON
-        )
+        return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")

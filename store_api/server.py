@@ -20,6 +20,7 @@ from store_api.committer import Committer
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.metrics import Metrics, Sources
+from store_api.one_piece import WholeRequest
 from store_api.pages import pages
 from store_api.problems import ProblemHandler
 from store_api.readiness import Readiness
@@ -60,6 +61,7 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
     app: App = Sanic(
         "store_api",
         error_handler=ProblemHandler(),
+        request_class=WholeRequest,
         configure_logging=False,
     )
     app.config.update(_SANIC)

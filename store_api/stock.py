@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from store_api.errors import Shortage
 
 LARGEST_QUANTITY = 2**63 - 1
@@ -24,8 +26,7 @@ class OperationKind(StrEnum):
     CLEAN = "clean"
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One client's wish, all or nothing.
 
     Args:
@@ -41,8 +42,7 @@ class Operation:
     minimal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """One guarded write to one store, applied whole or not at all.
 
     Args:

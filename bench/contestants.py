@@ -1,4 +1,4 @@
-"""The programs that take part: started once, each with a database of its own on the same MongoDB."""
+"""The programs that take part: started once, each with a MongoDB of its own."""
 
 import os
 import subprocess
@@ -7,11 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
 
 from bench.scenes import fill
+from store_api.embedded import EmbeddedMongo
 
 MODULES = {
     "ceiling": "bench.peers.bare_sanic",
@@ -43,16 +45,21 @@ def running(name: str, port: int, settings: dict[str, str]) -> Iterator[subproce
 
 @contextmanager
 def all_running(
-    names: list[str], mongo_url: str, first_port: int
+    names: list[str], folder: Path, first_port: int, first_mongo_port: int
 ) -> Iterator[dict[str, tuple[str, subprocess.Popen[bytes]]]]:
-    """Run several contestants, their databases filled; gives the address and the process of each."""
-    client: MongoClient[dict[str, Any]] = MongoClient(mongo_url)
-    with ExitStack() as stack, client:
+    """Run several contestants; gives the address and the process of each.
+
+    Each has a MongoDB of its own, with the same stores: a change stream reads whatever is written to its
+    mongod, so that on a common one all would pay for everybody who watches.
+    """
+    with ExitStack() as stack:
         addresses = {}
-        for port, name in enumerate(names, first_port):
-            if name != "ceiling":
-                fill(client[f"bench_{name}"])
-            settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"bench_{name}", "LINES": "20"}
+        for number, name in enumerate(names):
+            mongo = stack.enter_context(EmbeddedMongo(folder / name, first_mongo_port + number))
+            settings = {"MONGO_URL": mongo.url, "MONGO_DB": "bench"}
+            with MongoClient[dict[str, Any]](mongo.url) as client:
+                fill(client[settings["MONGO_DB"]])
+            port = first_port + number
             process = stack.enter_context(running(name, port, settings))
             addresses[name] = (f"http://127.0.0.1:{port}", process)
         yield addresses

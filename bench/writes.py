@@ -9,7 +9,6 @@ from bench.contestants import all_running, running
 from bench.results import Row
 from bench.scenes import Scene, scenes, write_requests
 from bench.wrk import Measured, require_wrk, run_wrk
-from store_api.embedded import EmbeddedMongo
 
 WARM_UPS = 2
 FIRST_PORT = 8700
@@ -30,8 +29,7 @@ def measure_writes(only: str, rounds: int, seconds: int) -> list[Row]:
     names = sorted({name for scene in chosen for name in scene.contestants if name != "ceiling"})
     with (
         tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder,
-        EmbeddedMongo(Path(folder) / "mongo", MONGO_PORT) as mongo,
-        all_running(names, mongo.url, FIRST_PORT + 1) as contestants,
+        all_running(names, Path(folder), FIRST_PORT + 1, MONGO_PORT) as contestants,
     ):
         urls = {name: url for name, (url, _) in contestants.items()}
         return [row for scene in chosen for row in _measure(scene, urls, Path(folder), rounds, seconds)]

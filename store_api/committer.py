@@ -54,9 +54,6 @@ QUIET_TURNS = 8
 STORES_AT_ONCE = 64
 """Stores that one write may change."""
 
-ENOUGH_STORES = 32
-"""Stores that are worth a write: with so many, waiting for more only leaves MongoDB idle meanwhile."""
-
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
 
@@ -195,12 +192,10 @@ class Committer:
     async def _gather(self) -> None:
         """Let those who were just answered join those who wait: one large batch beats two small ones.
 
-        Without it two halves of the clients of a few stores take turns, and each pays for a whole write.
+        Without it two halves of the clients take turns, and each pays for a whole write.
         """
         quiet = 0
-        while (
-            0 < len(self._ready) < ENOUGH_STORES and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS
-        ):
+        while self._ready and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS:
             before = self._taken
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._taken == before else 0

@@ -107,18 +107,24 @@ def write_page(file: Path, intro: str, rows: list[Row], seconds: int, told: Figu
     return text
 
 
+def _offset(row: Row, name: str) -> float:
+    """Tell how many bars below the middle of its row a contestant is; those who take part stand together."""
+    taking_part = [each for each in NAMES if each in row.found]
+    return taking_part.index(name) - (len(taking_part) - 1) / 2
+
+
 def write_plot(file: Path, rows: list[Row]) -> None:
     """Draw requests a second, one group of bars a scene."""
     figure, axes = plt.subplots(figsize=(9, 0.5 + 0.95 * len(rows)), layout="constrained")
-    height = 0.8 / len(NAMES)
-    for index, (name, label) in enumerate(NAMES.items()):
-        places = [place + index * height for place, row in enumerate(rows) if name in row.found]
+    height = 0.8 / max(len(row.found) for row in rows)
+    for name, label in NAMES.items():
+        places = [place + _offset(row, name) * height for place, row in enumerate(rows) if name in row.found]
         rates = [row.found[name].rate for row in rows if name in row.found]
         bars = axes.barh(places, rates, height * 0.92, label=label, color=COLOURS[name])
         axes.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=3, fontsize=8)
     axes.set_yticks(
-        [place + 0.4 - height / 2 for place in range(len(rows))],
-        [f"{row.scene}\n{row.connections} connections" for row in rows],
+        list(range(len(rows))),
+        [f"{row.scene}\n{row.connections} connection{'s' * (row.connections > 1)}" for row in rows],
         fontsize=9,
     )
     axes.invert_yaxis()

@@ -78,13 +78,16 @@ class _StoreQueue(msgspec.Struct, eq=False):
     store_id: str
     waiting: deque[_Waiting] = msgspec.field(default_factory=deque)
     batch: list[_Waiting] = msgspec.field(default_factory=list)
-    operations: list[Operation] = msgspec.field(default_factory=list)
     decision: Decision = _NOTHING
     wanted: frozenset[str] | None = None
     seen: Seen | None = None
     rounds: int = 0
     unfit: int = 0
     again: int = 0
+
+    @property
+    def operations(self) -> list[Operation]:
+        return [waiting.operation for waiting in self.batch]
 
 
 class Committer:
@@ -239,7 +242,7 @@ class Committer:
         # Those who are decided again go by themselves: what they need has been read, and newcomers, whose
         # items may be unknown, could make the guard fail for them again and again.
         queue.batch = [queue.waiting.popleft() for _ in range(min(size, queue.again or size))]
-        queue.operations = operations = [waiting.operation for waiting in queue.batch]
+        operations = queue.operations
         queue.wanted = wanted_items(operations)
         queue.decision = decide(operations, queue.seen)
 

@@ -27,7 +27,7 @@ class Sweeper:
 
     def note(self, store_id: str, stock: Stock, *, complete: bool) -> None:
         """Count the zeros in a stock just read; one that is not complete adds to what was counted before."""
-        zeros = list(stock.values()).count(0) if 0 in stock.values() else 0
+        zeros = list(stock.values()).count(0)
         if not complete:
             zeros += self._zeros.get(store_id, 0)
         self._zeros.pop(store_id, None)

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.end_to_end.conftest import Stores
+from tests.end_to_end.raw import raw_connection
 from tests.service import Service
 
 SECONDS = 10.0
@@ -48,11 +49,8 @@ class Client:
 
 @asynccontextmanager
 async def connected(service: Service) -> AsyncIterator[Client]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    try:
+    async with raw_connection(service) as (reader, writer):
         yield Client(reader, writer)
-    finally:
-        writer.transport.abort()
 
 
 BODY = msgspec.json.encode({"operation": "supply", "item_id": "chair", "quantity": 1})

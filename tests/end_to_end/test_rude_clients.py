@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from http.client import HTTPConnection
 
 import httpx
@@ -11,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.end_to_end.conftest import Stores
+from tests.end_to_end.raw import raw_connection
 from tests.listening import read_report
 from tests.service import Service
 
@@ -20,20 +20,6 @@ MEGABYTE = 1024 * 1024
 @pytest.fixture
 def service(one_process: Service) -> Service:
     return one_process
-
-
-@asynccontextmanager
-async def raw_connection(
-    service: Service, said: bytes
-) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect and say this; when it is left, the connection is cut off."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    try:
-        writer.write(said)
-        await writer.drain()
-        yield reader, writer
-    finally:
-        writer.transport.abort()
 
 
 def supply_request(store_id: str, length: int | None = None) -> bytes:

@@ -6,10 +6,19 @@ from http import HTTPStatus
 from typing import Any
 
 from store_api import errors, shapes
-from store_api.requests import GroupBody, ItemBody, ItemLine
-from store_api.rest import XLSX
+from store_api.bodies import (
+    LIMIT_RULE,
+    MOST_STORES,
+    STORE_ID_RULE,
+    USUAL_STORES,
+    GroupBody,
+    ItemBody,
+    ItemLine,
+    StoreId,
+)
 
 JSON = "application/json"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STORE = "abc111"
 _REPORT = shapes.Report(
     shapes.StoreReport(_STORE, [shapes.ReportLine("chair", 10), shapes.ReportLine("table", 2)])
@@ -20,9 +29,7 @@ _EMPTY = shapes.Report(shapes.StoreReport(_STORE, []))
 _MISSING = errors.StoreNotFound(_STORE)
 _BROKEN = errors.BrokenDocument(_STORE, "the quantity of 'chair' is not a whole number")
 _AWAY = errors.DatabaseUnavailable()
-_BAD_ID = errors.InvalidInput(
-    "A store id is 1 to 128 printable characters, none of them a slash.", "store_id"
-)
+_BAD_ID = errors.InvalidInput(STORE_ID_RULE, "store_id")
 _BAD_QUANTITY = errors.InvalidInput("Expected `int`, got `float`.", "$.quantity")
 _SHORT = errors.OutOfStock((errors.Shortage("table", 3, 2),))
 _FAULT = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -50,7 +57,7 @@ PARAMETERS: dict[str, Any] = {
         "in": "path",
         "required": True,
         "description": "The store's id, percent-encoded; it holds no slash.",
-        "schema": shapes.schema_of(shapes.StoreId),
+        "schema": shapes.schema_of(StoreId),
         "example": _STORE,
     },
     "prefer": {
@@ -64,7 +71,7 @@ PARAMETERS: dict[str, Any] = {
         "name": "limit",
         "in": "query",
         "description": "How many stores a page holds at most.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1_000},
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST_STORES, "default": USUAL_STORES},
     },
     "after": {
         "name": "after",
@@ -156,7 +163,7 @@ CALLS = (
             shapes.Overview,
             {"last page": shapes.Overview([shapes.StoreSummary(_STORE, 2, 12)], None)},
         ),
-        (errors.InvalidInput("The limit is a whole number from 1 to 10000.", "limit"), _AWAY),
+        (errors.InvalidInput(LIMIT_RULE, "limit"), _AWAY),
         parameters=("limit", "after"),
     ),
     Call(

@@ -2,53 +2,31 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import unquote
 
 import msgspec
 
+from store_api.bodies import (
+    ITEM_ID,
+    LIMIT_RULE,
+    LONGEST_ID,
+    MOST_STORES,
+    STORE_ID_RULE,
+    UNPRINTABLE,
+    USUAL_STORES,
+    GroupBody,
+    ItemBody,
+)
 from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
 from store_api.stock import Operation, OperationKind, sum_items
 
 Body = TypeVar("Body")
 
-MOST_LINES = 10_000
-MOST_PIECES = 10**9
-LONGEST_ID = 128
-
-UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
-"""Control characters, line separators, surrogates, and characters that are none and that XML cannot hold."""
-
-_ITEM_ID = f"^[^{UNPRINTABLE}]*\\Z"
 _STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
-
-ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=_ITEM_ID)]
-Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_PIECES)]
-
-
-class ItemLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One item and how many pieces of it."""
-
-    item_id: ItemId
-    quantity: Quantity
-
-
-class ItemBody(ItemLine, forbid_unknown_fields=True):
-    """The body of a demand or supply of one item."""
-
-    operation: Literal["demand", "supply"]
-
-
-class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a demand or supply of many items, all or nothing."""
-
-    operation: Literal["demand", "supply"]
-    items: Annotated[list[ItemLine], msgspec.Meta(min_length=1, max_length=MOST_LINES)]
-
-
 _decode_item: Callable[[bytes], ItemBody] = msgspec.json.Decoder(ItemBody).decode
 _decode_group: Callable[[bytes], GroupBody] = msgspec.json.Decoder(GroupBody).decode
-_READABLE = {f"Expected `str` matching regex {_ITEM_ID!r}": "Expected `str` of printable characters"}
+_READABLE = {f"Expected `str` matching regex {ITEM_ID!r}": "Expected `str` of printable characters"}
 _KINDS = {"demand": OperationKind.DEMAND, "supply": OperationKind.SUPPLY}
 
 
@@ -65,9 +43,7 @@ def store_id_of(segment: str) -> str:
         except UnicodeDecodeError:
             raise InvalidInput("The store id is not percent-encoded UTF-8.", "store_id") from None
     if _STORE_ID.fullmatch(store_id) is None:
-        raise InvalidInput(
-            f"A store id is 1 to {LONGEST_ID} printable characters, none of them a slash.", "store_id"
-        )
+        raise InvalidInput(STORE_ID_RULE, "store_id")
     return store_id
 
 
@@ -141,9 +117,11 @@ def page_of(arguments: dict[str, list[str]]) -> tuple[str, int]:
     Raises:
         InvalidInput: the limit is not a whole number from 1 to 10,000.
     """
-    limit = arguments.get("limit", ["1000"])[0]
-    if not limit.isascii() or not limit.isdecimal() or len(limit) > 5 or not 1 <= int(limit) <= 10_000:
-        raise InvalidInput("The limit is a whole number from 1 to 10000.", "limit")
+    limit = arguments.get("limit", [str(USUAL_STORES)])[0]
+    # A text of very many digits is never made a number.
+    is_number = limit.isascii() and limit.isdecimal() and len(limit) <= len(str(MOST_STORES))
+    if not is_number or not 1 <= int(limit) <= MOST_STORES:
+        raise InvalidInput(LIMIT_RULE, "limit")
     return arguments.get("after", [""])[0], int(limit)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from sanic import Blueprint, HTTPResponse, Request
 
+from store_api.calls import JSON, XLSX
 from store_api.committer import Committer
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.one_piece import WholeAnswer
@@ -30,8 +31,6 @@ from store_api.spreadsheet import Sheet, content_disposition
 from store_api.spreadsheet_process import build
 from store_api.stock import Operation, Report
 
-JSON = "application/json"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 READ = ["GET", "HEAD"]
 MINIMAL = "preference-applied: return=minimal\r\n"
 

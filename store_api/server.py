@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 from sanic import Sanic
 
 from store_api import logs
+from store_api.bodies import LARGEST_BODY
 from store_api.clients import connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.committer import Committer
@@ -34,7 +35,6 @@ from watchers.store_watcher import StoreChange, StoreWatcher
 
 log = logging.getLogger(__name__)
 
-LARGEST_BODY = 1024 * 1024
 STOP_SECONDS = 1.0
 GOODBYE_SECONDS = 0.5
 """How long a client may try to tell MongoDB that it goes, which may be away."""

@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from store_api.requests import LONGEST_ID, UNPRINTABLE, ItemId
+from store_api.bodies import ItemId, StoreId
 from store_api.stock import LARGEST_QUANTITY
 
-StoreId = Annotated[str, Meta(min_length=1, max_length=LONGEST_ID, pattern=f"^[^/{UNPRINTABLE}]*\\Z")]
 Count = Annotated[int, Meta(ge=0)]
 
 

@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from sanic import Sanic
 
 from store_api import asyncapi, errors, openapi, shapes
+from store_api.bodies import StoreId
 from store_api.metrics import Metrics, Sources
 from store_api.pages import assets
 from store_api.problems import problem_name
@@ -121,7 +122,7 @@ def test_item_ids_in_the_document_are_those_of_the_code(value: str, fits: bool) 
 
 
 def test_patterns_are_read_alike_everywhere() -> None:
-    pattern = shapes.schema_of(shapes.StoreId)["pattern"]
+    pattern = shapes.schema_of(StoreId)["pattern"]
     assert pattern.startswith("^[^/")
     assert pattern.endswith("]*$")
     assert "ud800" not in pattern

@@ -6,15 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store_api.bodies import MOST_LINES, MOST_PIECES
 from store_api.errors import InvalidInput, NotJson
-from store_api.requests import (
-    MOST_LINES,
-    MOST_PIECES,
-    clean_operation,
-    group_operation,
-    item_operation,
-    only_changes_of,
-)
+from store_api.requests import clean_operation, group_operation, item_operation, only_changes_of
 from store_api.stock import Operation, OperationKind
 from tests.unit.bodies import group_body, item_body, line
 

@@ -1,0 +1,55 @@
+"""What clients may send: ids, limits and the shapes of bodies, checked while they are decoded."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a body; more are refused."""
+
+MOST_LINES = 10_000
+"""Lines of one group."""
+
+MOST_PIECES = 10**9
+"""Pieces of one item that one line may name."""
+
+LONGEST_ID = 128
+"""Characters of a store's or an item's id."""
+
+MOST_STORES, USUAL_STORES = 10_000, 1_000
+"""Stores on one page of the overview: at most, and unless told otherwise."""
+
+UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
+"""Control characters, line separators, surrogates, and characters that are none and that XML cannot hold."""
+
+ITEM_ID = f"^[^{UNPRINTABLE}]*\\Z"
+STORE_ID = f"^[^/{UNPRINTABLE}]*\\Z"
+"""The patterns of ids; how long one may be is said beside them."""
+
+STORE_ID_RULE = f"A store id is 1 to {LONGEST_ID} printable characters, none of them a slash."
+LIMIT_RULE = f"The limit is a whole number from 1 to {MOST_STORES}."
+"""What a client is told who breaks one of them."""
+
+ItemId = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=ITEM_ID)]
+StoreId = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID, pattern=STORE_ID)]
+Quantity = Annotated[int, msgspec.Meta(ge=1, le=MOST_PIECES)]
+
+
+class ItemLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One item and how many pieces of it."""
+
+    item_id: ItemId
+    quantity: Quantity
+
+
+class ItemBody(ItemLine, forbid_unknown_fields=True):
+    """The body of a demand or supply of one item."""
+
+    operation: Literal["demand", "supply"]
+
+
+class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a demand or supply of many items, all or nothing."""
+
+    operation: Literal["demand", "supply"]
+    items: Annotated[list[ItemLine], msgspec.Meta(min_length=1, max_length=MOST_LINES)]

@@ -44,6 +44,12 @@ MOST_LINES = 10_000
 Answer = Report | StoreApiError
 """What an operation ends as."""
 
+
+def outcome_of(answer: Answer) -> str:
+    """Name what an operation ended as, to be counted: "applied", or the slug of its error."""
+    return answer.slug if isinstance(answer, StoreApiError) else "applied"
+
+
 Reading = Stock | BrokenDocument | DatabaseUnavailable | None
 """What a store was found to hold; None where there is no store."""
 

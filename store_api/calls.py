@@ -16,6 +16,7 @@ from store_api.bodies import (
     ItemLine,
     StoreId,
 )
+from store_api.problems import not_ready
 
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -32,6 +33,7 @@ _AWAY = errors.DatabaseUnavailable()
 _BAD_ID = errors.InvalidInput(STORE_ID_RULE, "store_id")
 _BAD_QUANTITY = errors.InvalidInput("Expected `int`, got `float`.", "$.quantity")
 _SHORT = errors.OutOfStock((errors.Shortage("table", 3, 2),))
+_NOT_READY = not_ready("/health/ready", primary_reachable=False, change_stream_alive=False)
 _FAULT = HTTPStatus.INTERNAL_SERVER_ERROR
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -41,15 +43,6 @@ _WRITING = (
     *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown(), errors.Overloaded()),
 )
 _WITH_BODY = (*_WRITING, errors.NotJson(), errors.WrongMediaType(), _BAD_QUANTITY, _SHORT)
-
-NOT_READY = {
-    "type": "/problems/not-ready",
-    "title": "Not ready",
-    "status": HTTPStatus.SERVICE_UNAVAILABLE.value,
-    "detail": "MongoDB is not there, or not yet.",
-    "primary_reachable": False,
-    "change_stream_alive": False,
-}
 
 PARAMETERS: dict[str, Any] = {
     "store_id": {
@@ -134,7 +127,7 @@ class Call:
     answer: Answer
     failures: Sequence[errors.StoreApiError] = ()
     plain: Sequence[int] = (_FAULT,)
-    problems: Sequence[dict[str, Any]] = ()
+    problems: Sequence[shapes.Problem] = ()
     parameters: Sequence[str] = ()
     body: Any = None
     examples: Mapping[str, Any] = field(default_factory=dict)
@@ -234,7 +227,7 @@ CALLS = (
         *("GET", "/health/ready", "ready", "Whether the service can do its work"),
         "Ready means: a primary is reachable, and the change stream is alive.",
         Answer("It is ready.", shapes.Health, {"ready": shapes.Health("ready")}),
-        problems=(NOT_READY,),
+        problems=(_NOT_READY,),
         tag="operators",
     ),
     Call(

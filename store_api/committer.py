@@ -23,6 +23,7 @@ from store_api.batch import (
     batch_size,
     conclude,
     decide,
+    outcome_of,
     seen_after,
     wanted_items,
     written_despite,
@@ -99,7 +100,7 @@ class Committer:
         most_waiting: operations that may wait.
 
     Attributes:
-        outcomes: how many operations of each kind ended as what, so far.
+        outcomes: how many operations of each kind ended as what (see `outcome_of`), so far.
         on_written: called after each write, with the operations in it and the seconds it took.
     """
 
@@ -109,7 +110,7 @@ class Committer:
         self._repository = repository
         self._memory = StockMemory()
         self._sweeper = Sweeper(repository)
-        self.outcomes: Counter[tuple[OperationKind, type[Answer]]] = Counter()
+        self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
         self.on_written: Callable[[int, float], None] = lambda operations, seconds: None
         self._most_waiting = most_waiting
         self._waiting = 0
@@ -139,7 +140,7 @@ class Committer:
         """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         if self._waiting >= self._most_waiting:
-            self.outcomes[operation.kind, Overloaded] += 1
+            self.outcomes[operation.kind, Overloaded.slug] += 1
             answer.set_result(Overloaded())
             return answer
         self._waiting += 1
@@ -322,7 +323,7 @@ class Committer:
 
     def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
         self._waiting -= 1
-        self.outcomes[waiting.operation.kind, type(answer)] += 1
+        self.outcomes[waiting.operation.kind, outcome_of(answer)] += 1
         # Who went away has cancelled the future; the operation went on without them.
         if not waiting.answer.done():
             waiting.answer.set_result(answer)

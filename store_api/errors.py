@@ -22,10 +22,17 @@ StoreApiError
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class StoreApiError(Exception):
-    """Something store_api says no to; the docstring is the message unless one is given."""
+    """Something store_api says no to; the docstring is the message unless one is given.
+
+    Attributes:
+        slug: its name in a problem's `type` and in metrics; "fault" where it is never answered.
+    """
+
+    slug: ClassVar[str] = "fault"
 
     def __str__(self) -> str:
         """Give the message, or what this kind of error always says."""
@@ -65,6 +72,8 @@ class InvalidInput(NotApplied):
         path: where in the input, as `$.items[3].quantity`; empty when it is the whole.
     """
 
+    slug = "invalid-input"
+
     def __init__(self, detail: str, path: str = "") -> None:
         super().__init__(detail)
         self.path = path
@@ -73,21 +82,31 @@ class InvalidInput(NotApplied):
 class NotJson(NotApplied):
     """The body is not JSON."""
 
+    slug = "not-json"
+
 
 class WrongMediaType(NotApplied):
     """The body must be sent as Content-Type: application/json."""
+
+    slug = "wrong-media-type"
 
 
 class UpgradeRequired(NotApplied):
     """This address speaks websocket only."""
 
+    slug = "upgrade-required"
+
 
 class ForeignPage(NotApplied):
     """A page of another site may not do this; ask the service directly."""
 
+    slug = "foreign-page"
+
 
 class StoreNotFound(NotApplied):
     """There is no such store."""
+
+    slug = "store-not-found"
 
     def __init__(self, store_id: str) -> None:
         super().__init__(f"There is no store {store_id!r}.")
@@ -106,6 +125,8 @@ class Shortage:
 class OutOfStock(NotApplied):
     """The store holds less than was demanded."""
 
+    slug = "out-of-stock"
+
     def __init__(self, shortages: tuple[Shortage, ...]) -> None:
         short = "item is" if len(shortages) == 1 else "items are"
         super().__init__(f"{len(shortages)} {short} short; nothing was taken.")
@@ -115,6 +136,8 @@ class OutOfStock(NotApplied):
 class QuantityOverflow(NotApplied):
     """The store cannot count that high: a quantity stays below 2**63."""
 
+    slug = "quantity-overflow"
+
 
 class UnfitDocument(NotApplied):
     """The store's document cannot take this update."""
@@ -123,17 +146,25 @@ class UnfitDocument(NotApplied):
 class Overloaded(NotApplied):
     """Too many operations wait already; try again in a moment."""
 
+    slug = "overloaded"
+
 
 class DatabaseUnavailable(NotApplied):
     """The database cannot be reached right now; nothing was applied."""
+
+    slug = "database-unavailable"
 
 
 class AppliedUnreported(StoreApiError):
     """The operation was applied, but the store could not be read after it; do not send it again."""
 
+    slug = "applied-unreported"
+
 
 class OutcomeUnknown(StoreApiError):
     """The database did not answer in time: the operation may have been applied."""
+
+    slug = "outcome-unknown"
 
 
 class BrokenDocument(StoreApiError):
@@ -144,6 +175,8 @@ class BrokenDocument(StoreApiError):
         reason: what is wrong with it.
         applied: whether this very operation was applied all the same.
     """
+
+    slug = "broken-document"
 
     def __init__(self, store_id: str, reason: str, *, applied: bool = False) -> None:
         super().__init__(f"The document of store {store_id!r} is broken: {reason}.")

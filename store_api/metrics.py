@@ -16,9 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from sanic import Blueprint, HTTPResponse, Request
 
-from store_api.batch import Answer
-from store_api.problems import problem_name
-from store_api.stock import OperationKind, Report
+from store_api.stock import OperationKind
 
 FILES = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder that worker processes share; prometheus-client reads it when it is imported."""
@@ -35,7 +33,7 @@ class Sources:
     """Where the figures come from.
 
     Args:
-        outcomes: operations so far, by kind and by what they ended as.
+        outcomes: operations so far, by kind and by what they ended as: "applied", or an error's slug.
         openings: openings of the change stream so far, by how and after what.
         frames: frames sent so far.
         skipped: frames skipped so far, because newer ones took their place.
@@ -43,7 +41,7 @@ class Sources:
         silent_seconds: how long ago something came through the change stream.
     """
 
-    outcomes: Mapping[tuple[OperationKind, type[Answer]], int]
+    outcomes: Mapping[tuple[OperationKind, str], int]
     openings: Mapping[tuple[str, str], int]
     frames: Callable[[], int]
     skipped: Callable[[], int]
@@ -136,8 +134,7 @@ class Metrics:
         """Take the figures over."""
         sources = self._sources
         for key, number in list(sources.outcomes.items()):
-            kind, answer = key
-            outcome = "applied" if answer is Report else problem_name(answer)
+            kind, outcome = key
             self._operations.tell(key, number, kind.value, outcome)
         for how_and_cause, number in list(sources.openings.items()):
             self._openings.tell(how_and_cause, number, *how_and_cause)

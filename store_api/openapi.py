@@ -8,11 +8,9 @@ import msgspec
 
 from store_api import shapes
 from store_api.calls import CALLS, PARAMETERS, Answer, Call
-from store_api.problems import RETRY_AFTER_SECONDS, plain_problem, problem_of
+from store_api.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
 
 VERSION = "1.0.0"
-
-PROBLEM = "application/problem+json"
 
 DESCRIPTION = """\
 Warehouses ("stores") hold quantities of items; clients supply and demand them.
@@ -89,20 +87,21 @@ def _answer_schema(answer: Answer) -> dict[str, Any]:
 
 def _problems(call: Call) -> dict[str, Any]:
     """Describe every failure, by status, each with an example as it is really sent."""
-    by_status: dict[int, list[Mapping[str, Any]]] = {}
-    problems = [problem_of(error) for error in call.failures]
-    problems += [plain_problem(status) for status in call.plain]
-    problems += list(call.problems)
-    for problem in sorted(problems, key=lambda problem: int(problem["status"])):
-        by_status.setdefault(int(problem["status"]), []).append(problem)
-    return {str(status): _problem(status, alike, call) for status, alike in by_status.items()}
+    by_status: dict[int, list[shapes.Problem]] = {}
+    problems = [problem_of(error, call.instance) for error in call.failures]
+    problems += [plain_problem(status, call.instance) for status in call.plain]
+    problems += call.problems
+    for problem in sorted(problems, key=lambda problem: problem.status):
+        by_status.setdefault(problem.status, []).append(problem)
+    return {str(status): _problem(status, alike) for status, alike in by_status.items()}
 
 
-def _problem(status: int, problems: Sequence[Mapping[str, Any]], call: Call) -> dict[str, Any]:
-    examples = {_name(problem): {**problem, "instance": call.instance} for problem in problems}
+def _problem(status: int, problems: Sequence[shapes.Problem]) -> dict[str, Any]:
+    examples = {_name(problem): problem for problem in problems}
+    content = {"schema": _reference(shapes.Problem), "examples": _examples(examples)}
     described: dict[str, Any] = {
-        "description": "; ".join(str(problem["title"]) for problem in problems) + ".",
-        "content": {PROBLEM: {"schema": _reference(shapes.Problem), "examples": _examples(examples)}},
+        "description": "; ".join(problem.title for problem in problems) + ".",
+        "content": {PROBLEM_JSON: content},
     }
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         described["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
@@ -110,8 +109,8 @@ def _problem(status: int, problems: Sequence[Mapping[str, Any]], call: Call) -> 
     return described
 
 
-def _name(problem: Mapping[str, Any]) -> str:
-    last = str(problem["type"]).rpartition("/")[2]
+def _name(problem: shapes.Problem) -> str:
+    last = problem.type.rpartition("/")[2]
     return "fault" if last == "about:blank" else last
 
 

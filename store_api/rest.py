@@ -11,9 +11,10 @@ from sanic import Blueprint, HTTPResponse, Request
 
 from store_api.calls import JSON, XLSX
 from store_api.committer import Committer
+from store_api.error_handler import error_response, problem_response
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.one_piece import WholeAnswer
-from store_api.problems import error_response, problem_response
+from store_api.problems import not_ready
 from store_api.readiness import Readiness
 from store_api.reports import report_json
 from store_api.repository import StoreRepository
@@ -27,6 +28,7 @@ from store_api.requests import (
     require_own_page,
     store_id_of,
 )
+from store_api.shapes import Health, Overview, StoreSummary
 from store_api.spreadsheet import Sheet, content_disposition
 from store_api.spreadsheet_process import build
 from store_api.stock import Operation, Report
@@ -73,22 +75,28 @@ class Rest:
         """`GET /stores`."""
         after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
         rows = await self.repository.overview(after, limit + 1)
-        page = rows[:limit]
+        page = [StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
             following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
-        return HTTPResponse(msgspec.json.encode({"stores": page, "next": following}), content_type=JSON)
+        return _json(Overview(page, following))
 
     async def live(self, request: Request) -> HTTPResponse:
         """`GET /health/live`."""
-        return HTTPResponse(b'{"status":"live"}', content_type=JSON)
+        return _json(Health("live"))
 
     async def ready(self, request: Request) -> HTTPResponse:
         """`GET /health/ready`."""
-        problem = self.readiness.problem()
-        if problem is not None:
-            return problem_response(request, problem)
-        return HTTPResponse(b'{"status":"ready"}', content_type=JSON)
+        state = self.readiness.state()
+        if state.ready:
+            return _json(Health("ready"))
+        problem = not_ready(
+            request.path,
+            primary_reachable=state.primary_reachable,
+            change_stream_alive=state.change_stream_alive,
+            stopping=state.stopping,
+        )
+        return problem_response(problem)
 
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
@@ -124,3 +132,7 @@ class Rest:
         if isinstance(answer, StoreApiError):
             return error_response(request, answer)
         return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")
+
+
+def _json(shape: Health | Overview) -> HTTPResponse:
+    return HTTPResponse(msgspec.json.encode(shape), content_type=JSON)

@@ -18,12 +18,12 @@ from store_api.bodies import LARGEST_BODY
 from store_api.clients import connect, connect_watcher
 from store_api.collection import COLLECTION
 from store_api.committer import Committer
+from store_api.error_handler import ProblemHandler
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.metrics import Metrics, Sources
 from store_api.one_piece import WholeRequest
 from store_api.pages import pages
-from store_api.problems import ProblemHandler
 from store_api.readiness import Readiness
 from store_api.repository import StoreRepository
 from store_api.rest import Rest
@@ -120,7 +120,10 @@ class Service:
             clock=time.monotonic,
             is_urgent=self.feed.audience.is_heard,
         )
-        self.readiness = Readiness(self.repository, self.watcher)
+        self.readiness = Readiness(
+            has_primary=lambda: self.repository.has_primary,
+            silent_seconds=lambda: self.watcher.silent_seconds,
+        )
         self.heartbeat = Heartbeat(
             self._client[settings.mongo_db][HEARTBEATS], is_needed=self.readiness.is_quiet
         )
@@ -131,7 +134,7 @@ class Service:
                 frames=lambda: self.feed.audience.sent,
                 skipped=lambda: self.feed.audience.skipped,
                 sockets=lambda: len(self.feed.audience),
-                silent_seconds=lambda: self.watcher.silent_seconds,
+                silent_seconds=self.readiness.silent_seconds,
             )
         )
         self.committer.on_written = self.metrics.note_write

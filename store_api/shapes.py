@@ -1,4 +1,4 @@
-"""The shapes of what the service answers and tells, for its documents; tests hold real ones against them."""
+"""The shapes of what the service answers and tells: what is sent, and what its documents say."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -81,19 +81,23 @@ class ShortItem(Struct, forbid_unknown_fields=True):
     available: Count
 
 
-class Problem(Struct, forbid_unknown_fields=True):
+Outcome = Literal["not applied", "unknown", "applied"]
+"""What became of an operation."""
+
+
+class Problem(Struct, kw_only=True, forbid_unknown_fields=True):
     """What went wrong (RFC 9457), and what became of the operation."""
 
     type: str
     title: str
     status: Annotated[int, Meta(ge=400, le=599)]
     detail: str
-    instance: str
-    outcome: Literal["not applied", "unknown", "applied"] | UnsetType = UNSET
     path: str | UnsetType = UNSET
     shortages: list[ShortItem] | UnsetType = UNSET
     primary_reachable: bool | UnsetType = UNSET
     change_stream_alive: bool | UnsetType = UNSET
+    outcome: Outcome | UnsetType = UNSET
+    instance: str
 
 
 def schemas_of(*shapes: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from store_api import asyncapi, errors, openapi, shapes
 from store_api.bodies import StoreId
 from store_api.metrics import Metrics, Sources
 from store_api.pages import assets
-from store_api.problems import problem_name
 from store_api.rest import Rest
 from store_api.sockets import Sockets
 from tests.service import ROOT
@@ -96,9 +95,9 @@ def test_every_example_is_what_its_schema_says() -> None:
 
 def test_every_problem_that_can_be_answered_is_among_the_examples() -> None:
     told = {example["type"] for _, example in examples_in(OPENAPI["paths"]) if "detail" in example}
-    kinds: list[type] = [errors.NotApplied, *errors.NotApplied.__subclasses__()]
+    kinds: list[type[errors.StoreApiError]] = [errors.NotApplied, *errors.NotApplied.__subclasses__()]
     kinds += [errors.AppliedUnreported, errors.OutcomeUnknown, errors.BrokenDocument]
-    names = {problem_name(kind) for kind in kinds} - NEVER_ANSWERED - {"fault"}
+    names = {kind.slug for kind in kinds} - NEVER_ANSWERED - {"fault"}
     assert {f"/problems/{name}" for name in names} | {"/problems/not-ready", "about:blank"} == told
 
 

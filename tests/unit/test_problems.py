@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from sanic import HTTPResponse, Request, Sanic
 from sanic.compat import Header
@@ -22,7 +23,8 @@ from sanic.exceptions import (
 )
 
 from store_api import errors
-from store_api.problems import ProblemHandler, error_response, problem_of, problem_response
+from store_api.error_handler import ProblemHandler, error_response
+from store_api.problems import problem_of
 
 SHORT = (errors.Shortage("a", 5, 2), errors.Shortage("b", 1, 0))
 ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
@@ -78,6 +80,11 @@ def body_of(response: HTTPResponse) -> dict[str, Any]:
     return body
 
 
+def document_of(error: errors.StoreApiError) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(problem_of(error, "/stores/s"))
+    return document
+
+
 def kinds(kind: type[errors.StoreApiError]) -> set[type[errors.StoreApiError]]:
     """The kinds of the service's own tree; the bot's never reach a client of the API."""
     ours = [narrower for narrower in kind.__subclasses__() if narrower.__module__ == errors.__name__]
@@ -111,22 +118,22 @@ def test_a_definite_refusal_is_never_about_something_applied(
 
 
 def test_a_shortage_lists_every_item_that_was_short() -> None:
-    problem = problem_of(errors.OutOfStock(SHORT))
+    problem = document_of(errors.OutOfStock(SHORT))
     assert problem["shortages"] == [
         {"item_id": "a", "wanted": 5, "available": 2},
         {"item_id": "b", "wanted": 1, "available": 0},
     ]
     assert problem["detail"] == "2 items are short; nothing was taken."
-    assert problem_of(errors.OutOfStock(SHORT[:1]))["detail"] == "1 item is short; nothing was taken."
+    assert document_of(errors.OutOfStock(SHORT[:1]))["detail"] == "1 item is short; nothing was taken."
 
 
 def test_wrong_input_names_its_place() -> None:
-    assert problem_of(errors.InvalidInput("Wrong.", "$.a"))["path"] == "$.a"
-    assert "path" not in problem_of(errors.NotJson())
+    assert document_of(errors.InvalidInput("Wrong.", "$.a"))["path"] == "$.a"
+    assert "path" not in document_of(errors.NotJson())
 
 
 def test_a_socket_s_address_says_how_to_come_back() -> None:
-    response = problem_response(None, problem_of(errors.UpgradeRequired()))
+    response = error_response(None, errors.UpgradeRequired())
     assert (response.headers["Upgrade"], response.headers["Connection"]) == ("websocket", "Upgrade")
     assert body_of(response)["instance"] == "/"
 

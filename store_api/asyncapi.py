@@ -5,14 +5,24 @@ from typing import Any
 import msgspec
 
 from store_api import shapes
+from store_api.channels import (
+    BROKEN_RULE,
+    GOING_AWAY,
+    ONLY,
+    ONLY_CHANGES,
+    OUR_FAULT,
+    SLOWEST_SECONDS,
+    SNAPSHOT,
+    SNAPSHOT_VALUES,
+    TOO_SLOW,
+)
 from store_api.openapi import VERSION
-from store_api.sockets import BROKEN_RULE, GOING_AWAY, OUR_FAULT, TOO_SLOW
 
 DESCRIPTION = f"""\
 Each socket is told of every change of a store, or of all stores, whoever made it. Clients send nothing.
 
 A client that keeps up hears of every change. One that falls behind skips to the newest report of each store,
-or, with `only=changes`, to the newest quantity of each item; one that takes nothing for 10 seconds is closed.
+or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for {SLOWEST_SECONDS:.0f} seconds is closed.
 
 Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
 {TOO_SLOW} too slow. What cannot be served is a problem (RFC 9457) before the handshake: 422 for a bad id or
@@ -24,15 +34,15 @@ The HTTP contract is [an OpenAPI document](/openapi.json).
 _QUERY = {
     "type": "object",
     "properties": {
-        "snapshot": {
+        SNAPSHOT: {
             "type": "string",
-            "enum": ["true", "false"],
+            "enum": list(SNAPSHOT_VALUES),
             "default": "false",
             "description": "Whether the report as it stands comes first, with no gap to what follows.",
         },
-        "only": {
+        ONLY: {
             "type": "string",
-            "enum": ["changes"],
+            "enum": [ONLY_CHANGES],
             "description": "Whether frames hold just the lines that changed; a snapshot is whole.",
         },
     },

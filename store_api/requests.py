@@ -18,6 +18,7 @@ from store_api.bodies import (
     GroupBody,
     ItemBody,
 )
+from store_api.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
 from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
 from store_api.stock import Operation, OperationKind, sum_items
 
@@ -125,27 +126,27 @@ def page_of(arguments: dict[str, list[str]]) -> tuple[str, int]:
     return arguments.get("after", [""])[0], int(limit)
 
 
-def switch_of(arguments: dict[str, list[str]], name: str) -> bool:
-    """Read a switch from the query; absent means false.
+def wants_snapshot(arguments: dict[str, list[str]]) -> bool:
+    """Read `?snapshot=` of a websocket; absent means no.
 
     Raises:
         InvalidInput: it is neither `true` nor `false`.
     """
-    text = arguments.get(name, ["false"])[0]
-    if text not in ("true", "false"):
-        raise InvalidInput(f"{name} is true or false.", name)
+    text = arguments.get(SNAPSHOT, ["false"])[0]
+    if text not in SNAPSHOT_VALUES:
+        raise InvalidInput(f"{SNAPSHOT} is {' or '.join(SNAPSHOT_VALUES)}.", SNAPSHOT)
     return text == "true"
 
 
-def only_changes_of(arguments: dict[str, list[str]]) -> bool:
+def wants_only_changes(arguments: dict[str, list[str]]) -> bool:
     """Read `?only=` of a websocket; absent means whole reports.
 
     Raises:
         InvalidInput: it is not `changes`.
     """
-    text = arguments.get("only", [None])[0]
-    if text not in (None, "changes"):
-        raise InvalidInput("only is changes, or left out.", "only")
+    text = arguments.get(ONLY, [None])[0]
+    if text not in (None, ONLY_CHANGES):
+        raise InvalidInput(f"{ONLY} is {ONLY_CHANGES}, or left out.", ONLY)
     return text is not None
 
 

@@ -11,19 +11,14 @@ from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
 from store_api.audience import ALL_STORES
+from store_api.channels import BROKEN_RULE, GOING_AWAY, OUR_FAULT, SLOWEST_SECONDS, TOO_SLOW
 from store_api.errors import UpgradeRequired
 from store_api.feed import Feed
 from store_api.listener import Listener
 from store_api.outlets import Outlets
-from store_api.requests import only_changes_of, store_id_of, switch_of
+from store_api.requests import store_id_of, wants_only_changes, wants_snapshot
 
 log = logging.getLogger(__name__)
-
-GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
-"""Close codes (RFC 6455, 7.4.1, and the IANA registry)."""
-
-SEND_SECONDS = 10.0
-"""How long a client may take to make room for the next frame before it is closed as too slow."""
 
 MOST_RECEIVED, ALLOWANCE_SECONDS = 16 * 1024, 1.0
 """Bytes that a client may send in so many seconds. It only listens, and each of its pings costs an answer,
@@ -41,7 +36,7 @@ class Sockets:
         send_seconds: how long a client may take to make room for the next frame.
     """
 
-    def __init__(self, feed: Feed, send_seconds: float = SEND_SECONDS) -> None:
+    def __init__(self, feed: Feed, send_seconds: float = SLOWEST_SECONDS) -> None:
         self._feed = feed
         self._send_seconds = send_seconds
         self._outlets = Outlets()
@@ -81,7 +76,7 @@ class Sockets:
 
     async def _serve(self, request: Request, store_id: str | None) -> None:
         arguments = dict(request.get_args(keep_blank_values=True))
-        snapshot, only_changes = switch_of(arguments, "snapshot"), only_changes_of(arguments)
+        snapshot, only_changes = wants_snapshot(arguments), wants_only_changes(arguments)
         if request.headers.get("upgrade", "").lower() != "websocket":
             raise UpgradeRequired
         # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot

@@ -3,7 +3,7 @@
 import pytest
 
 from store_api.errors import ForeignPage, InvalidInput, WrongMediaType
-from store_api.requests import page_of, prefers_minimal, require_json, require_own_page, switch_of
+from store_api.requests import page_of, prefers_minimal, require_json, require_own_page, wants_snapshot
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_a_limit_that_is_none_is_refused(limit: str) -> None:
 
 
 def test_a_switch_is_off_unless_it_is_on() -> None:
-    assert not switch_of({}, "snapshot")
-    assert not switch_of({"snapshot": ["false"]}, "snapshot")
-    assert switch_of({"snapshot": ["true"]}, "snapshot")
+    assert not wants_snapshot({})
+    assert not wants_snapshot({"snapshot": ["false"]})
+    assert wants_snapshot({"snapshot": ["true"]})
 
 
 @pytest.mark.parametrize("text", ["", "1", "True", "yes", "on"])
 def test_a_switch_that_is_neither_on_nor_off_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="snapshot is true or false") as refused:
-        switch_of({"snapshot": [text]}, "snapshot")
+        wants_snapshot({"snapshot": [text]})
     assert refused.value.path == "snapshot"
 
 

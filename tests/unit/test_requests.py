@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from store_api.bodies import MOST_LINES, MOST_PIECES
 from store_api.errors import InvalidInput, NotJson
-from store_api.requests import clean_operation, group_operation, item_operation, only_changes_of
+from store_api.requests import clean_operation, group_operation, item_operation, wants_only_changes
 from store_api.stock import Operation, OperationKind
 from tests.unit.bodies import group_body, item_body, line
 
@@ -203,11 +203,11 @@ def test_a_clean_needs_no_body() -> None:
 
 @pytest.mark.parametrize(("arguments", "only"), [({}, False), ({"only": ["changes"]}, True)])
 def test_changes_alone_are_for_those_who_ask_for_them(arguments: dict[str, list[str]], only: bool) -> None:
-    assert only_changes_of(arguments) is only
+    assert wants_only_changes(arguments) is only
 
 
 @pytest.mark.parametrize("text", ["", "Changes", "change", "true", "changes,", "all"])
 def test_only_is_changes_and_nothing_else(text: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        only_changes_of({"only": [text]})
+        wants_only_changes({"only": [text]})
     assert refused.value.path == "only"

@@ -22,7 +22,8 @@ DESCRIPTION = f"""\
 Each socket is told of every change of a store, or of all stores, whoever made it. Clients send nothing.
 
 A client that keeps up hears of every change. One that falls behind skips to the newest report of each store,
-or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for {SLOWEST_SECONDS:.0f} seconds is closed.
+or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for
+{SLOWEST_SECONDS:.0f} seconds is closed.
 
 Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
 {TOO_SLOW} too slow. What cannot be served is a problem (RFC 9457) before the handshake: 422 for a bad id or

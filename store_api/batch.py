@@ -5,7 +5,6 @@ and the document that comes back proves the refusals.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import Enum
 
 import msgspec
 
@@ -19,15 +18,16 @@ from store_api.errors import (
     QuantityOverflow,
     StoreApiError,
     StoreNotFound,
-    UnfitDocument,
 )
 from store_api.stock import (
     LARGEST_QUANTITY,
+    Answer,
     Change,
     Operation,
     OperationKind,
     Report,
     Stock,
+    Written,
     added,
     shortages,
 )
@@ -41,40 +41,8 @@ MOST_LINES = 10_000
 """Bounds of one batch for one store; a single operation may hold 10,000 lines."""
 
 
-Answer = Report | StoreApiError
-"""What an operation ends as."""
-
-
-def outcome_of(answer: Answer) -> str:
-    """Name what an operation ended as, to be counted: "applied", or the slug of its error."""
-    return answer.slug if isinstance(answer, StoreApiError) else "applied"
-
-
 Reading = Stock | BrokenDocument | DatabaseUnavailable | None
 """What a store was found to hold; None where there is no store."""
-
-
-class Written(Enum):
-    """What became of one guarded change."""
-
-    APPLIED = "applied"
-    NOT_MATCHED = "its guard did not hold"
-    UNFIT = "the document could not take it"
-    UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
-    UNKNOWN = "the database did not say"
-
-
-def written_despite(error: StoreApiError) -> Written:
-    """Tell what became of changes whose writing ended in an error."""
-    match error:
-        case UnfitDocument():
-            return Written.UNFIT
-        case BrokenDocument() | AppliedUnreported():
-            return Written.APPLIED
-        case NotApplied():
-            return Written.UNAVAILABLE
-        case _:
-            return Written.UNKNOWN
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -15,18 +15,14 @@ import msgspec
 
 from store_api.batch import (
     MOST_OPERATIONS,
-    Answer,
     Decision,
     Reading,
     Seen,
-    Written,
     batch_size,
     conclude,
     decide,
-    outcome_of,
     seen_after,
     wanted_items,
-    written_despite,
 )
 from store_api.errors import (
     AppliedUnreported,
@@ -37,7 +33,16 @@ from store_api.errors import (
     StoreApiError,
 )
 from store_api.repository import StoreRepository
-from store_api.stock import Change, Operation, OperationKind, Report
+from store_api.stock import (
+    Answer,
+    Change,
+    Operation,
+    OperationKind,
+    Report,
+    Written,
+    outcome_of,
+    written_despite,
+)
 from store_api.stock_memory import StockMemory
 from store_api.sweeper import Sweeper
 

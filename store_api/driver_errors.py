@@ -13,8 +13,8 @@ from pymongo.errors import (
 )
 
 from store_api import documents
-from store_api.batch import Written
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
+from store_api.stock import Written
 
 log = logging.getLogger(__name__)
 

@@ -17,12 +17,11 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api import documents
-from store_api.batch import Written, written_despite
 from store_api.clients import PRIMARY_SECONDS, Client
 from store_api.collection import COLLECTION, prepare_collection
 from store_api.driver_errors import UNAUTHORIZED, translated, written_by
 from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError
-from store_api.stock import Change, Stock
+from store_api.stock import Change, Stock, Written, written_despite
 
 StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
 

@@ -6,11 +6,18 @@ knows no driver, no clock and no event loop.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 import msgspec
 
-from store_api.errors import Shortage
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    NotApplied,
+    Shortage,
+    StoreApiError,
+    UnfitDocument,
+)
 
 LARGEST_QUANTITY = 2**63 - 1
 """The most pieces of one item that a store can count (a BSON long)."""
@@ -121,3 +128,35 @@ def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
         for item_id, wanted in items.items()
         if stock.get(item_id, 0) < wanted
     )
+
+
+class Written(Enum):
+    """What became of one guarded change."""
+
+    APPLIED = "applied"
+    NOT_MATCHED = "its guard did not hold"
+    UNFIT = "the document could not take it"
+    UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
+    UNKNOWN = "the database did not say"
+
+
+def written_despite(error: StoreApiError) -> Written:
+    """Tell what became of changes whose writing ended in an error."""
+    match error:
+        case UnfitDocument():
+            return Written.UNFIT
+        case BrokenDocument() | AppliedUnreported():
+            return Written.APPLIED
+        case NotApplied():
+            return Written.UNAVAILABLE
+        case _:
+            return Written.UNKNOWN
+
+
+Answer = Report | StoreApiError
+"""What an operation ends as."""
+
+
+def outcome_of(answer: Answer) -> str:
+    """Name what an operation ended as, to be counted: "applied", or the slug of its error."""
+    return answer.slug if isinstance(answer, StoreApiError) else "applied"

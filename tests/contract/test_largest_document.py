@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from bson import encode
 
-from store_api.batch import Written
 from store_api.errors import UnfitDocument
-from store_api.stock import Change
+from store_api.stock import Change, Written
 from tests.contract.subjects import RealSubject
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024

@@ -2,10 +2,9 @@
 
 import pytest
 
-from store_api.batch import Written
 from store_api.documents import LARGEST_PROVEN_BY_UPDATE
 from store_api.errors import BrokenDocument, UnfitDocument
-from store_api.stock import LARGEST_QUANTITY, Change
+from store_api.stock import LARGEST_QUANTITY, Change, Written
 from tests.contract.subjects import Subject, outcome_of
 from tests.simulation.history import Document
 

@@ -8,7 +8,6 @@ from bson import Int64
 from pymongo import MongoClient
 
 from store_api import documents
-from store_api.batch import Written
 from store_api.clients import Client
 from store_api.errors import (
     AppliedUnreported,
@@ -18,7 +17,7 @@ from store_api.errors import (
     UnfitDocument,
 )
 from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock import Change, Written
 from tests.fail_points import failing
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents

@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
-from store_api.batch import Written
 from store_api.documents import ITEMS, REVISION
-from store_api.stock import LARGEST_QUANTITY, Change, Stock
+from store_api.stock import LARGEST_QUANTITY, Change, Stock, Written
 from tests.simulation.history import Document
 
 

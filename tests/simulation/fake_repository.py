@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from store_api.batch import Written
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -16,7 +15,7 @@ from store_api.errors import (
     UnfitDocument,
 )
 from store_api.repository import StoreRepository
-from store_api.stock import Change, Stock
+from store_api.stock import Change, Stock, Written
 from tests.simulation.fake_documents import changed, projected, swept
 from tests.simulation.history import Commit, Document, History, truth_of
 from tests.simulation.nature import Fate, Nature

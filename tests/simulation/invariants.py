@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from store_api import committer
-from store_api.batch import Answer
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -14,7 +13,7 @@ from store_api.errors import (
     QuantityOverflow,
     StoreNotFound,
 )
-from store_api.stock import Operation, Report
+from store_api.stock import Answer, Operation, Report
 from tests.one_by_one import Refused, serve, serve_all, what_is_left
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from store_api import batch, committer, sweeper
-from store_api.batch import Answer
 from store_api.documents import ITEMS
-from store_api.stock import Change, Operation, OperationKind
+from store_api.stock import Answer, Change, Operation, OperationKind
 from tests.simulation.conservation import check_books
 from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository

@@ -6,9 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from store_api.batch import Answer
 from store_api.documents import ITEMS
-from store_api.stock import Change, Operation, OperationKind, Stock
+from store_api.stock import Answer, Change, Operation, OperationKind, Stock
 from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History

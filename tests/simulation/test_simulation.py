@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from store_api import batch, committer
-from store_api.batch import Answer, Decision, Seen, Written
+from store_api.batch import Decision, Seen
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
-from store_api.stock import Change, Operation, Report
+from store_api.stock import Answer, Change, Operation, Report, Written
 from tests.simulation.invariants import Violation
 from tests.simulation.simulation import Simulation
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from store_api.batch import Answer
 from store_api.committer import Committer, _StoreQueue, _Waiting
-from store_api.stock import Change, Operation
+from store_api.stock import Answer, Change, Operation
 from store_api.stock_memory import StockMemory
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History

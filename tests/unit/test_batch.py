@@ -5,15 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from store_api import batch
-from store_api.batch import (
-    Decision,
-    Seen,
-    Written,
-    batch_size,
-    decide,
-    wanted_items,
-)
-from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock
+from store_api.batch import Decision, Seen, batch_size, decide, wanted_items
+from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.batches import (
     CLEAN,
     all_batches,

@@ -4,15 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.batch import (
-    Reading,
-    Seen,
-    Written,
-    conclude,
-    decide,
-    refusal_of,
-    written_despite,
-)
+from store_api.batch import Reading, Seen, conclude, decide, refusal_of
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -27,7 +19,7 @@ from store_api.errors import (
     StoreNotFound,
     UnfitDocument,
 )
-from store_api.stock import Operation, Report, Stock
+from store_api.stock import Operation, Report, Stock, Written, written_despite
 from tests.batches import (
     CLEAN,
     all_batches,

@@ -1,11 +1,11 @@
 """Who listens to what: to one store, or to all of them; frames are handed out without waiting for anybody."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from store_api.changes_listener import ChangesListener
 from store_api.held_store import HeldStore, changes_frame_of
 from store_api.listener import Listener, ReportListener
-from store_api.wire import wire_of
 
 ALL_STORES = None
 """What a listener to every store asks for."""
@@ -20,9 +20,14 @@ class _Room:
 
 
 class Audience:
-    """The listeners of this process, by the store that they listen to; None is all stores."""
+    """The listeners of this process, by the store that they listen to; None is all stores.
 
-    def __init__(self) -> None:
+    Args:
+        to_wire: builds a frame as it goes over the wire.
+    """
+
+    def __init__(self, to_wire: Callable[[str], bytes]) -> None:
+        self._to_wire = to_wire
         self._sent = self._skipped = 0
         # Those who listen to changes alone have rooms of their own.
         self._rooms: dict[tuple[str | None, bool], _Room] = {}
@@ -84,14 +89,14 @@ class Audience:
             return False
         if whole := self._present(store_id, only_changes=False):
             frame = held.frame(store_id)
-            wire = wire_of(frame)
+            wire = self._to_wire(frame)
             for room in whole:
                 for listener in room.present:
                     listener.offer(store_id, frame, None, wire)
         if partial := self._present(store_id, only_changes=True):
             lines = held.changes()
             frame = changes_frame_of(store_id, lines)
-            wire = wire_of(frame)
+            wire = self._to_wire(frame)
             for room in partial:
                 for listener in room.present:
                     listener.offer(store_id, frame, lines, wire)

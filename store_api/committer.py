@@ -32,7 +32,7 @@ from store_api.errors import (
     Overloaded,
     StoreApiError,
 )
-from store_api.repository import StoreRepository
+from store_api.ports import Stores
 from store_api.stock import (
     Answer,
     Change,
@@ -100,7 +100,7 @@ class Committer:
     """Takes operations and answers each of them, whatever becomes of the request that brought it.
 
     Args:
-        repository: where changes are written.
+        stores: where changes are written.
         lanes: writes in flight at once.
         most_waiting: operations that may wait.
 
@@ -109,12 +109,10 @@ class Committer:
         on_written: called after each write, with the operations in it and the seconds it took.
     """
 
-    def __init__(
-        self, repository: StoreRepository, *, lanes: int = LANES, most_waiting: int = MOST_WAITING
-    ) -> None:
-        self._repository = repository
+    def __init__(self, stores: Stores, *, lanes: int = LANES, most_waiting: int = MOST_WAITING) -> None:
+        self._stores = stores
         self._memory = StockMemory()
-        self._sweeper = Sweeper(repository)
+        self._sweeper = Sweeper(stores)
         self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
         self.on_written: Callable[[int, float], None] = lambda operations, seconds: None
         self._most_waiting = most_waiting
@@ -257,7 +255,7 @@ class Committer:
     ) -> tuple[dict[str, Written], dict[str, Reading]]:
         store_id = change.store_id
         try:
-            stock = await self._repository.apply(change, wanted)
+            stock = await self._stores.apply(change, wanted)
         except BrokenDocument as broken:
             return {store_id: Written.APPLIED}, {store_id: broken}
         except AppliedUnreported:
@@ -272,7 +270,7 @@ class Committer:
         if not changes:
             return {}
         try:
-            written = await self._repository.apply_many(changes)
+            written = await self._stores.apply_many(changes)
         except StoreApiError as error:
             written = [written_despite(error)] * len(changes)
         return {change.store_id: verdict for change, verdict in zip(changes, written, strict=True)}
@@ -291,7 +289,7 @@ class Committer:
                 else frozenset[str]().union(*(queue.wanted or () for queue in queues))
             )
             try:
-                found = await self._repository.read_many(store_ids, wanted)
+                found = await self._stores.read_many(store_ids, wanted)
             except DatabaseUnavailable as unavailable:
                 unread = unavailable
         return {queue.store_id: found.get(queue.store_id, unread) for queue in queues}

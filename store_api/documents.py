@@ -7,11 +7,13 @@ field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from store_api.errors import BrokenDocument
 from store_api.stock import LARGEST_QUANTITY, Change, Stock, differences
+from watchers.changes import Moment
 
 ITEMS = "items"
 REVISION = "rev"
@@ -30,6 +32,15 @@ VALIDATOR: dict[str, Any] = {
     }
 }
 """Refuses a negative, fractional or non-numeric quantity from any writer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Store documents as they stood at one moment of the replica set's time."""
+
+    documents: dict[str, dict[str, Any]]
+    at: Moment
+
 
 _RESERVED = re.compile(r"[%.$]")
 _CANONICAL = re.compile(r"(?:[^%.$]|%25|%2E|%24)+")

@@ -9,14 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from bson import Timestamp
-
 from store_api.audience import ALL_STORES, Audience
+from store_api.documents import Snapshot
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.held_store import HeldStore, Reading, build_frames, keep_quiet, read_stocks, stock_in
 from store_api.listener import Listener
-from store_api.repository import Snapshot
-from watchers.store_watcher import StoreChange
+from watchers.changes import Moment, StoreChange
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +26,7 @@ class Feed:
 
     Args:
         read: reads one store, or all of them (None), at an exact moment.
+        to_wire: builds a frame as it goes over the wire, once for everybody who gets it.
         on_told: called with each change that somebody was told.
 
     Attributes:
@@ -37,13 +36,14 @@ class Feed:
     def __init__(
         self,
         read: Callable[[str | None], Awaitable[Snapshot]],
+        to_wire: Callable[[str], bytes],
         on_told: Callable[[StoreChange], None] = lambda change: None,
     ) -> None:
         self._read = read
         self._on_told = on_told
-        self.audience = Audience()
+        self.audience = Audience(to_wire)
         self._held: dict[str, HeldStore] = {}
-        self._all_at: Timestamp | None = None
+        self._all_at: Moment | None = None
         self._all_waiting: list[StoreChange] | None = None
         self._all_reading: asyncio.Task[None] | None = None
         self._stream_open = False

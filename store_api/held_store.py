@@ -5,24 +5,21 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bson import Timestamp
-
 from store_api import documents
+from store_api.documents import Snapshot
 from store_api.errors import BrokenDocument
 from store_api.reports import report_json
-from store_api.repository import Snapshot
 from store_api.stock import Report, Stock, differences
-from watchers.store_watcher import StoreChange
+from watchers.changes import EARLIEST, Moment, StoreChange
 
 log = logging.getLogger(__name__)
 
-Reading = tuple[dict[str, Stock | None], Timestamp]
+Reading = tuple[dict[str, Stock | None], Moment]
 """The stocks of stores, None where a document is broken, and the moment at which they stood so."""
 
 LINES_AT_ONCE = 5_000
 """Lines that are read or written before others have their turn: about a millisecond's."""
 
-_EARLIEST = Timestamp(0, 0)
 _UNLIKE_ANY = -1
 """A quantity that no item has: its line counts as changed, whatever it is now."""
 
@@ -42,7 +39,7 @@ class HeldStore:
     """
 
     stock: Stock | None = None
-    at: Timestamp = _EARLIEST
+    at: Moment = EARLIEST
     times_begun: int = 0
     waiting: list[StoreChange] | None = None
     reading: asyncio.Task[None] | None = None
@@ -103,7 +100,7 @@ class HeldStore:
         while self.reading is not None:
             await asyncio.shield(self.reading)
 
-    def settle(self, stock: Stock | None, at: Timestamp) -> bool:
+    def settle(self, stock: Stock | None, at: Moment) -> bool:
         """Take what was read, then the newer of what waited; False where it must be read again."""
         self.replace(stock)
         self.at = at

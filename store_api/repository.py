@@ -4,11 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 from pymongo.collection import Collection as PyMongoCollection
@@ -19,9 +17,10 @@ from pymongo.write_concern import WriteConcern
 from store_api import documents
 from store_api.clients import PRIMARY_SECONDS, Client
 from store_api.collection import COLLECTION, prepare_collection
+from store_api.documents import Snapshot
 from store_api.driver_errors import UNAUTHORIZED, translated, written_by
 from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError
-from store_api.stock import Change, Stock, Written, written_despite
+from store_api.stock import Change, Stock, StoreSummary, Written, written_despite
 
 StoreCollection = AsyncIOMotorCollection[dict[str, Any]]
 
@@ -31,23 +30,6 @@ THREADS = 32
 """Commands that may wait for the database at once."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Store documents as they stood at one moment of the replica set's time."""
-
-    documents: dict[str, dict[str, Any]]
-    at: Timestamp
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSummary:
-    """One store of the overview: how many items it holds, and how many pieces in all."""
-
-    store_id: str
-    items: int
-    units: int
 
 
 class StoreRepository:

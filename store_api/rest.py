@@ -1,23 +1,22 @@
 """The HTTP contract: routes that read a request, ask, and answer."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
 from sanic import Blueprint, HTTPResponse, Request
 
+from store_api import shapes
 from store_api.calls import JSON, XLSX
-from store_api.committer import Committer
 from store_api.error_handler import error_response, problem_response
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.one_piece import WholeAnswer
 from store_api.problems import not_ready
 from store_api.readiness import Readiness
 from store_api.reports import report_json
-from store_api.repository import StoreRepository
 from store_api.requests import (
     clean_operation,
     group_operation,
@@ -28,21 +27,45 @@ from store_api.requests import (
     require_own_page,
     store_id_of,
 )
-from store_api.shapes import Health, Overview, StoreSummary
+from store_api.shapes import Health, Overview
 from store_api.spreadsheet import Sheet, content_disposition
 from store_api.spreadsheet_process import build
-from store_api.stock import Operation, Report
+from store_api.stock import Answer, Operation, Report, Stock, StoreSummary
 
 READ = ["GET", "HEAD"]
 MINIMAL = "preference-applied: return=minimal\r\n"
+
+
+class Stores(Protocol):
+    """Where the routes read stores; all of it raises DatabaseUnavailable."""
+
+    async def read(self, store_id: str) -> Stock | None:
+        """Read a store's stock; None where there is no such store.
+
+        Raises:
+            BrokenDocument: what is there is no stock.
+        """
+        ...
+
+    async def overview(self, after: str, limit: int) -> list[StoreSummary]:
+        """Summarise up to `limit` stores whose ids come after `after`, by id."""
+        ...
+
+
+class Operations(Protocol):
+    """Who carries operations out."""
+
+    def answer(self, operation: Operation) -> Awaitable[Answer]:
+        """Give what an operation ends as; it goes on whether or not anybody waits."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
     """What the routes need: where stores are read, who carries operations out, and whether we are ready."""
 
-    repository: StoreRepository
-    committer: Committer
+    stores: Stores
+    operations: Operations
     readiness: Readiness
 
     async def report(self, request: Request, store_id: str) -> HTTPResponse:
@@ -74,8 +97,8 @@ class Rest:
     async def overview(self, request: Request) -> HTTPResponse:
         """`GET /stores`."""
         after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
-        rows = await self.repository.overview(after, limit + 1)
-        page = [StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
+        rows = await self.stores.overview(after, limit + 1)
+        page = [shapes.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
             following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
@@ -115,7 +138,7 @@ class Rest:
 
     async def _report(self, segment: str) -> Report:
         store_id = store_id_of(segment)
-        stock = await self.repository.read(store_id)
+        stock = await self.stores.read(store_id)
         if stock is None:
             raise StoreNotFound(store_id)
         return Report.of(store_id, stock)
@@ -128,7 +151,7 @@ class Rest:
         return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
 
     async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
-        answer = await self.committer.answer(operation)
+        answer = await self.operations.answer(operation)
         if isinstance(answer, StoreApiError):
             return error_response(request, answer)
         return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")

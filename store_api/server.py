@@ -30,8 +30,10 @@ from store_api.rest import Rest
 from store_api.settings import Settings
 from store_api.sockets import Sockets
 from store_api.web_server import App, run
+from store_api.wire import wire_of
+from watchers.changes import StoreChange
 from watchers.heartbeat import HEARTBEATS, Heartbeat
-from watchers.store_watcher import StoreChange, StoreWatcher
+from watchers.store_watcher import StoreWatcher
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +113,7 @@ class Service:
         self._watcher_client = connect_watcher(settings.database_url)
         self.repository = StoreRepository(self._client, settings.mongo_db)
         self.committer = committer(self.repository)
-        self.feed = Feed(self.repository.snapshot, on_told=self._note_delay)
+        self.feed = Feed(self.repository.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = StoreWatcher(
             self._watcher_client[settings.mongo_db][COLLECTION],
             on_change=self.feed.take,

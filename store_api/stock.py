@@ -130,6 +130,15 @@ def shortages(items: Mapping[str, int], stock: Stock) -> tuple[Shortage, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """One store of the overview: how many items it holds, and how many pieces in all."""
+
+    store_id: str
+    items: int
+    units: int
+
+
 class Written(Enum):
     """What became of one guarded change."""
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from store_api.errors import StoreApiError
-from store_api.repository import StoreRepository
+from store_api.ports import Sweepable
 from store_api.stock import Stock
 
 log = logging.getLogger(__name__)
@@ -17,11 +17,11 @@ class Sweeper:
     """Counts what is used up in each store, and sweeps when there is enough of it.
 
     Args:
-        repository: where documents are swept.
+        stores: where documents are swept.
     """
 
-    def __init__(self, repository: StoreRepository) -> None:
-        self._repository = repository
+    def __init__(self, stores: Sweepable) -> None:
+        self._stores = stores
         self._zeros: dict[str, int] = {}
         self._sweeps: dict[str, asyncio.Task[None]] = {}
 
@@ -44,7 +44,7 @@ class Sweeper:
 
     async def _sweep(self, store_id: str) -> None:
         try:
-            await self._repository.sweep(store_id)
+            await self._stores.sweep(store_id)
         except StoreApiError as error:
             # The zeros do no harm, and are counted again.
             log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})

@@ -13,11 +13,12 @@ from typing import Any
 
 from bson import Timestamp
 
+from store_api.documents import Snapshot
 from store_api.errors import DatabaseUnavailable, StoreApiError
 from store_api.feed import Feed
 from store_api.listener import Listener
-from store_api.repository import Snapshot
-from watchers.store_watcher import StoreChange
+from store_api.wire import wire_of
+from watchers.changes import StoreChange
 
 BROKEN = {"items": "nonsense"}
 """A document that is no stock."""
@@ -90,7 +91,7 @@ class World:
     """Stores, a stream and reads, moved by hand; the feed under test is `feed`."""
 
     def __init__(self) -> None:
-        self.feed = Feed(self._read)
+        self.feed = Feed(self._read, wire_of)
         self.readings: list[Reading] = []
         self.ears: list[Ear] = []
         self.changes: list[StoreChange] = []

@@ -6,15 +6,13 @@ It is the whole database's, narrowed down to two collections, so that heartbeats
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import OperationFailure, PyMongoError
 
+from watchers.changes import StoreChange, store_change_of
 from watchers.heartbeat import HEARTBEATS
 from watchers.resume import Next, after_error, after_event, pause_seconds
 from watchers.stream_reader import Answer, StreamReader
@@ -24,56 +22,6 @@ log = logging.getLogger(__name__)
 
 NO_REPLICA_SET = 40573
 """What a mongod by itself answers to `$changeStream` (mongo, document_source_change_stream.cpp)."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreChange:
-    """One change of one store document.
-
-    Args:
-        store_id: the document's `_id`.
-        at: the moment of the change in the replica set's time.
-        document: the whole document after an insert or a replacement, else None.
-        updated: the fields that an update set, by dotted path.
-        removed: the fields that an update removed, by dotted path.
-        deleted: whether the document is gone.
-        committed_at: the same moment by the server's clock; None where the server does not tell it.
-    """
-
-    store_id: str
-    at: Timestamp
-    document: Mapping[str, Any] | None = None
-    updated: Mapping[str, Any] = field(default_factory=dict)
-    removed: Sequence[str] = ()
-    deleted: bool = False
-    committed_at: datetime | None = field(default=None, compare=False)
-
-
-def store_change_of(event: Mapping[str, Any]) -> StoreChange | None:
-    """Translate a change event; None for one that is not about a store document.
-
-    Array fields are reported as `truncatedArrays`; a store document has none that matter.
-    """
-    store_id = event.get("documentKey", {}).get("_id")
-    if not isinstance(store_id, str):
-        return None
-    at, committed_at = event["clusterTime"], event.get("wallTime")
-    match event["operationType"]:
-        case "insert" | "replace":
-            return StoreChange(store_id, at, document=event["fullDocument"], committed_at=committed_at)
-        case "update":
-            description = event["updateDescription"]
-            return StoreChange(
-                store_id,
-                at,
-                updated=description["updatedFields"],
-                removed=description["removedFields"],
-                committed_at=committed_at,
-            )
-        case "delete":
-            return StoreChange(store_id, at, deleted=True, committed_at=committed_at)
-        case _:
-            return None
 
 
 class StoreWatcher:

@@ -10,11 +10,12 @@ import os
 from bson import Timestamp
 from sanic import HTTPResponse, Request, Sanic
 
+from store_api.documents import Snapshot
 from store_api.feed import Feed
-from store_api.repository import Snapshot
 from store_api.sockets import Sockets
 from store_api.web_server import App
-from watchers.store_watcher import StoreChange
+from store_api.wire import wire_of
+from watchers.changes import StoreChange
 
 
 def create_app(lines: int) -> App:
@@ -28,7 +29,7 @@ def create_app(lines: int) -> App:
     async def read(store_id: str | None) -> Snapshot:
         return Snapshot({"hot": {"_id": "hot", "items": items}}, Timestamp(1, 0))
 
-    feed = Feed(read)
+    feed = Feed(read, wire_of)
     app.blueprint(Sockets(feed).blueprint())
 
     async def begin(_: App) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 from pymongo.collection import Collection
 
 from store_api.errors import StoreApiError
+from store_api.ports import Stores
 from store_api.repository import StoreRepository
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import Document, History
@@ -19,7 +20,7 @@ class Subject(Protocol):
     """A repository, and the way past it."""
 
     @property
-    def repository(self) -> StoreRepository:
+    def repository(self) -> Stores:
         """Who must keep the promises."""
         ...
 

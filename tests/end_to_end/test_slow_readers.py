@@ -12,14 +12,15 @@ from sanic import Sanic
 
 from store_api import changes_listener, outlets
 from store_api import listener as queues
+from store_api.documents import Snapshot
 from store_api.feed import Feed
-from store_api.repository import Snapshot
 from store_api.sockets import Sockets
+from store_api.wire import wire_of
 from tests.end_to_end.conftest import Stores
 from tests.listening import large_store, listening, never_reading
 from tests.mongod import free_port
 from tests.service import Service
-from watchers.store_watcher import StoreChange
+from watchers.changes import StoreChange
 
 
 async def test_a_reader_that_never_reads_costs_the_others_nothing(
@@ -52,7 +53,7 @@ class World:
     """One store, whose sockets are served in this process with less patience than usual."""
 
     def __init__(self, store_id: str) -> None:
-        self.feed = Feed(self._read)
+        self.feed = Feed(self._read, wire_of)
         self.port = free_port()
         self._store_id = store_id
         self.count = 1

@@ -10,7 +10,8 @@ from typing import Any
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from watchers.store_watcher import StoreChange, StoreWatcher
+from watchers.changes import StoreChange
+from watchers.store_watcher import StoreWatcher
 
 _SECONDS = 10.0
 

@@ -4,7 +4,8 @@ import pytest
 from bson import Decimal128, Int64, ObjectId
 
 from store_api.clients import Client
-from store_api.repository import StoreRepository, StoreSummary
+from store_api.repository import StoreRepository
+from store_api.stock import StoreSummary
 from tests.integration.conftest import Documents
 
 

@@ -9,8 +9,9 @@ from pymongo import MongoClient
 from store_api import documents
 from tests.integration.conftest import Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
+from watchers.changes import StoreChange
 from watchers.heartbeat import HEARTBEATS, Heartbeat
-from watchers.store_watcher import StoreChange, StoreWatcher
+from watchers.store_watcher import StoreWatcher
 
 Mongo = MongoClient[dict[str, Any]]
 

@@ -15,7 +15,7 @@ from store_api.stock import Stock
 from tests.fail_points import failing
 from tests.integration.conftest import WATCHER, Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
-from watchers.store_watcher import StoreChange
+from watchers.changes import StoreChange
 
 Mongo = MongoClient[dict[str, Any]]
 

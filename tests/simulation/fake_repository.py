@@ -14,14 +14,13 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
-from store_api.repository import StoreRepository
 from store_api.stock import Change, Stock, Written
 from tests.simulation.fake_documents import changed, projected, swept
 from tests.simulation.history import Commit, Document, History, truth_of
 from tests.simulation.nature import Fate, Nature
 
 
-class FakeRepository(StoreRepository):
+class FakeRepository:
     """The stores of a simulation.
 
     Args:
@@ -35,7 +34,6 @@ class FakeRepository(StoreRepository):
     """
 
     def __init__(self, history: History, nature: Nature) -> None:
-        # The real one's client and collection are what this class does without.
         self.history = history
         self.nature = nature
         self.documents: dict[str, Document] = {}

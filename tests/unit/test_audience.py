@@ -3,6 +3,7 @@
 from store_api.audience import ALL_STORES, Audience
 from store_api.held_store import HeldStore
 from store_api.listener import Listener
+from store_api.wire import wire_of
 from tests.feed_world import quantities
 
 
@@ -13,14 +14,14 @@ def admitted(audience: Audience, store_id: str | None, *, only_changes: bool = F
 
 
 def test_a_store_is_told_to_its_listeners_and_to_those_who_hear_all() -> None:
-    audience = Audience()
+    audience = Audience(wire_of)
     mine, another, all_stores = (admitted(audience, key) for key in ("s", "another", ALL_STORES))
     audience.tell("s", HeldStore({"a": 1}))
     assert [listener.waiting for listener in (mine, another, all_stores)] == [1, 0, 1]
 
 
 async def test_whole_reports_and_changes_go_to_those_who_asked_for_them() -> None:
-    audience, held = Audience(), HeldStore({"a": 1, "b": 1})
+    audience, held = Audience(wire_of), HeldStore({"a": 1, "b": 1})
     listeners = [admitted(audience, "s", only_changes=only) for only in (False, True)]
     held.replace({"a": 1, "b": 2})
     audience.tell("s", held)
@@ -30,7 +31,7 @@ async def test_whole_reports_and_changes_go_to_those_who_asked_for_them() -> Non
 
 
 def test_those_who_listen_to_changes_alone_keep_the_place_as_well() -> None:
-    audience = Audience()
+    audience = Audience(wire_of)
     listener = admitted(audience, "s", only_changes=True)
     assert "s" in audience
     audience.dismiss("s", listener)
@@ -38,7 +39,7 @@ def test_those_who_listen_to_changes_alone_keep_the_place_as_well() -> None:
 
 
 def test_a_broken_store_is_told_nobody_and_what_was_told_last_is_kept() -> None:
-    audience, held = Audience(), HeldStore({"a": 1})
+    audience, held = Audience(wire_of), HeldStore({"a": 1})
     listeners = [admitted(audience, "s", only_changes=only) for only in (False, True)]
     held.replace(None)
     audience.tell("s", held)
@@ -47,7 +48,7 @@ def test_a_broken_store_is_told_nobody_and_what_was_told_last_is_kept() -> None:
 
 
 def test_who_is_only_expected_is_told_nothing_and_not_counted_but_keeps_the_place() -> None:
-    audience = Audience()
+    audience = Audience(wire_of)
     listener = audience.expect("s")
     audience.tell("s", HeldStore({"a": 1}))
     assert (listener.waiting, len(audience), "s" in audience) == (0, 0, True)
@@ -56,7 +57,7 @@ def test_who_is_only_expected_is_told_nothing_and_not_counted_but_keeps_the_plac
 
 
 def test_the_last_one_to_go_leaves_nothing_behind() -> None:
-    audience = Audience()
+    audience = Audience(wire_of)
     present, expected = admitted(audience, "s"), audience.expect("s")
     audience.dismiss("s", present)
     assert "s" in audience
@@ -66,7 +67,7 @@ def test_the_last_one_to_go_leaves_nothing_behind() -> None:
 
 
 async def test_the_end_is_told_to_all_who_are_present() -> None:
-    audience = Audience()
+    audience = Audience(wire_of)
     listeners = [
         admitted(audience, key, only_changes=only) for key in ("s", ALL_STORES) for only in (True, False)
     ]

@@ -7,7 +7,7 @@ import pytest
 from store_api import feed
 from store_api.errors import DatabaseUnavailable
 from tests.feed_world import BROKEN, World, items, listening, open_world, told, turns
-from watchers.store_watcher import StoreChange
+from watchers.changes import StoreChange
 
 
 @pytest.fixture

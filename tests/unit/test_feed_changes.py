@@ -8,7 +8,7 @@ from store_api import feed
 from store_api.held_store import HeldStore
 from store_api.stock import Stock
 from tests.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
-from watchers.store_watcher import StoreChange
+from watchers.changes import StoreChange
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from store_api import feed
 from store_api import listener as queues
 from store_api.stock import Report, Stock
 from tests.feed_world import BROKEN, Ear, World, quantities, turns
-from watchers.store_watcher import StoreChange
+from watchers.changes import StoreChange
 
 STORES = ("a", "b")
 ITEMS = ("chair", "table", "lamp")

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from store_api.documents import Snapshot
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.feed import Feed
-from store_api.repository import Snapshot
+from store_api.wire import wire_of
 from tests.feed_world import BROKEN, World, listening, moment, open_world, turns
 
 
@@ -179,7 +180,7 @@ async def test_an_error_that_nobody_foresaw_does_not_stick_either() -> None:
         return Snapshot({}, moment(0))
 
     tries: list[int] = []
-    feed = Feed(read)
+    feed = Feed(read, wire_of)
     await feed.begin_afresh()
     with pytest.raises(ZeroDivisionError):
         async with feed.listen("s"):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from bson import ObjectId, Timestamp
 
-from watchers.store_watcher import StoreChange, store_change_of
+from watchers.changes import StoreChange, store_change_of
 
 AT = Timestamp(1700000000, 7)
 

@@ -5,11 +5,10 @@ import pytest
 
 from store_api import sweeper
 from store_api.errors import OutcomeUnknown
-from store_api.repository import StoreRepository
 from store_api.sweeper import Sweeper
 
 
-class RecordingRepository(StoreRepository):
+class RecordingStores:
     """Notes what is to be swept, and takes its time for it.
 
     Args:
@@ -36,7 +35,7 @@ def held(count: int) -> dict[str, int]:
 
 
 async def swept_after(*notes: dict[str, int], complete: bool) -> list[str]:
-    repository = RecordingRepository()
+    repository = RecordingStores()
     subject = Sweeper(repository)
     for stock in notes:
         subject.note("s", stock, complete=complete)
@@ -62,7 +61,7 @@ async def test_who_sees_the_whole_store_knows_better_than_the_bits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sweeper, "ZEROS_TO_SWEEP", 4)
-    repository = RecordingRepository()
+    repository = RecordingStores()
     subject = Sweeper(repository)
     subject.note("s", used_up(3), complete=False)
     subject.note("s", held(1), complete=True)
@@ -72,7 +71,7 @@ async def test_who_sees_the_whole_store_knows_better_than_the_bits(
 
 
 async def test_stores_are_counted_apart_and_each_is_swept_by_one_at_a_time() -> None:
-    repository = RecordingRepository()
+    repository = RecordingStores()
     subject = Sweeper(repository)
     for _ in range(5):
         subject.note("s1", used_up(100), complete=True)
@@ -85,7 +84,7 @@ async def test_stores_are_counted_apart_and_each_is_swept_by_one_at_a_time() -> 
 
 
 async def test_a_sweep_that_fails_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    subject = Sweeper(RecordingRepository(fails=True))
+    subject = Sweeper(RecordingStores(fails=True))
     subject.note("s", used_up(100), complete=True)
     await subject.close()
     logged = [

@@ -5,9 +5,12 @@ import sys
 from pathlib import Path
 
 from bot.options import HELP, Account, Options, WrongArgument, secrets_of
+from bot.settings import BotSettings
 from store_api import logs
 from store_api.errors import StoreApiError
-from store_api.settings import Settings, environment_with_env_file
+from store_api.settings import environment_with_env_file
+
+LIBRARIES = (*logs.LIBRARIES, "aiogram", "aiohttp", "matplotlib")
 
 
 def main() -> int:
@@ -18,9 +21,9 @@ def main() -> int:
         if options.help:
             print(HELP)  # noqa: T201
             return 0
-        settings = Settings.read(environment_with_env_file(Path.cwd()))
+        settings = BotSettings.read(environment_with_env_file(Path.cwd()))
         secrets = secrets_of(settings)
-        logs.configure(terminal=sys.stderr.isatty(), secrets=secrets)
+        logs.configure(terminal=sys.stderr.isatty(), secrets=secrets, libraries=LIBRARIES)
         _do(options, settings)
     except WrongArgument as wrong:
         return _complain(str(wrong), 2)
@@ -33,7 +36,7 @@ def main() -> int:
     return 0
 
 
-def _do(options: Options, settings: Settings) -> None:
+def _do(options: Options, settings: BotSettings) -> None:
     if options.dry_run is not None:
         from bot.dry_run import dry_run
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from bot.clock import Clock
 from bot.composing import ComposedReport, Past
 from bot.picture import MOST_DAYS
+from bot.settings import BotSettings
 from bot.stores import stores_of
-from store_api.settings import Settings
 
 
-async def dry_run(settings: Settings, folder: Path) -> list[Path]:
+async def dry_run(settings: BotSettings, folder: Path) -> list[Path]:
     """Write the report's message, picture and workbook into a folder, which is made if need be.
 
     Raises:

@@ -1,12 +1,13 @@
-"""What the bot is told at its start: by arguments, and by the settings that it shares with the service."""
+"""What the bot is told at its start: by arguments and settings."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.settings import BotSettings
 from store_api.errors import StoreApiError, WrongSetting
-from store_api.settings import Settings, help_text
+from store_api.settings import help_text
 
 LEAST_SECRET = 8
 """Characters; a shorter part of a token is no secret, and would be blotted out of every other word."""
@@ -16,12 +17,7 @@ _USAGE = """usage: python -m bot [--once | --dry-run FOLDER | --help]
   --once               send the report now and end, for those whose cron starts the bot
   --dry-run FOLDER     write the message, the workbook and the picture there and end; asks Telegram nothing"""
 
-_MATTERING = (
-    "mongo_url", "mongo_db", "embedded_mongo_port", "store_ids", "special_user", "report_time", "report_tz",
-    "bot_token", "telegram_api",
-)  # fmt: skip
-
-HELP = help_text(_USAGE, _MATTERING)
+HELP = help_text(BotSettings, _USAGE)
 
 
 class WrongArgument(StoreApiError):
@@ -67,7 +63,7 @@ class Account:
     user_id: int
 
     @classmethod
-    def of(cls, settings: Settings) -> "Account":
+    def of(cls, settings: BotSettings) -> "Account":
         """Take it from the settings.
 
         Raises:
@@ -80,7 +76,7 @@ class Account:
         return cls(settings.bot_token, settings.special_user)
 
 
-def secrets_of(settings: Settings) -> list[str]:
+def secrets_of(settings: BotSettings) -> list[str]:
     """List what no log line may show: the token, its secret half, and the password in MongoDB's URL."""
     found = re.findall(r"//[^/@]*?:([^/]+)@", settings.mongo_url or "")
     if settings.bot_token is not None:

@@ -18,14 +18,14 @@ from bot.options import Account
 from bot.polling import Polling
 from bot.schedule import Schedule
 from bot.sending import Means
+from bot.settings import BotSettings
 from bot.stores import stores_of
 from store_api.errors import PartDied
-from store_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-async def run(settings: Settings, account: Account) -> None:
+async def run(settings: BotSettings, account: Account) -> None:
     """Send the report every day and answer commands, until SIGTERM or SIGINT.
 
     Raises:
@@ -49,7 +49,7 @@ async def run(settings: Settings, account: Account) -> None:
     log.info("Stopped", extra={"action": "stopped"})
 
 
-async def once(settings: Settings, account: Account) -> str:
+async def once(settings: BotSettings, account: Account) -> str:
     """Send the report now, and say in one line what was done.
 
     Raises:
@@ -87,7 +87,7 @@ async def _offer_commands(courier: Courier) -> None:
 
 
 @asynccontextmanager
-async def _means(settings: Settings, account: Account) -> AsyncIterator[Means]:
+async def _means(settings: BotSettings, account: Account) -> AsyncIterator[Means]:
     courier = Courier(account.token, account.user_id, settings.telegram_api)
     try:
         async with stores_of(settings) as (claims, composer):

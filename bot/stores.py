@@ -10,9 +10,9 @@ from pymongo.errors import PyMongoError
 
 from bot.claims import Claims
 from bot.composing import Composer
+from bot.settings import BotSettings
 from store_api.clients import Client, connect
 from store_api.repository import StoreRepository
-from store_api.settings import Settings
 
 GOODBYE_SECONDS = 0.5
 
@@ -24,7 +24,7 @@ async def _open(client: Client) -> None:
 
 
 @asynccontextmanager
-async def stores_of(settings: Settings) -> AsyncIterator[tuple[Claims, Composer]]:
+async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Composer]]:
     """Connect, whether or not MongoDB is there yet, and let go at the end."""
     client = connect(settings.database_url)
     repository = StoreRepository(client, settings.mongo_db)

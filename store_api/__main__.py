@@ -20,7 +20,7 @@ from store_api.workers import run_workers
 def main() -> int:
     """Serve until told to stop; one line on standard error for whatever prevents it."""
     if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-        print(help_text())  # noqa: T201
+        print(help_text(Settings, "usage: python -m store_api [--help]"))  # noqa: T201
         return 0
     if sys.argv[1:]:
         print(f"store_api: no such argument: {sys.argv[1]}; see --help", file=sys.stderr)  # noqa: T201

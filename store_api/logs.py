@@ -8,15 +8,19 @@ from datetime import UTC, datetime
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
-_FOREIGN = ("sanic", "websockets", "asyncio", "pymongo", "aiogram", "aiohttp", "matplotlib")
+LIBRARIES = ("sanic", "websockets", "asyncio", "pymongo")
+"""The loggers of what the service is made with; what they say at INFO it says itself, in its own words."""
 
 
-def configure(*, terminal: bool, secrets: Collection[str] = ()) -> None:
+def configure(
+    *, terminal: bool, secrets: Collection[str] = (), libraries: Collection[str] = LIBRARIES
+) -> None:
     """Send this process's log to standard error.
 
     Args:
         terminal: whether a person watches: plain lines then, JSON otherwise.
         secrets: texts of which no line shows anything, whoever logs it.
+        libraries: names of their loggers, which say no more than warnings.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(_Redaction(secrets))
@@ -24,8 +28,7 @@ def configure(*, terminal: bool, secrets: Collection[str] = ()) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for name in _FOREIGN:
-        # What the libraries say at INFO we say ourselves, in our words.
+    for name in libraries:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

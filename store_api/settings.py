@@ -1,14 +1,10 @@
 """Settings: read once from the environment and a `.env` file, validated whole, then frozen."""
 
 import os
-import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime, time
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
 from pymongo.errors import PyMongoError
@@ -18,8 +14,12 @@ from store_api.errors import WrongSetting
 
 EMBEDDED_REPLICA_SET = "rs0"
 
+Value = TypeVar("Value")
 
-def _whole_number(least: int, most: int) -> Callable[[str], int]:
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Make a parser of whole numbers within bounds."""
+
     def parse(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
@@ -49,89 +49,34 @@ def _host(text: str) -> str:
     return text
 
 
-def _store_ids(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text.split()))
+def setting(variable: str, default: str | None, parse: Callable[[str], Value], text: str) -> Value:
+    """Describe a field of settings.
+
+    Args:
+        variable: the environment variable's name.
+        default: its text where it is unset or empty; None leaves the field None.
+        parse: makes the value of a text, or raises a ValueError that says what it must be.
+        text: what it means, for `--help`.
+    """
+    described = field(metadata={"variable": variable, "default": default, "parse": parse, "help": text})
+    return cast("Value", described)
 
 
-def _time_of_day(text: str) -> time:
-    try:
-        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  (a wall time; its zone is REPORT_TZ)
-    except ValueError:
-        raise ValueError("must be a time of day from 00:00 to 23:59") from None
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DatabaseSettings:
+    """Where MongoDB is: what everybody who reads stores is told."""
 
-
-def _time_zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone's name, like Europe/Berlin") from None
-
-
-def _bot_token(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]+", text, re.ASCII):
-        raise ValueError("must look like 123456:ABC, as @BotFather gives it")
-    return text
-
-
-def _web_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a URL like https://api.telegram.org")
-    return text.rstrip("/")
-
-
-def _setting(variable: str, default: str | None, parse: Callable[[str], Any], text: str) -> Any:
-    return field(metadata={"variable": variable, "default": default, "parse": parse, "help": text})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What the service was told at its start; one field a variable, in the order of `--help`."""
-
-    mongo_url: str | None = _setting(
+    mongo_url: str | None = setting(
         "MONGO_URL", None, _mongo_url, "a replica set's URL; unset: a MongoDB of our own, embedded"
     )
-    mongo_db: str = _setting("MONGO_DB", "store_api", _database, "the database's name")
-    data_dir: Path = _setting("DATA_DIR", "./data", Path, "where the embedded MongoDB keeps its data")
-    embedded_mongo_port: int = _setting(
-        "EMBEDDED_MONGO_PORT", "27018", _whole_number(1, 65535), "the embedded MongoDB's port"
-    )
-    host: str = _setting("HOST", "127.0.0.1", _host, "the address to listen on")
-    port: int = _setting("PORT", "8000", _whole_number(1, 65535), "the port to listen on")
-    workers: int = _setting("WORKERS", "1", _whole_number(1, 256), "processes that serve")
-    store_ids: tuple[str, ...] | None = _setting(
-        "STORE_IDS", None, _store_ids, "stores in the Telegram report, separated by spaces; unset: all"
-    )
-    special_user: int | None = _setting(
-        "SPECIAL_USER", None, _whole_number(1, 2**63 - 1), "Telegram id of the one user who gets the report"
-    )
-    report_time: time = _setting("REPORT_TIME", "21:00", _time_of_day, "when the report is sent")
-    report_tz: ZoneInfo = _setting("REPORT_TZ", "UTC", _time_zone, "the time zone of REPORT_TIME")
-    bot_token: str | None = _setting("BOT_TOKEN", None, _bot_token, "the Telegram bot's token")
-    telegram_api: str | None = _setting(
-        "TELEGRAM_API", None, _web_url, "another Bot API server's base URL; unset: Telegram's own"
+    mongo_db: str = setting("MONGO_DB", "store_api", _database, "the database's name")
+    embedded_mongo_port: int = setting(
+        "EMBEDDED_MONGO_PORT", "27018", whole_number(1, 65535), "the embedded MongoDB's port"
     )
 
     def __repr__(self) -> str:
         """Show no value at all: a URL may hold a password."""
-        return "Settings(...)"
-
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> "Settings":
-        """Validate the whole environment; an empty variable counts as unset.
-
-        Raises:
-            WrongSetting: for the first variable that is wrong.
-        """
-        values: dict[str, Any] = {}
-        for setting in fields(cls):
-            variable, default = setting.metadata["variable"], setting.metadata["default"]
-            text = environment.get(variable) or default
-            try:
-                values[setting.name] = None if text is None else setting.metadata["parse"](text)
-            except ValueError as wrong:
-                raise WrongSetting(variable, str(wrong)) from None
-        return cls(**values)
+        return f"{type(self).__name__}(...)"
 
     @property
     def database_url(self) -> str:
@@ -139,6 +84,33 @@ class Settings:
         return self.mongo_url or (
             f"mongodb://127.0.0.1:{self.embedded_mongo_port}/?replicaSet={EMBEDDED_REPLICA_SET}"
         )
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Validate the whole environment; an empty variable counts as unset.
+
+        Raises:
+            WrongSetting: for the first variable that is wrong.
+        """
+        values: dict[str, Any] = {}
+        for described in fields(cls):
+            variable, default = described.metadata["variable"], described.metadata["default"]
+            text = environment.get(variable) or default
+            try:
+                values[described.name] = None if text is None else described.metadata["parse"](text)
+            except ValueError as wrong:
+                raise WrongSetting(variable, str(wrong)) from None
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Settings(DatabaseSettings):
+    """What the service was told at its start; one field a variable, in the order of `--help`."""
+
+    data_dir: Path = setting("DATA_DIR", "./data", Path, "where the embedded MongoDB keeps its data")
+    host: str = setting("HOST", "127.0.0.1", _host, "the address to listen on")
+    port: int = setting("PORT", "8000", whole_number(1, 65535), "the port to listen on")
+    workers: int = setting("WORKERS", "1", whole_number(1, 256), "processes that serve")
 
 
 def environment_with_env_file(folder: Path) -> dict[str, str]:
@@ -151,18 +123,15 @@ def environment_with_env_file(folder: Path) -> dict[str, str]:
     return {**from_file, **os.environ}
 
 
-def help_text(usage: str = "usage: python -m store_api [--help]", of: Container[str] | None = None) -> str:
+def help_text(of: type[DatabaseSettings], usage: str) -> str:
     """List variables with their defaults and what they mean, for `--help`.
 
     Args:
+        of: whose they are.
         usage: what comes first.
-        of: the names of the settings that matter; None for all.
     """
     lines = [usage, "", "Settings, from the environment or a file .env:", ""]
-    for setting in fields(Settings):
-        if of is None or setting.name in of:
-            variable, default = setting.metadata["variable"], setting.metadata["default"]
-            lines.append(
-                f"  {variable:<20} {setting.metadata['help']}" + (f" ({default})" if default else "")
-            )
+    for described in fields(of):
+        variable, default = described.metadata["variable"], described.metadata["default"]
+        lines.append(f"  {variable:<20} {described.metadata['help']}" + (f" ({default})" if default else ""))
     return "\n".join(lines)

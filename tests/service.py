@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,8 @@ import httpx
 import msgspec
 import pytest
 
-from store_api.settings import help_text
+from bot.settings import BotSettings
+from store_api.settings import Settings
 from tests.mongod import free_port, wait_until
 
 ROOT = Path(__file__).parents[1]
@@ -200,8 +202,8 @@ def run_python(
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Give this process's environment with these settings of the service, and none but these."""
-    ours = {line.split()[0] for line in help_text().splitlines() if line.startswith("  ")}
+    """Give this process's environment with these settings of the service or the bot, and none but these."""
+    ours = {setting.metadata["variable"] for kind in (Settings, BotSettings) for setting in fields(kind)}
     rest = {name: value for name, value in os.environ.items() if name not in ours}
     return {**rest, "PYTHONPATH": str(ROOT), **settings}
 

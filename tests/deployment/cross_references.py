@@ -6,13 +6,14 @@ from dataclasses import fields
 
 from mongo_replica_init.settings import VARIABLES as INIT_VARIABLES
 
+from bot.settings import BotSettings
 from store_api.settings import Settings
 from tests.deployment.tools import Manifest
 
 OURS = "store_api"
 VARIABLES = {
     "api": {setting.metadata["variable"] for setting in fields(Settings)},
-    "bot": {setting.metadata["variable"] for setting in fields(Settings)},
+    "bot": {setting.metadata["variable"] for setting in fields(BotSettings)},
     "mongo-replica-init": set(INIT_VARIABLES),
     "secrets": set(INIT_VARIABLES),
 }

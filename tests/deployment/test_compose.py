@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mongo_replica_init.settings import Settings as InitSettings
 
+from bot.settings import BotSettings
 from store_api.mongod import MongodProcess
 from store_api.settings import Settings
 from tests.deployment.cross_references import OURS, VARIABLES, mongod_flags_wrong
@@ -32,7 +33,7 @@ def variables_wrong(project: Manifest) -> list[str]:
             continue
         wrong += [f"{name}: reads no {each}" for each in sorted(given.keys() - VARIABLES[name])]
         try:
-            (Settings if name in ("api", "bot") else InitSettings).read(given)
+            {"api": Settings, "bot": BotSettings}.get(name, InitSettings).read(given)
         except Exception as error:  # noqa: BLE001  (whichever of the two programs' own)
             wrong.append(f"{name}: {error}")
     return wrong

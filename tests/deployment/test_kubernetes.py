@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.settings import BotSettings
 from store_api.clients import COMMAND_SECONDS
 from store_api.settings import Settings
 from store_api.web_server import BUSY_SECONDS
@@ -106,7 +107,8 @@ def test_the_service_takes_the_settings_as_they_are(
     (container,) = crossed.containers(workload)
     given = crossed.environment(container, built)
     assert "MONGO_URL" in given
-    Settings.read({name: value for name, value in given.items() if value is not None})
+    settings = {"api": Settings, "bot": BotSettings}[program]
+    settings.read({name: value for name, value in given.items() if value is not None})
 
 
 def test_security_people_find_nothing_that_is_not_explained(overlay: tuple[Path, list[Manifest]]) -> None:

@@ -1,7 +1,6 @@
 """Settings: what each variable takes, and what a wrong one says."""
 
 import dataclasses
-from datetime import time
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,13 @@ from hypothesis import strategies as st
 from store_api.errors import WrongSetting
 from store_api.settings import Settings, environment_with_env_file, help_text
 
-VARIABLES = (
-    "MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS", "STORE_IDS",
-    "SPECIAL_USER", "REPORT_TIME", "REPORT_TZ", "BOT_TOKEN", "TELEGRAM_API",
-)  # fmt: skip
+VARIABLES = ("MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS")
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
     settings = Settings.read({})
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert settings.database_url == "mongodb://127.0.0.1:27018/?replicaSet=rs0"
-    assert (settings.report_time.hour, settings.report_time.minute, settings.report_tz.key) == (21, 0, "UTC")
-    assert settings.store_ids is None
 
 
 def test_every_variable_is_read() -> None:
@@ -35,22 +29,12 @@ def test_every_variable_is_read() -> None:
             "HOST": "::1",
             "PORT": "9000",
             "WORKERS": "4",
-            "STORE_IDS": " a  b a ",
-            "SPECIAL_USER": "42",
-            "REPORT_TIME": "07:30",
-            "REPORT_TZ": "Europe/Berlin",
-            "BOT_TOKEN": "1:abc",
-            "TELEGRAM_API": "http://127.0.0.1:81/",
         }
     )
     assert settings.database_url == "mongodb://a,b/?replicaSet=x"
     assert (settings.mongo_db, settings.data_dir, settings.host) == ("stock", Path("/somewhere"), "::1")
-    assert (settings.port, settings.workers, settings.store_ids) == (9000, 4, ("a", "b"))
-    assert (settings.special_user, settings.bot_token) == (42, "1:abc")
-    assert settings.telegram_api == "http://127.0.0.1:81"
-    assert settings.report_tz.key == "Europe/Berlin"
+    assert (settings.port, settings.workers) == (9000, 4)
     assert settings.embedded_mongo_port == 27019
-    assert settings.report_time == time(7, 30)
 
 
 @pytest.mark.parametrize(
@@ -74,22 +58,7 @@ def test_every_variable_is_read() -> None:
         ("PORT", "9" * 5000),
         ("EMBEDDED_MONGO_PORT", "65536"),
         ("WORKERS", "257"),
-        ("SPECIAL_USER", "0"),
-        ("SPECIAL_USER", str(2**63)),
-        ("REPORT_TIME", "24:00"),
-        ("REPORT_TIME", "21:00:00"),
-        ("REPORT_TZ", "Europe"),
-        ("BOT_TOKEN", "1:secret-word\n"),
-        ("TELEGRAM_API", "ftp://secret-word"),
-        ("TELEGRAM_API", "http://[::1"),
         ("WORKERS", "0"),
-        ("SPECIAL_USER", "@me"),
-        ("REPORT_TIME", "25:00"),
-        ("REPORT_TIME", "soon"),
-        ("REPORT_TZ", "Mars/Olympus"),
-        ("REPORT_TZ", "../etc"),
-        ("BOT_TOKEN", "secret-word"),
-        ("TELEGRAM_API", "telegram"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(
@@ -103,7 +72,7 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(
 
 
 def test_settings_are_frozen_and_never_printed() -> None:
-    settings = Settings.read({"BOT_TOKEN": "1:secret"})
+    settings = Settings.read({"MONGO_URL": "mongodb://user:secret@host/"})
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.port = 1  # type: ignore[misc]
     assert "secret" not in repr(settings)
@@ -120,7 +89,7 @@ def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pyt
 def test_a_variable_that_is_empty_or_unset_takes_its_default() -> None:
     empty, unset = Settings.read(dict.fromkeys(VARIABLES, "")), Settings.read({})
     assert empty == unset
-    assert (unset.mongo_url, unset.special_user, unset.bot_token, unset.telegram_api) == (None,) * 4
+    assert unset.mongo_url is None
 
 
 @given(st.sampled_from(VARIABLES), st.text(min_size=1, max_size=30))
@@ -144,7 +113,7 @@ def test_a_process_without_an_env_file_has_its_environment(
 
 def test_the_help_lists_every_variable_with_its_default() -> None:
     assert {setting.metadata["variable"] for setting in dataclasses.fields(Settings)} == set(VARIABLES)
-    lines = help_text().splitlines()
+    lines = help_text(Settings, "usage: ...").splitlines()
     for setting in dataclasses.fields(Settings):
         (line,) = (line for line in lines if line.split()[:1] == [setting.metadata["variable"]])
         assert setting.metadata["help"] in line

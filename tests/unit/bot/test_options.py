@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.options import HELP, Account, Options, WrongArgument, secrets_of
+from bot.settings import BotSettings
 from store_api.errors import WrongSetting
-from store_api.settings import Settings
 
 TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"  # noqa: S105
 
@@ -49,20 +49,22 @@ def test_what_is_no_argument_is_one_line(arguments: list[str]) -> None:
 )
 def test_token_and_user_must_be_there(settings: dict[str, str], variable: str) -> None:
     with pytest.raises(WrongSetting) as wrong:
-        Account.of(Settings.read(settings))
+        Account.of(BotSettings.read(settings))
     assert wrong.value.variable == variable
 
 
 def test_the_account() -> None:
-    settings = Settings.read({"BOT_TOKEN": TOKEN, "SPECIAL_USER": "1001"})
+    settings = BotSettings.read({"BOT_TOKEN": TOKEN, "SPECIAL_USER": "1001"})
     assert Account.of(settings) == Account(TOKEN, 1001)
 
 
 def test_secrets_are_the_token_both_ways_and_the_password() -> None:
-    settings = Settings.read({"BOT_TOKEN": TOKEN, "MONGO_URL": "mongodb://u:long-password@h/?replicaSet=x"})
+    settings = BotSettings.read(
+        {"BOT_TOKEN": TOKEN, "MONGO_URL": "mongodb://u:long-password@h/?replicaSet=x"}
+    )
     assert set(secrets_of(settings)) == {TOKEN, TOKEN.partition(":")[2], "long-password"}
-    assert secrets_of(Settings.read({"BOT_TOKEN": "1:a"})) == ["1:a"]
-    assert secrets_of(Settings.read({})) == []
+    assert secrets_of(BotSettings.read({"BOT_TOKEN": "1:a"})) == ["1:a"]
+    assert secrets_of(BotSettings.read({})) == []
 
 
 def test_the_help_lists_what_matters_to_the_bot_only() -> None:

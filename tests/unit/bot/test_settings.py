@@ -1,0 +1,102 @@
+"""The bot's settings: what each variable takes, and what a wrong one says."""
+
+from dataclasses import fields
+from datetime import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.settings import BotSettings
+from store_api.errors import WrongSetting
+from store_api.settings import DatabaseSettings, Settings
+
+OWN = ("STORE_IDS", "SPECIAL_USER", "REPORT_TIME", "REPORT_TZ", "BOT_TOKEN", "TELEGRAM_API")
+
+
+def variables_of(settings: type[DatabaseSettings]) -> set[str]:
+    return {setting.metadata["variable"] for setting in fields(settings)}
+
+
+def test_without_any_variable_the_defaults_hold() -> None:
+    settings = BotSettings.read({})
+    assert settings.database_url == "mongodb://127.0.0.1:27018/?replicaSet=rs0"
+    assert (settings.report_time.hour, settings.report_time.minute, settings.report_tz.key) == (21, 0, "UTC")
+    assert settings.store_ids is None
+    assert (settings.mongo_url, settings.special_user, settings.bot_token, settings.telegram_api) == (
+        None,
+    ) * 4
+    assert BotSettings.read(dict.fromkeys(variables_of(BotSettings), "")) == settings
+
+
+def test_every_variable_is_read() -> None:
+    settings = BotSettings.read(
+        {
+            "MONGO_URL": "mongodb://a,b/?replicaSet=x",
+            "MONGO_DB": "stock",
+            "STORE_IDS": " a  b a ",
+            "SPECIAL_USER": "42",
+            "REPORT_TIME": "07:30",
+            "REPORT_TZ": "Europe/Berlin",
+            "BOT_TOKEN": "1:abc",
+            "TELEGRAM_API": "http://127.0.0.1:81/",
+        }
+    )
+    assert (settings.database_url, settings.mongo_db) == ("mongodb://a,b/?replicaSet=x", "stock")
+    assert settings.store_ids == ("a", "b")
+    assert (settings.special_user, settings.bot_token) == (42, "1:abc")
+    assert settings.telegram_api == "http://127.0.0.1:81"
+    assert settings.report_tz.key == "Europe/Berlin"
+    assert settings.report_time == time(7, 30)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SPECIAL_USER", "0"),
+        ("SPECIAL_USER", str(2**63)),
+        ("REPORT_TIME", "24:00"),
+        ("REPORT_TIME", "21:00:00"),
+        ("REPORT_TZ", "Europe"),
+        ("BOT_TOKEN", "1:secret-word\n"),
+        ("TELEGRAM_API", "ftp://secret-word"),
+        ("TELEGRAM_API", "http://[::1"),
+        ("SPECIAL_USER", "@me"),
+        ("REPORT_TIME", "25:00"),
+        ("REPORT_TIME", "soon"),
+        ("REPORT_TZ", "Mars/Olympus"),
+        ("REPORT_TZ", "../etc"),
+        ("BOT_TOKEN", "secret-word"),
+        ("TELEGRAM_API", "telegram"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(
+    variable: str, value: str
+) -> None:
+    with pytest.raises(WrongSetting) as wrong:
+        BotSettings.read({variable: value})
+    assert str(wrong.value).startswith(f"{variable}: ")
+    assert "\n" not in str(wrong.value)
+    assert "secret-word" not in str(wrong.value)
+
+
+def test_they_are_never_printed() -> None:
+    assert "secret" not in repr(BotSettings.read({"BOT_TOKEN": "1:secret"}))
+
+
+def test_the_service_knows_none_of_them_so_a_typo_in_one_does_not_stop_it() -> None:
+    assert variables_of(BotSettings) - variables_of(DatabaseSettings) == set(OWN)
+    assert variables_of(Settings).isdisjoint(OWN)
+    assert Settings.read({"REPORT_TZ": "Mars/Olympus"}) == Settings.read({})
+
+
+@given(st.sampled_from(OWN), st.text(min_size=1, max_size=30))
+def test_whatever_a_variable_holds_it_is_taken_or_refused_by_its_name(variable: str, value: str) -> None:
+    try:
+        BotSettings.read({variable: value})
+    except WrongSetting as wrong:
+        said = str(wrong)
+    else:
+        return
+    assert said.startswith(f"{variable}: ")
+    assert "\n" not in said

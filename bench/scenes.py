@@ -10,7 +10,7 @@ import msgspec
 from pymongo.database import Database
 
 from bench.receipts import Receipts, group_operation, load
-from store_api.documents import VALIDATOR, field_of
+from store_api.storage.documents import VALIDATOR, field_of
 
 REQUESTS = 20_000
 PLENTY = 10**9

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bot.options import HELP, Account, Options, WrongArgument, secrets_of
 from bot.settings import BotSettings
-from store_api import logs
 from store_api.errors import StoreApiError
 from store_api.settings import environment_with_env_file
+from store_api.telemetry import logs
 
 LIBRARIES = (*logs.LIBRARIES, "aiogram", "aiohttp", "matplotlib")
 
@@ -38,7 +38,7 @@ def main() -> int:
 
 def _do(options: Options, settings: BotSettings) -> None:
     if options.dry_run is not None:
-        from bot.dry_run import dry_run
+        from bot.daily.dry_run import dry_run
 
         for file in asyncio.run(dry_run(settings, options.dry_run)):
             print(file)  # noqa: T201

@@ -8,18 +8,18 @@ from contextlib import asynccontextmanager
 from random import Random
 
 from bot.clock import Clock
-from bot.courier import Courier
-from bot.daily import Daily
-from bot.days import Timetable
+from bot.commands import COMMANDS, dispatcher
+from bot.daily.attend import Daily
+from bot.daily.connections import stores_of
+from bot.daily.day_report import Means
+from bot.daily.once import send_once
+from bot.daily.schedule import Schedule
 from bot.errors import TelegramRefused, TelegramUnavailable
-from bot.handlers import COMMANDS, dispatcher
-from bot.once import send_once
 from bot.options import Account
-from bot.polling import Polling
-from bot.schedule import Schedule
-from bot.sending import Means
+from bot.report.timetable import Timetable
 from bot.settings import BotSettings
-from bot.stores import stores_of
+from bot.telegram.chat import Courier
+from bot.telegram.polling import Polling
 from store_api.errors import PartDied
 
 log = logging.getLogger(__name__)

@@ -13,11 +13,11 @@ from typing import Any
 
 from bson import Timestamp
 
-from store_api.documents import Snapshot
 from store_api.errors import DatabaseUnavailable, StoreApiError
-from store_api.feed import Feed
-from store_api.listener import Listener
-from store_api.wire import wire_of
+from store_api.feed.feed import Feed
+from store_api.feed.subscribers import Listener
+from store_api.storage.documents import Snapshot
+from store_api.web.wire import wire_of
 from watchers.changes import StoreChange
 
 BROKEN = {"items": "nonsense"}

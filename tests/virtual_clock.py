@@ -3,8 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from bot.claims import LEASE
 from bot.clock import Clock
+from bot.daily.claims import LEASE
 
 HEARTBEAT = LEASE.total_seconds() / 3
 

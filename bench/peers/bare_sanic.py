@@ -7,9 +7,9 @@ import os
 
 from sanic import HTTPResponse, Request, Sanic
 
-from store_api.reports import report_json
-from store_api.stock import Report
-from store_api.web_server import App
+from store_api.reports.encoding import report_json
+from store_api.stock.operations import Report
+from store_api.web.serving import App
 
 
 def create_app(lines: int) -> App:

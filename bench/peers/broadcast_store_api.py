@@ -10,11 +10,11 @@ import os
 from bson import Timestamp
 from sanic import HTTPResponse, Request, Sanic
 
-from store_api.documents import Snapshot
-from store_api.feed import Feed
-from store_api.sockets import Sockets
-from store_api.web_server import App
-from store_api.wire import wire_of
+from store_api.feed.feed import Feed
+from store_api.storage.documents import Snapshot
+from store_api.web.serving import App
+from store_api.web.sockets import Sockets
+from store_api.web.wire import wire_of
 from watchers.changes import StoreChange
 
 

@@ -7,12 +7,12 @@ import asyncio
 import os
 import socket
 
-from store_api.batch import decide, refusal_of
-from store_api.committer import Committer
+from store_api.commit.committer import Committer
+from store_api.commit.decide import decide, refusal_of
 from store_api.errors import Overloaded, StoreApiError
-from store_api.server import serve
+from store_api.service import serve
 from store_api.settings import Settings
-from store_api.stock import Answer, Operation, Report
+from store_api.stock.operations import Answer, Operation, Report
 
 
 class DirectCommitter(Committer):

@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 
-from store_api import server
+from store_api import service as server
 from store_api.settings import Settings
 from watchers.resume import Next
 from watchers.store_watcher import StoreWatcher

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from store_api.clients import Client
-from store_api.collection import COLLECTION
-from store_api.repository import StoreRepository
+from store_api.storage.clients import Client
+from store_api.storage.schema import COLLECTION
+from store_api.storage.writer import StoreRepository
 from tests.contract.subjects import FakeSubject, RealSubject, Subject
 
 Mongo = MongoClient[dict[str, Any]]

@@ -6,9 +6,9 @@ from typing import Any, Protocol, TypeVar
 
 from pymongo.collection import Collection
 
+from store_api.commit.ports import Stores
 from store_api.errors import StoreApiError
-from store_api.ports import Stores
-from store_api.repository import StoreRepository
+from store_api.storage.writer import StoreRepository
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import Document, History
 from tests.simulation.nature import Nature

@@ -6,10 +6,10 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from store_api.batch import Seen, decide
-from store_api.documents import lone_guard_of, update_of
-from store_api.driver_errors import NO_SINGLE_ID
-from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
+from store_api.commit.decide import Seen, decide
+from store_api.stock.operations import LARGEST_QUANTITY, Change, Operation, OperationKind
+from store_api.storage.documents import lone_guard_of, update_of
+from store_api.storage.driver_errors import NO_SINGLE_ID
 from tests.contract.subjects import FakeSubject, RealSubject, outcome_of
 from tests.simulation.history import Document
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.clients import Client
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.contract.subjects import RealSubject
 from tests.fail_points import failing
 

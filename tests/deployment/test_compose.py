@@ -8,7 +8,7 @@ import pytest
 from mongo_replica_init.settings import Settings as InitSettings
 
 from bot.settings import BotSettings
-from store_api.mongod import MongodProcess
+from store_api.embedded.program import MongodProcess
 from store_api.settings import Settings
 from tests.deployment.cross_references import OURS, VARIABLES, mongod_flags_wrong
 from tests.deployment.tools import Manifest, compose, copy_of, plant, run

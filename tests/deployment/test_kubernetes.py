@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.settings import BotSettings
-from store_api.clients import COMMAND_SECONDS
 from store_api.settings import Settings
-from store_api.web_server import BUSY_SECONDS
+from store_api.storage.clients import COMMAND_SECONDS
+from store_api.web.serving import BUSY_SECONDS
 from tests.deployment import cross_references as crossed
 from tests.deployment.port_references import ports_wrong
 from tests.deployment.tools import OVERLAYS, Checked, Manifest, copy_of, kustomize, manifests, plant, run

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from store_api.pages import assets
+from store_api.pages.routes import assets
 from tests.end_to_end.conftest import Stores
 from tests.listening import listening
 from tests.service import ROOT, Service

@@ -28,7 +28,7 @@ sys.exit(main())
     [
         ("watchers.store_watcher", "StoreWatcher"),
         ("watchers.heartbeat", "Heartbeat"),
-        ("store_api.metrics", "Metrics"),
+        ("store_api.telemetry.metrics", "Metrics"),
     ],
 )
 def test_the_process_ends_and_says_why(tmp_path: Path, mongo_url: str, module: str, part: str) -> None:

@@ -5,8 +5,8 @@ import gzip
 import httpx
 import pytest
 
-from store_api.assets import accepts_gzip
-from store_api.pages import DASHBOARD_POLICY, assets
+from store_api.pages.routes import DASHBOARD_POLICY, assets
+from store_api.pages.static_files import accepts_gzip
 
 PLAIN = {"Accept-Encoding": "identity"}
 

@@ -10,12 +10,13 @@ from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
-from store_api import changes_listener, outlets
-from store_api import listener as queues
-from store_api.documents import Snapshot
-from store_api.feed import Feed
-from store_api.sockets import Sockets
-from store_api.wire import wire_of
+from store_api.feed import changes_listener
+from store_api.feed import subscribers as queues
+from store_api.feed.feed import Feed
+from store_api.storage.documents import Snapshot
+from store_api.web import socket_writers as outlets
+from store_api.web.sockets import Sockets
+from store_api.web.wire import wire_of
 from tests.end_to_end.conftest import Stores
 from tests.listening import large_store, listening, never_reading
 from tests.mongod import free_port

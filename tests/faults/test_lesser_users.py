@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from store_api import documents
+from store_api.storage import documents
 from tests.fail_points import failing
 from tests.faults.scene import Mongo, World, scene_of, world_of
 from tests.listening import listening

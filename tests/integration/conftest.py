@@ -9,9 +9,9 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from store_api.clients import Client, connect_watcher
-from store_api.collection import COLLECTION
-from store_api.repository import StoreRepository
+from store_api.storage.clients import Client, connect_watcher
+from store_api.storage.schema import COLLECTION
+from store_api.storage.writer import StoreRepository
 from tests.integration.in_process_api import Api, served_in_process
 
 WATCHER = "watcher under test"

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from sanic import Sanic
 from sanic_testing.reusable import ReusableClient
 
-from store_api.server import create_app
+from store_api.service import create_app
 from store_api.settings import Settings
 from tests.mongod import free_port, wait_until
 

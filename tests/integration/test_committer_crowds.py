@@ -10,10 +10,10 @@ import pytest
 from bson import Int64
 from pymongo.change_stream import ChangeStream
 
-from store_api.committer import Committer
+from store_api.commit.committer import Committer
 from store_api.errors import BrokenDocument, OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.repository import StoreRepository
-from store_api.stock import Operation, OperationKind, Report
+from store_api.stock.operations import Operation, OperationKind, Report
+from store_api.storage.writer import StoreRepository
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
 from tests.integration.operations import demand, supply

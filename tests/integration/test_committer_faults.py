@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.committer import Committer
+from store_api.commit.committer import Committer
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -16,8 +16,8 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.repository import StoreRepository
-from store_api.stock import Operation, Report
+from store_api.stock.operations import Operation, Report
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import WRITES, failing
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents

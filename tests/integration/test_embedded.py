@@ -11,7 +11,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from store_api.embedded import EmbeddedMongo
+from store_api.embedded.mongo import EmbeddedMongo
 from store_api.errors import EmbeddedMongoError
 from tests.mongod import found_mongod, free_port, wait_until
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from store_api.embedded import find_mongod
+from store_api.embedded.mongo import find_mongod
+from store_api.embedded.program import mongod_of_the_wheel
 from store_api.errors import EmbeddedMongoError
-from store_api.mongod import mongod_of_the_wheel
 
 
 def fake_mongod(folder: Path, script: str) -> Path:

@@ -5,10 +5,10 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 
-from store_api.clients import connect
 from store_api.errors import UnfitDocument
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage.clients import connect
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.conftest import Documents
 

@@ -7,8 +7,6 @@ import pytest
 from bson import Int64
 from pymongo import MongoClient
 
-from store_api import documents
-from store_api.clients import Client
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -16,8 +14,10 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
-from store_api.repository import StoreRepository
-from store_api.stock import Change, Written
+from store_api.stock.operations import Change, Written
+from store_api.storage import documents
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents

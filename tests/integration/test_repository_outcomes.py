@@ -9,7 +9,6 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 
-from store_api.clients import Client
 from store_api.errors import (
     BrokenDocument,
     DatabaseUnavailable,
@@ -17,8 +16,9 @@ from store_api.errors import (
     StoreApiError,
     UnfitDocument,
 )
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import WRITES, failing
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents

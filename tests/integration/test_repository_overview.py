@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
-from store_api.clients import Client
-from store_api.repository import StoreRepository
-from store_api.stock import StoreSummary
+from store_api.stock.operations import StoreSummary
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.integration.conftest import Documents
 
 

@@ -9,13 +9,13 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 from pymongo.errors import WriteError
 
-from store_api import documents
-from store_api import repository as repository_module
-from store_api.clients import Client, connect
-from store_api.collection import COLLECTION
 from store_api.errors import DatabaseUnavailable
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage import documents
+from store_api.storage import writer as repository_module
+from store_api.storage.clients import Client, connect
+from store_api.storage.schema import COLLECTION
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.conftest import Documents
 from tests.mongod import free_port

@@ -8,10 +8,10 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from store_api.clients import Client
 from store_api.errors import OutcomeUnknown
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.conftest import Documents
 

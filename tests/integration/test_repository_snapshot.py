@@ -7,10 +7,10 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from store_api.clients import Client
 from store_api.errors import DatabaseUnavailable
-from store_api.repository import StoreRepository
-from store_api.stock import Change
+from store_api.stock.operations import Change
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from openpyxl import load_workbook
 
-from store_api import readiness
+from store_api.telemetry import readiness
 from tests.integration.in_process_api import JSON, Api, check_problem, report
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

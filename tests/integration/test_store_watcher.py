@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId, Timestamp
 from pymongo import MongoClient
 
-from store_api import documents
+from store_api.storage import documents
 from tests.integration.conftest import Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
 from watchers.changes import StoreChange

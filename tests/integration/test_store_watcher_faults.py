@@ -7,11 +7,11 @@ import pytest
 from bson import Timestamp
 from pymongo import MongoClient
 
-from store_api import documents
-from store_api.clients import Client
 from store_api.errors import DatabaseUnavailable
-from store_api.repository import StoreRepository
-from store_api.stock import Stock
+from store_api.stock.operations import Stock
+from store_api.storage import documents
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.fail_points import failing
 from tests.integration.conftest import WATCHER, Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from store_api.errors import NotApplied, OutcomeUnknown
-from store_api.stock import Answer, Change, Operation, OperationKind, Stock
+from store_api.stock.operations import Answer, Change, Operation, OperationKind, Stock
 from tests.simulation.invariants import require
 from tests.simulation.witness import Request
 

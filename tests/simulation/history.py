@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from store_api.documents import read_stock
 from store_api.errors import BrokenDocument
-from store_api.stock import Change, Stock
+from store_api.stock.operations import Change, Stock
+from store_api.storage.documents import read_stock
 
 Document = Mapping[str, Any]
 

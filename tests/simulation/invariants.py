@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from store_api import committer
+from store_api.commit import committer
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -13,7 +13,7 @@ from store_api.errors import (
     QuantityOverflow,
     StoreNotFound,
 )
-from store_api.stock import Answer, Operation, Report
+from store_api.stock.operations import Answer, Operation, Report
 from tests.one_by_one import Refused, serve, serve_all, what_is_left
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from store_api import batch, committer, sweeper
-from store_api.documents import ITEMS
-from store_api.stock import Answer, Change, Operation, OperationKind
+from store_api.commit import committer, sweeper
+from store_api.commit import decide as batch
+from store_api.stock.operations import Answer, Change, Operation, OperationKind
+from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
 from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository

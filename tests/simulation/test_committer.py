@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from store_api.batch import TRUSTED
-from store_api.committer import Committer
-from store_api.documents import ITEMS
+from store_api.commit.committer import Committer
+from store_api.commit.decide import TRUSTED
 from store_api.errors import (
     OutOfStock,
     Overloaded,
     StoreNotFound,
 )
-from store_api.stock import Change, Report
+from store_api.stock.operations import Change, Report
+from store_api.storage.documents import ITEMS
 from tests.simulation.nature import Nature
 from tests.simulation.scenes import answers_of, clean, demand, now, repository_of, supply
 from tests.simulation.virtual_time import in_virtual_time

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from store_api import committer as committer_module
-from store_api.committer import Committer
-from store_api.documents import ITEMS
+from store_api.commit import committer as committer_module
+from store_api.commit.committer import Committer
+from store_api.commit.last_seen import StockMemory
 from store_api.errors import (
     BrokenDocument,
     NotApplied,
@@ -14,8 +14,8 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock import Report
-from store_api.stock_memory import StockMemory
+from store_api.stock.operations import Report
+from store_api.storage.documents import ITEMS
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.nature import Fate, Nature
 from tests.simulation.scenes import Fated, answers_of, demand, repository_of, supply

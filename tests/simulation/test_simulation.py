@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from store_api import batch, committer
-from store_api.batch import Decision, Seen
+from store_api.commit import committer
+from store_api.commit import decide as batch
+from store_api.commit.decide import Decision, Seen
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
-from store_api.stock import Answer, Change, Operation, Report, Written
+from store_api.stock.operations import Answer, Change, Operation, Report, Written
 from tests.simulation.invariants import Violation
 from tests.simulation.simulation import Simulation
 

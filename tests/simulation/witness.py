@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from store_api.committer import Committer, _StoreQueue, _Waiting
-from store_api.stock import Answer, Change, Operation
-from store_api.stock_memory import StockMemory
+from store_api.commit.committer import Committer, _StoreQueue, _Waiting
+from store_api.commit.last_seen import StockMemory
+from store_api.stock.operations import Answer, Change, Operation
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
 

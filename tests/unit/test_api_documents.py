@@ -12,12 +12,14 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from sanic import Sanic
 
-from store_api import asyncapi, errors, openapi, shapes
-from store_api.bodies import StoreId
-from store_api.metrics import Metrics, Sources
-from store_api.pages import assets
-from store_api.rest import Rest
-from store_api.sockets import Sockets
+from store_api import errors
+from store_api.contract import asyncapi, openapi
+from store_api.contract import schemas as shapes
+from store_api.contract.bodies import StoreId
+from store_api.pages.routes import assets
+from store_api.telemetry.metrics import Metrics, Sources
+from store_api.web.routes import Rest
+from store_api.web.sockets import Sockets
 from tests.service import ROOT
 
 NOTHING = cast("Any", None)

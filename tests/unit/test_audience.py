@@ -1,9 +1,9 @@
 """Who is told what."""
 
-from store_api.audience import ALL_STORES, Audience
-from store_api.held_store import HeldStore
-from store_api.listener import Listener
-from store_api.wire import wire_of
+from store_api.feed.live_store import HeldStore
+from store_api.feed.subscribers import Listener
+from store_api.feed.subscriptions import ALL_STORES, Audience
+from store_api.web.wire import wire_of
 from tests.feed_world import quantities
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store_api import batch
-from store_api.batch import Decision, Seen, batch_size, decide, wanted_items
-from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
+from store_api.commit import decide as batch
+from store_api.commit.decide import Decision, Seen, batch_size, decide, wanted_items
+from store_api.stock.operations import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.batches import (
     CLEAN,
     all_batches,

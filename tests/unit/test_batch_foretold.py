@@ -4,9 +4,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from store_api.batch import TRUSTED, Reading, Seen, decide, foretold, seen_after
+from store_api.commit.decide import TRUSTED, Reading, Seen, decide, foretold, seen_after
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.stock import Change, Operation, Stock, Written
+from store_api.stock.operations import Change, Operation, Stock, Written
 from tests.batches import (
     all_batches,
     apply_to,

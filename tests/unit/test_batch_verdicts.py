@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.batch import Reading, Seen, conclude, decide, refusal_of
+from store_api.commit.decide import Reading, Seen, conclude, decide, refusal_of
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -19,7 +19,7 @@ from store_api.errors import (
     StoreNotFound,
     UnfitDocument,
 )
-from store_api.stock import Operation, Report, Stock, Written, written_despite
+from store_api.stock.operations import Operation, Report, Stock, Written, written_despite
 from tests.batches import (
     CLEAN,
     all_batches,

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api import changes_listener
-from store_api import listener as queues
-from store_api.changes_listener import ChangesListener
-from store_api.held_store import changes_frame_of
-from store_api.stock import Stock
+from store_api.feed import changes_listener
+from store_api.feed import subscribers as queues
+from store_api.feed.changes_listener import ChangesListener
+from store_api.feed.live_store import changes_frame_of
+from store_api.stock.operations import Stock
 from tests.feed_world import quantities
 
 some_lines = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size=3)

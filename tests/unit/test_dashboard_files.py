@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from store_api.pages import DASHBOARD_POLICY, assets
+from store_api.pages.routes import DASHBOARD_POLICY, assets
 from tests.service import ROOT
 from tests.unit.test_house import is_long
 
-FILES = [*(ROOT / "store_api/dashboard").iterdir(), *(ROOT / "store_api/docs").iterdir()]
+FILES = [*(ROOT / "store_api/pages/dashboard").iterdir(), *(ROOT / "store_api/pages/api_docs").iterdir()]
 MODULES = [file for file in FILES if file.suffix == ".js"]
 LONGEST_LINE = 130
 SINKS = re.compile(
@@ -66,7 +66,7 @@ def test_what_is_asked_for_is_there() -> None:
 
 def test_every_module_is_fetched_at_once() -> None:
     # Without that a slow network would be asked four times, one import after the other.
-    page = (ROOT / "store_api/dashboard/index.html").read_text()
+    page = (ROOT / "store_api/pages/dashboard/index.html").read_text()
     preloaded = set(re.findall(r'modulepreload" href="/dashboard/([^"]+)"', page))
     assert preloaded == {file.name for file in MODULES if file.parent.name == "dashboard"} - {"main.js"}
 

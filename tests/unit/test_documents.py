@@ -8,7 +8,9 @@ from bson import Decimal128, Int64, decode, encode
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from store_api.documents import (
+from store_api.errors import BrokenDocument
+from store_api.stock.operations import Change, Stock, differences
+from store_api.storage.documents import (
     apply_update,
     field_of,
     guard_of,
@@ -21,8 +23,6 @@ from store_api.documents import (
     sweepable,
     update_of,
 )
-from store_api.errors import BrokenDocument
-from store_api.stock import Change, Stock, differences
 
 item_ids = st.text(
     st.sampled_from("%.$25E24ea") | st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=128

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from store_api.embedded import mongod_arguments, replica_set_change, why_it_ended
-from store_api.mongod import probe_problem
+from store_api.embedded.mongo import mongod_arguments, replica_set_change, why_it_ended
+from store_api.embedded.program import probe_problem
 
 DATA_DIR = Path("/data")
 LOG = DATA_DIR / "mongod.log"

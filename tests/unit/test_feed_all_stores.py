@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api import feed
+from store_api.feed import feed
 from tests.feed_world import (
     AN_EMPTY_STORE,
     BROKEN,

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api import feed
 from store_api.errors import DatabaseUnavailable
+from store_api.feed import feed
 from tests.feed_world import BROKEN, World, items, listening, open_world, told, turns
 from watchers.changes import StoreChange
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api import feed
-from store_api.held_store import HeldStore
-from store_api.stock import Stock
+from store_api.feed import feed
+from store_api.feed.live_store import HeldStore
+from store_api.stock.operations import Stock
 from tests.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
 from watchers.changes import StoreChange
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store_api import feed
-from store_api import listener as queues
-from store_api.stock import Report, Stock
+from store_api.feed import feed
+from store_api.feed import subscribers as queues
+from store_api.stock.operations import Report, Stock
 from tests.feed_world import BROKEN, Ear, World, quantities, turns
 from watchers.changes import StoreChange
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store_api import feed
+from store_api.feed import feed
 from tests.feed_world import BROKEN, Ear, World, turns
 
 STORES = ("a", "b")

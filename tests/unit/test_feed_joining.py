@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api.documents import Snapshot
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.feed import Feed
-from store_api.wire import wire_of
+from store_api.feed.feed import Feed
+from store_api.storage.documents import Snapshot
+from store_api.web.wire import wire_of
 from tests.feed_world import BROKEN, World, listening, moment, open_world, turns
 
 

@@ -8,9 +8,9 @@ from bson import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.documents import Snapshot
 from store_api.errors import DatabaseUnavailable
-from store_api.held_store import LINES_AT_ONCE, HeldStore, build_frames, read_stocks, stock_in
+from store_api.feed.live_store import LINES_AT_ONCE, HeldStore, build_frames, read_stocks, stock_in
+from store_api.storage.documents import Snapshot
 from tests.feed_world import turns
 from watchers.changes import StoreChange
 

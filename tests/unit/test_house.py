@@ -9,20 +9,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = ("watchers", "store_api", "bot")
 DRIVER = {
-    "bot.claims",
-    "store_api.repository",
-    "store_api.clients",
-    "store_api.collection",
+    "bot.daily.claims",
+    "store_api.storage.writer",
+    "store_api.storage.clients",
+    "store_api.storage.schema",
     "watchers.heartbeat",
     "watchers.store_watcher",
 }
 BOT_PACKAGES = {"aiogram", "aiocron", "matplotlib"}
 LARGE_FILES = {
-    "store_api/committer.py": "queues, lanes and answers are one protocol; its decisions are in batch.py",
-    "store_api/repository.py": "every read and write of stores, one method each",
-    "store_api/batch.py": "the whole pure core of group commit, so that it can be read in one sitting",
+    "store_api/commit/committer.py": "queues, lanes and answers are one protocol; decide.py decides",
+    "store_api/storage/writer.py": "every read and write of stores, one method each",
 }
-COLUMNS = {"store_api.repository": 1}
+COLUMNS = {"store_api.storage.writer": 1}
 """The overview's number of items is called as the field that it is counted from."""
 MOST_LINES = 250
 LONGEST_FUNCTION = 40
@@ -107,7 +106,7 @@ def test_the_service_does_without_what_only_the_bot_needs() -> None:
 
 def test_only_one_file_knows_the_fields_of_a_document() -> None:
     named = {name: len(found) for name, tree in modules() if (found := field_names(tree))}
-    assert named.pop("store_api.documents") >= 2
+    assert named.pop("store_api.storage.documents") >= 2
     assert named == COLUMNS
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api import listener as queues
-from store_api.listener import ReportListener
+from store_api.feed import subscribers as queues
+from store_api.feed.subscribers import ReportListener
 
 Offers = list[tuple[str, str]]
 

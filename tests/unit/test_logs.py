@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from store_api import logs
+from store_api.telemetry import logs
 
 
 @pytest.fixture

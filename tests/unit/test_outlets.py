@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from websockets.protocol import State
 
-from store_api.outlets import LONGEST_PAUSE_SECONDS, MOST_UNSENT, Outlet, Outlets
+from store_api.web.socket_writers import LONGEST_PAUSE_SECONDS, MOST_UNSENT, Outlet, Outlets
 
 
 @dataclass

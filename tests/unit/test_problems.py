@@ -23,8 +23,8 @@ from sanic.exceptions import (
 )
 
 from store_api import errors
-from store_api.error_handler import ProblemHandler, error_response
-from store_api.problems import problem_of
+from store_api.contract.problems import problem_of
+from store_api.web.error_handler import ProblemHandler, error_response
 
 SHORT = (errors.Shortage("a", 5, 2), errors.Shortage("b", 1, 0))
 ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [

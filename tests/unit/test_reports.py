@@ -5,8 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.reports import report_json
-from store_api.stock import Report
+from store_api.reports.encoding import report_json
+from store_api.stock.operations import Report
 
 ids = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from store_api.errors import ForeignPage, InvalidInput, WrongMediaType
-from store_api.requests import page_of, prefers_minimal, require_json, require_own_page, wants_snapshot
+from store_api.web.requests import page_of, prefers_minimal, require_json, require_own_page, wants_snapshot
 
 
 @pytest.mark.parametrize(

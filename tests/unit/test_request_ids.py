@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import InvalidInput
-from store_api.requests import item_operation, store_id_of
+from store_api.web.requests import item_operation, store_id_of
 from tests.unit.bodies import item_body
 
 UNPRINTABLE = [

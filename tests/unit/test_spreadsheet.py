@@ -16,8 +16,8 @@ from openpyxl.cell.cell import Cell
 from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from store_api import spreadsheet
-from store_api.spreadsheet import Sheet, workbook
+from store_api.reports import workbook as spreadsheet
+from store_api.reports.workbook import Sheet, workbook
 
 AT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 LOOKS_LIKE_SOMETHING_ELSE = [

@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 import uvloop
 
-from store_api.spreadsheet import Sheet, workbook
-from store_api.spreadsheet_process import build
+from store_api.reports.workbook import Sheet, workbook
+from store_api.reports.workbook_job import build
 
 AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 SMALL = [Sheet("abc111", [("=1+1", 10), ("арт-1", 2**63 - 1)])]
@@ -55,7 +55,7 @@ def processes() -> set[str]:
             command = (process / "cmdline").read_text()
         except OSError:  # it has just ended
             continue
-        if parent == os.getpid() and (not command or "store_api.spreadsheet" in command):
+        if parent == os.getpid() and (not command or "store_api.reports.workbook" in command):
             found.add(process.name)
     return found
 

@@ -1,5 +1,5 @@
-from store_api.batch import Seen
-from store_api.stock_memory import StockMemory
+from store_api.commit.decide import Seen
+from store_api.commit.last_seen import StockMemory
 
 
 def test_the_latest_news_of_a_store_is_remembered_until_it_is_forgotten() -> None:

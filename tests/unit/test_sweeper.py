@@ -3,9 +3,9 @@ import logging
 
 import pytest
 
-from store_api import sweeper
+from store_api.commit import sweeper
+from store_api.commit.sweeper import Sweeper
 from store_api.errors import OutcomeUnknown
-from store_api.sweeper import Sweeper
 
 
 class RecordingStores:

@@ -8,7 +8,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from bot.claims import COLLECTION
+from bot.daily.claims import COLLECTION
 from tests.bot_api import TOKEN, USER, BotApi
 
 Documents = Collection[dict[str, Any]]

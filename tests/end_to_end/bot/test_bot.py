@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 
-from store_api.embedded import EmbeddedMongo
+from store_api.embedded.mongo import EmbeddedMongo
 from tests.bot_api import STRANGER, TOKEN, USER, BotApi, Stall
 from tests.bot_process import BotProcess
 from tests.end_to_end.bot.conftest import Documents

@@ -9,17 +9,17 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.claims import Claims
-from bot.composing import Composer
-from bot.courier import Courier
-from bot.daily import Daily
-from bot.days import Timetable
-from bot.picture import Picture
-from bot.plot import png
-from bot.sending import Means
-from store_api.clients import Client
-from store_api.repository import StoreRepository
-from store_api.spreadsheet import Sheet, workbook
+from bot.compose.composer import Composer
+from bot.compose.draw_chart import png
+from bot.daily.attend import Daily
+from bot.daily.claims import Claims
+from bot.daily.day_report import Means
+from bot.report.chart import Picture
+from bot.report.timetable import Timetable
+from bot.telegram.chat import Courier
+from store_api.reports.workbook import Sheet, workbook
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.bot_api import TOKEN, USER, BotApi
 from tests.integration.conftest import Documents
 from tests.virtual_clock import VirtualClock

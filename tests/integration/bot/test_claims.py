@@ -8,9 +8,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from bot.claims import COLLECTION, Claims, ClaimState
-from bot.stocktake import EarlierReport, Totals
-from store_api.clients import Client
+from bot.daily.claims import COLLECTION, Claims, ClaimState
+from bot.report.stocktake import EarlierReport, Totals
+from store_api.storage.clients import Client
 from tests.integration.bot.conftest import claims_of
 
 DAY = date(2026, 11, 24)

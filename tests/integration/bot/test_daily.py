@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from bot.claims import COLLECTION
+from bot.daily.claims import COLLECTION
 from tests.bot_api import TOKEN, USER, BotApi, Fault, Garbage, HangUp, Hold, Refuse
 from tests.integration.bot.conftest import NINE, NewBot
 from tests.integration.conftest import Documents

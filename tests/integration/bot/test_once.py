@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from bot.claims import COLLECTION
+from bot.daily.claims import COLLECTION
+from bot.daily.once import send_once
 from bot.errors import BotRefused
-from bot.once import send_once
 from tests.bot_api import BotApi, Refuse
 from tests.integration.bot.conftest import NINE, TIMETABLE, NewBot
 

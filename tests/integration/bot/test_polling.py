@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from bot.clock import Clock
-from bot.handlers import dispatcher
-from bot.polling import Polling
+from bot.commands import dispatcher
+from bot.telegram.polling import Polling
 from tests.bot_api import USER, BotApi, Refuse
 from tests.integration.bot.conftest import NewBot
 from tests.integration.conftest import Documents

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot import reading
-from bot.reading import take_stock
-from bot.stocktake import StoreStock, Trouble
-from store_api.clients import Client
-from store_api.repository import StoreRepository
+from bot.compose import stocktaking as reading
+from bot.compose.stocktaking import take_stock
+from bot.report.stocktake import StoreStock, Trouble
+from store_api.storage.clients import Client
+from store_api.storage.writer import StoreRepository
 from tests.integration.conftest import Documents
 
 AT = datetime(2026, 11, 24, 21, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.days import CATCH_UP, ON_TIME, DueReport, Timetable, due_at
+from bot.report.timetable import CATCH_UP, ON_TIME, DueReport, Timetable, due_at
 
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)
 DAYS = (LAST - FIRST).days + 1

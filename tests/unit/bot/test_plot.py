@@ -15,10 +15,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, BboxBase
 
-from bot.lettering import amount
-from bot.picture import Picture, picture
-from bot.plot import figure_of, png, style
-from bot.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
+from bot.compose.draw_chart import figure_of, png, style
+from bot.compose.fonts import amount
+from bot.report.chart import Picture, picture
+from bot.report.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
 
 AT = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 24)

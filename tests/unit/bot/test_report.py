@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.days import DueReport
-from bot.legible import shown, utf16_units
-from bot.report import LONGEST_MESSAGE, Heading, change_text, message, overview
-from bot.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
+from bot.report.message import LONGEST_MESSAGE, Heading, change_text, message, overview
+from bot.report.shown_names import shown, utf16_units
+from bot.report.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
+from bot.report.timetable import DueReport
 
 AT = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 HEADING = Heading(ZoneInfo("Europe/Berlin"))

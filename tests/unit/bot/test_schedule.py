@@ -7,8 +7,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from bot.clock import Clock
-from bot.days import Timetable
-from bot.schedule import WATCH_SECONDS, Schedule
+from bot.daily.schedule import WATCH_SECONDS, Schedule
+from bot.report.timetable import Timetable
 from tests.simulation.virtual_time import in_virtual_time
 
 TIMETABLE = Timetable(time(2, 30), ZoneInfo("Europe/Berlin"))

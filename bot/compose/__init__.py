@@ -1,0 +1,1 @@
+"""A report is made: stock is taken, message, chart and workbook are made of it."""

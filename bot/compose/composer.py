@@ -1,0 +1,140 @@
+"""Composes a whole report: reads the stock, writes the message, has the picture and the workbook made."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from bot.compose.stocktaking import take_stock
+from bot.report import message as report
+from bot.report.chart import MOST_DAYS, Picture, picture
+from bot.report.message import Heading
+from bot.report.stocktake import EarlierReport, Stocktake
+from bot.report.timetable import DueReport
+from store_api.processes.job import run_module
+from store_api.reports import workbook_job as spreadsheet_process
+from store_api.reports.workbook import Sheet
+from store_api.storage.writer import StoreRepository
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedReport:
+    """A report as it is sent.
+
+    Args:
+        stocktake: what it tells.
+        message: its text.
+        caption: what goes under picture and workbook.
+        name: of the files, without an ending.
+        picture: a PNG; None where it could not be made.
+        workbook: an XLSX file; None where it could not be made.
+    """
+
+    stocktake: Stocktake
+    message: str
+    caption: str
+    name: str
+    picture: bytes | None
+    workbook: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What went before: the last report, and the units of the days before this one."""
+
+    earlier: EarlierReport | None = None
+    days: Sequence[tuple[date, int]] = ()
+
+
+async def draw(picture: Picture) -> bytes:
+    """Draw a picture in a process of its own; about a second."""
+    return await run_module("bot.compose.draw_chart", msgspec.json.encode(picture))
+
+
+class Composer:
+    """Composes reports of stores.
+
+    Args:
+        repository: where they are.
+        store_ids: which; None for all.
+        zone: whose clock reports show.
+        draw: makes the picture.
+        build: makes the workbook.
+    """
+
+    def __init__(
+        self,
+        repository: StoreRepository,
+        store_ids: Sequence[str] | None,
+        zone: ZoneInfo,
+        *,
+        draw: Callable[[Picture], Awaitable[bytes]] = draw,
+        build: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]] = spreadsheet_process.build,
+    ) -> None:
+        self._repository = repository
+        self.store_ids = store_ids
+        self._zone = zone
+        self._draw = draw
+        self._build = build
+
+    async def take_stock(self, at: datetime, only: str | None = None) -> Stocktake:
+        """Read the stores, or one of them.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        return await take_stock(self._repository, self.store_ids if only is None else (only,), at)
+
+    async def compose(
+        self, stocktake: Stocktake, past: Past, late: DueReport | None = None
+    ) -> ComposedReport:
+        """Make a report of a stocktake; what cannot be made is left out, and the message says so."""
+        heading, today = Heading(self._zone, late), stocktake.at.astimezone(self._zone).date()
+        drawing, workbook = await asyncio.gather(
+            _or_none("picture", self._picture(stocktake, past, today)),
+            _or_none("workbook", self._build(_sheets(stocktake), stocktake.at)),
+        )
+        made = {"picture": drawing, "workbook": workbook}
+        heading = replace(heading, without=[name for name, file in made.items() if file is None])
+        return ComposedReport(
+            stocktake,
+            await asyncio.to_thread(report.message, stocktake, past.earlier, heading),
+            report.caption(stocktake, self._zone),
+            f"stock-{today}",
+            drawing,
+            workbook,
+        )
+
+    async def _picture(self, stocktake: Stocktake, past: Past, today: date) -> bytes:
+        units = sum(totals.units for totals in stocktake.totals().values())
+        days = [(day, then) for day, then in past.days if day < today][-MOST_DAYS:]
+        chosen = await asyncio.to_thread(
+            picture,
+            stocktake,
+            past.earlier,
+            [*days, (today, units)] if days else [],
+            report.picture_heading(stocktake, self._zone),
+        )
+        return await self._draw(chosen)
+
+
+def _sheets(stocktake: Stocktake) -> list[Sheet]:
+    return [Sheet(store.store_id, list(store.stock.items())) for store in stocktake.readable]
+
+
+async def _or_none(what: str, making: Awaitable[bytes]) -> bytes | None:
+    try:
+        return await making
+    except (RuntimeError, OSError) as error:
+        log.error(
+            "The %s could not be made",
+            what,
+            extra={"action": "report_part_failed", "part": what, "error": str(error)[-500:]},
+        )
+        return None

@@ -1,0 +1,1 @@
+"""Once a day: whose report it is to send, and how it is sent."""

@@ -1,0 +1,41 @@
+"""The bot's way to MongoDB: the claims, and what composes reports of the stores."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from bot.compose.composer import Composer
+from bot.daily.claims import Claims
+from bot.settings import BotSettings
+from store_api.storage.clients import Client, connect
+from store_api.storage.writer import StoreRepository
+
+GOODBYE_SECONDS = 0.5
+
+
+async def _open(client: Client) -> None:
+    """Let the driver begin to look for a primary; the repository asks it for nothing before it sees one."""
+    with suppress(PyMongoError):
+        await client.admin.command("ping")
+
+
+@asynccontextmanager
+async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Composer]]:
+    """Connect, whether or not MongoDB is there yet, and let go at the end."""
+    client = connect(settings.database_url)
+    repository = StoreRepository(client, settings.mongo_db)
+    opening = asyncio.create_task(_open(client))
+    try:
+        yield (
+            Claims(client, settings.mongo_db, uuid4().hex),
+            Composer(repository, settings.store_ids, settings.report_tz),
+        )
+    finally:
+        opening.cancel()
+        repository.close()
+        with pymongo.timeout(GOODBYE_SECONDS), suppress(Exception):
+            client.close()

@@ -1,0 +1,61 @@
+"""What group commit asks of whoever keeps the stores; the real keeper and the simulation's fit it alike."""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from store_api.errors import BrokenDocument
+from store_api.stock.operations import Change, Stock, Written
+
+
+class Sweepable(Protocol):
+    """Stores that what is used up can be swept out of."""
+
+    async def sweep(self, store_id: str) -> None:
+        """Remove the items of which nothing is left.
+
+        Raises:
+            StoreApiError: it could not be done, or nobody knows.
+        """
+        ...
+
+
+class Stores(Sweepable, Protocol):
+    """Stores that guarded changes are written to; every write is durable on a majority."""
+
+    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+        """Apply one guarded change, whole or not at all.
+
+        Args:
+            change: what is written.
+            wanted: the items whose quantities the answer needs; None for all.
+
+        Returns:
+            The stock at a moment after the change, or None where its guard did not hold.
+
+        Raises:
+            DatabaseUnavailable: definite, nothing was applied.
+            OutcomeUnknown: it may have been applied.
+            AppliedUnreported: it was applied, but could not be read.
+            UnfitDocument: definite, the document cannot take it.
+            BrokenDocument: it was applied, but the document cannot be read as a stock.
+        """
+        ...
+
+    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+        """Apply guarded changes of different stores in one command; each is applied whole, or not at all.
+
+        Raises:
+            DatabaseUnavailable: definite, nothing was applied.
+            OutcomeUnknown: any of them may have been applied.
+        """
+        ...
+
+    async def read_many(
+        self, store_ids: Sequence[str], wanted: Collection[str] | None = None
+    ) -> dict[str, Stock | BrokenDocument]:
+        """Read several stores at once; one that does not exist is left out, and a broken one breaks no other.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        ...

@@ -1,0 +1,52 @@
+"""Sweeps used-up items out of store documents in passing, so that none grows with what is long gone."""
+
+import asyncio
+import logging
+
+from store_api.commit.ports import Sweepable
+from store_api.errors import StoreApiError
+from store_api.stock.operations import Stock
+
+log = logging.getLogger(__name__)
+
+ZEROS_TO_SWEEP = 64
+"""Items of which nothing is left that a document may carry along, and a tenth of it beyond that."""
+
+
+class Sweeper:
+    """Counts what is used up in each store, and sweeps when there is enough of it.
+
+    Args:
+        stores: where documents are swept.
+    """
+
+    def __init__(self, stores: Sweepable) -> None:
+        self._stores = stores
+        self._zeros: dict[str, int] = {}
+        self._sweeps: dict[str, asyncio.Task[None]] = {}
+
+    def note(self, store_id: str, stock: Stock, *, complete: bool) -> None:
+        """Count the zeros in a stock just read; one that is not complete adds to what was counted before."""
+        zeros = list(stock.values()).count(0)
+        if not complete:
+            zeros += self._zeros.get(store_id, 0)
+        self._zeros.pop(store_id, None)
+        if zeros >= ZEROS_TO_SWEEP + len(stock) // 10:
+            if store_id not in self._sweeps:
+                self._sweeps[store_id] = asyncio.create_task(self._sweep(store_id))
+        elif zeros and not complete:
+            self._zeros[store_id] = zeros
+
+    async def close(self) -> None:
+        """Wait until every sweep has ended."""
+        if self._sweeps:
+            await asyncio.wait(self._sweeps.values())
+
+    async def _sweep(self, store_id: str) -> None:
+        try:
+            await self._stores.sweep(store_id)
+        except StoreApiError as error:
+            # The zeros do no harm, and are counted again.
+            log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})
+        finally:
+            del self._sweeps[store_id]

@@ -1,0 +1,109 @@
+"""The socket contract as an AsyncAPI 3 document, from the shapes of the frames."""
+
+from typing import Any
+
+import msgspec
+
+from store_api.contract import schemas as shapes
+from store_api.contract.channels import (
+    BROKEN_RULE,
+    GOING_AWAY,
+    ONLY,
+    ONLY_CHANGES,
+    OUR_FAULT,
+    SLOWEST_SECONDS,
+    SNAPSHOT,
+    SNAPSHOT_VALUES,
+    TOO_SLOW,
+)
+from store_api.contract.openapi import VERSION
+
+DESCRIPTION = f"""\
+Each socket is told of every change of a store, or of all stores, whoever made it. Clients send nothing.
+
+A client that keeps up hears of every change. One that falls behind skips to the newest report of each store,
+or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for
+{SLOWEST_SECONDS:.0f} seconds is closed.
+
+Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
+{TOO_SLOW} too slow. What cannot be served is a problem (RFC 9457) before the handshake: 422 for a bad id or
+query, 503 while MongoDB is away.
+
+The HTTP contract is [an OpenAPI document](/openapi.json).
+"""
+
+_QUERY = {
+    "type": "object",
+    "properties": {
+        SNAPSHOT: {
+            "type": "string",
+            "enum": list(SNAPSHOT_VALUES),
+            "default": "false",
+            "description": "Whether the report as it stands comes first, with no gap to what follows.",
+        },
+        ONLY: {
+            "type": "string",
+            "enum": [ONLY_CHANGES],
+            "description": "Whether frames hold just the lines that changed; a snapshot is whole.",
+        },
+    },
+}
+
+_REPORT = shapes.Report(
+    shapes.StoreReport("abc111", [shapes.ReportLine("chair", 10), shapes.ReportLine("table", 2)])
+)
+_CHANGES = shapes.Changes(
+    shapes.StoreChanges("abc111", [shapes.ChangedLine("chair", 7), shapes.ChangedLine("table", 0)])
+)
+
+
+def document() -> dict[str, Any]:
+    """Write the whole document."""
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "store_api", "version": VERSION, "description": DESCRIPTION},
+        "defaultContentType": "application/json",
+        "channels": {
+            "store": {
+                **_channel("/ws/stores/{store_id}", "The changes of one store, which need not exist yet."),
+                "parameters": {
+                    "store_id": {"description": "The store's id, percent-encoded.", "examples": ["abc111"]}
+                },
+            },
+            "stores": _channel("/ws/stores", "The changes of all stores."),
+        },
+        "operations": {"tellStore": _operation("store"), "tellStores": _operation("stores")},
+        "components": {
+            "messages": {
+                "report": _message(
+                    shapes.Report, "A whole report: each change, or the snapshot, or both.", _REPORT
+                ),
+                "changes": _message(
+                    shapes.Changes,
+                    "With `only=changes`: the lines that changed; one of 0 is gone.",
+                    _CHANGES,
+                ),
+            },
+            "schemas": shapes.schemas_of(shapes.Report, shapes.Changes),
+        },
+    }
+
+
+def _channel(address: str, description: str) -> dict[str, Any]:
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in ("report", "changes")}
+    bindings = {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}}
+    return {"address": address, "description": description, "messages": messages, "bindings": bindings}
+
+
+def _operation(channel: str) -> dict[str, Any]:
+    # From the service's side: it sends, and receives nothing.
+    return {"action": "send", "channel": {"$ref": f"#/channels/{channel}"}}
+
+
+def _message(shape: Any, summary: str, example: Any) -> dict[str, Any]:
+    return {
+        "name": shape.__name__,
+        "summary": summary,
+        "payload": {"$ref": f"#/components/schemas/{shape.__name__}"},
+        "examples": [{"payload": msgspec.to_builtins(example)}],
+    }

@@ -1,0 +1,240 @@
+"""Every call of the HTTP contract: what goes in, what comes out, and how it can fail."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from store_api import errors
+from store_api.contract import schemas as shapes
+from store_api.contract.bodies import (
+    LIMIT_RULE,
+    MOST_STORES,
+    STORE_ID_RULE,
+    USUAL_STORES,
+    GroupBody,
+    ItemBody,
+    ItemLine,
+    StoreId,
+)
+from store_api.contract.problems import not_ready
+
+JSON = "application/json"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_STORE = "abc111"
+_REPORT = shapes.Report(
+    shapes.StoreReport(_STORE, [shapes.ReportLine("chair", 10), shapes.ReportLine("table", 2)])
+)
+_MINIMAL = shapes.Changes(shapes.StoreChanges(_STORE, [shapes.ChangedLine("chair", 10)]))
+_EMPTY = shapes.Report(shapes.StoreReport(_STORE, []))
+
+_MISSING = errors.StoreNotFound(_STORE)
+_BROKEN = errors.BrokenDocument(_STORE, "the quantity of 'chair' is not a whole number")
+_AWAY = errors.DatabaseUnavailable()
+_BAD_ID = errors.InvalidInput(STORE_ID_RULE, "store_id")
+_BAD_QUANTITY = errors.InvalidInput("Expected `int`, got `float`.", "$.quantity")
+_SHORT = errors.OutOfStock((errors.Shortage("table", 3, 2),))
+_NOT_READY = not_ready("/health/ready", primary_reachable=False, change_stream_alive=False)
+_FAULT = HTTPStatus.INTERNAL_SERVER_ERROR
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+_READING = (_MISSING, _BAD_ID, _BROKEN, _AWAY, errors.OutcomeUnknown())
+_WRITING = (
+    *(_MISSING, _BROKEN, _AWAY),
+    *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown(), errors.Overloaded()),
+)
+_WITH_BODY = (*_WRITING, errors.NotJson(), errors.WrongMediaType(), _BAD_QUANTITY, _SHORT)
+
+PARAMETERS: dict[str, Any] = {
+    "store_id": {
+        "name": "store_id",
+        "in": "path",
+        "required": True,
+        "description": "The store's id, percent-encoded; it holds no slash.",
+        "schema": shapes.schema_of(StoreId),
+        "example": _STORE,
+    },
+    "prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "`return=minimal` (RFC 7240): a report of just the operation's items, 0 included.",
+        "schema": {"type": "string"},
+        "examples": {"whole": {"value": "return=representation"}, "minimal": {"value": "return=minimal"}},
+    },
+    "limit": {
+        "name": "limit",
+        "in": "query",
+        "description": "How many stores a page holds at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": MOST_STORES, "default": USUAL_STORES},
+    },
+    "after": {
+        "name": "after",
+        "in": "query",
+        "description": "The page begins with the store that comes after this id.",
+        "schema": {"type": "string", "default": ""},
+        "example": _STORE,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What comes back when all is well.
+
+    Args:
+        description: in one sentence.
+        shape: of its JSON; None where it is no JSON.
+        examples: by name.
+        media_type: what it is.
+        schema: more about what is no JSON.
+        headers: by name, what each is for.
+        may_be_minimal: whether it may hold just the items of the operation.
+    """
+
+    description: str
+    shape: Any = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    media_type: str = JSON
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    may_be_minimal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation.
+
+    Args:
+        method: of the request.
+        path: as OpenAPI templates it.
+        name: unique, for generated clients.
+        summary: a few words.
+        description: what one must know.
+        answer: when all is well.
+        failures: which of our errors it can end with.
+        plain: the statuses that are problems without a type.
+        problems: further problems, whole.
+        parameters: names in `PARAMETERS`.
+        body: the shape of its JSON body, if it has one.
+        examples: bodies, by name.
+        tag: whom it is for.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    description: str
+    answer: Answer
+    failures: Sequence[errors.StoreApiError] = ()
+    plain: Sequence[int] = (_FAULT,)
+    problems: Sequence[shapes.Problem] = ()
+    parameters: Sequence[str] = ()
+    body: Any = None
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    tag: str = "stores"
+
+    @property
+    def instance(self) -> str:
+        """The path that examples are about."""
+        return self.path.replace("{store_id}", _STORE)
+
+
+_AFTER = Answer(
+    "The report after the operation.",
+    shapes.Report,
+    {"whole": _REPORT, "minimal": _MINIMAL},
+    headers={"Preference-Applied": "`return=minimal`, where the report is minimal."},
+    may_be_minimal=True,
+)
+
+CALLS = (
+    Call(
+        *("GET", "/stores", "listStores", "All stores"),
+        "An overview, by id, page by page: `next` is the address of the following page, or null.",
+        Answer(
+            "One page of stores.",
+            shapes.Overview,
+            {"last page": shapes.Overview([shapes.StoreSummary(_STORE, 2, 12)], None)},
+        ),
+        (errors.InvalidInput(LIMIT_RULE, "limit"), _AWAY),
+        parameters=("limit", "after"),
+    ),
+    Call(
+        *("GET", "/stores/{store_id}", "readStore", "The report of a store"),
+        "What the store holds. An item of which nothing is left is not in it.",
+        Answer("The report.", shapes.Report, {"report": _REPORT}),
+        _READING,
+        parameters=("store_id",),
+    ),
+    Call(
+        *("POST", "/stores/{store_id}", "operate", "Demand or supply an item"),
+        "A supply to an unknown store creates it. A demand beyond the stock is a 409, and changes nothing.",
+        _AFTER,
+        _WITH_BODY,
+        (_TOO_LARGE, _FAULT),
+        parameters=("store_id", "prefer"),
+        body=ItemBody,
+        examples={
+            "supply": ItemBody(item_id="chair", quantity=10, operation="supply"),
+            "demand": ItemBody(item_id="chair", quantity=3, operation="demand"),
+        },
+    ),
+    Call(
+        *("POST", "/stores/{store_id}/group_op", "operateOnGroup", "Demand or supply many items"),
+        "All or nothing. An item that is named more than once is summed.",
+        _AFTER,
+        _WITH_BODY,
+        (_TOO_LARGE, _FAULT),
+        parameters=("store_id", "prefer"),
+        body=GroupBody,
+        examples={
+            "supply": GroupBody("supply", [ItemLine("chair", 10), ItemLine("table", 2)]),
+            "demand": GroupBody("demand", [ItemLine("chair", 1), ItemLine("table", 3)]),
+        },
+    ),
+    Call(
+        *("POST", "/stores/{store_id}/clean", "clean", "Empty a store"),
+        "Everything in the store goes; the store stays. It takes no body.",
+        Answer("The report, which is empty.", shapes.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
+        (*_WRITING, _BAD_ID, errors.ForeignPage()),
+        (_TOO_LARGE, _FAULT),
+        parameters=("store_id", "prefer"),
+    ),
+    Call(
+        *(
+            "GET",
+            "/stores/{store_id}/xlsx_report",
+            "readSpreadsheet",
+            "The report of a store as a spreadsheet",
+        ),
+        "Sorted by item.",
+        Answer(
+            "The spreadsheet.",
+            media_type=XLSX,
+            schema={"format": "binary"},
+            headers={"Content-Disposition": "The name to save it under."},
+        ),
+        _READING,
+        parameters=("store_id",),
+    ),
+    Call(
+        *("GET", "/health/live", "live", "Whether the process runs"),
+        "Answers while it does.",
+        Answer("It runs.", shapes.Health, {"live": shapes.Health("live")}),
+        tag="operators",
+    ),
+    Call(
+        *("GET", "/health/ready", "ready", "Whether the service can do its work"),
+        "Ready means: a primary is reachable, and the change stream is alive.",
+        Answer("It is ready.", shapes.Health, {"ready": shapes.Health("ready")}),
+        problems=(_NOT_READY,),
+        tag="operators",
+    ),
+    Call(
+        *("GET", "/metrics", "metrics", "Figures for Prometheus"),
+        "Summed over all worker processes.",
+        Answer("Prometheus' text format.", media_type="text/plain"),
+        tag="operators",
+    ),
+)

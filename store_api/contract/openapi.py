@@ -1,0 +1,126 @@
+"""The HTTP contract as an OpenAPI 3.1 document, from the shapes that are checked and the errors raised."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from store_api.contract import schemas as shapes
+from store_api.contract.endpoints import CALLS, PARAMETERS, Answer, Call
+from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
+
+VERSION = "1.0.0"
+
+DESCRIPTION = """\
+Warehouses ("stores") hold quantities of items; clients supply and demand them.
+
+- A definite failure (any 4xx) means that nothing was applied. A problem's `outcome` says what became of an
+  operation; `unknown` is a 503 with `Retry-After`: it may have been applied.
+- Every failure is a problem document (RFC 9457).
+- Changes are told on websockets, which [the AsyncAPI document](/asyncapi.yaml) describes.
+- There is [a dashboard](/) that shows all of it, live.
+"""
+
+
+def document() -> dict[str, Any]:
+    """Write the whole document."""
+    bodies = [call.body for call in CALLS if call.body is not None]
+    answers = [call.answer.shape for call in CALLS if call.answer.shape is not None]
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "store_api", "version": VERSION, "description": DESCRIPTION},
+        "servers": [{"url": "/", "description": "the service that serves this document"}],
+        "tags": [
+            {"name": "stores", "description": "Stock: read it, demand it, supply it."},
+            {"name": "operators", "description": "For those who run the service."},
+        ],
+        "paths": _paths(CALLS),
+        "components": {
+            "schemas": shapes.schemas_of(*bodies, *answers, shapes.Changes, shapes.Problem),
+            "parameters": PARAMETERS,
+            "headers": {"RetryAfter": _header("How many seconds to wait before another try.", "integer")},
+        },
+    }
+
+
+def _paths(calls: Iterable[Call]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for call in calls:
+        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call)
+    return paths
+
+
+def _operation(call: Call) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": call.name,
+        "tags": [call.tag],
+        "summary": call.summary,
+        "description": call.description,
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in call.parameters],
+        "responses": {"200": _answer(call.answer), **_problems(call)},
+    }
+    if call.body is not None:
+        content = {"schema": _reference(call.body), "examples": _examples(call.examples)}
+        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return operation
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"type": "string", **answer.schema}}
+    if answer.shape is not None:
+        content = {"schema": _answer_schema(answer), "examples": _examples(answer.examples)}
+    described: dict[str, Any] = {
+        "description": answer.description,
+        "content": {answer.media_type: content},
+    }
+    if answer.headers:
+        described["headers"] = {name: _header(text, "string") for name, text in answer.headers.items()}
+    return described
+
+
+def _answer_schema(answer: Answer) -> dict[str, Any]:
+    if answer.shape is shapes.Report and answer.may_be_minimal:
+        return {"anyOf": [_reference(shapes.Report), _reference(shapes.Changes)]}
+    return _reference(answer.shape)
+
+
+def _problems(call: Call) -> dict[str, Any]:
+    """Describe every failure, by status, each with an example as it is really sent."""
+    by_status: dict[int, list[shapes.Problem]] = {}
+    problems = [problem_of(error, call.instance) for error in call.failures]
+    problems += [plain_problem(status, call.instance) for status in call.plain]
+    problems += call.problems
+    for problem in sorted(problems, key=lambda problem: problem.status):
+        by_status.setdefault(problem.status, []).append(problem)
+    return {str(status): _problem(status, alike) for status, alike in by_status.items()}
+
+
+def _problem(status: int, problems: Sequence[shapes.Problem]) -> dict[str, Any]:
+    examples = {_name(problem): problem for problem in problems}
+    content = {"schema": _reference(shapes.Problem), "examples": _examples(examples)}
+    described: dict[str, Any] = {
+        "description": "; ".join(problem.title for problem in problems) + ".",
+        "content": {PROBLEM_JSON: content},
+    }
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        described["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+        described["description"] += f" Try again after {RETRY_AFTER_SECONDS} s."
+    return described
+
+
+def _name(problem: shapes.Problem) -> str:
+    last = problem.type.rpartition("/")[2]
+    return "fault" if last == "about:blank" else last
+
+
+def _examples(examples: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: {"value": msgspec.to_builtins(value)} for name, value in examples.items()}
+
+
+def _reference(shape: Any) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{shape.__name__}"}
+
+
+def _header(description: str, kind: str) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": kind}}

@@ -1,0 +1,128 @@
+"""The shapes of what the service answers and tells: what is sent, and what its documents say."""
+
+import re
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from store_api.contract.bodies import ItemId, StoreId
+from store_api.stock.operations import LARGEST_QUANTITY
+
+Count = Annotated[int, Meta(ge=0)]
+
+
+class ReportLine(Struct, forbid_unknown_fields=True):
+    """One item, and how many pieces of it there are."""
+
+    item_id: ItemId
+    quantity: Annotated[int, Meta(ge=1, le=LARGEST_QUANTITY)]
+
+
+class StoreReport(Struct, forbid_unknown_fields=True):
+    """What one store holds."""
+
+    store_id: StoreId
+    report: list[ReportLine]
+
+
+class Report(Struct, forbid_unknown_fields=True):
+    """The report of a store: its items of which there is something, in the document's order."""
+
+    store: StoreReport
+
+
+class ChangedLine(Struct, forbid_unknown_fields=True):
+    """One item, and how many pieces of it there are now; 0 is none any more."""
+
+    item_id: ItemId
+    quantity: Annotated[int, Meta(ge=0, le=LARGEST_QUANTITY)]
+
+
+class StoreChanges(Struct, forbid_unknown_fields=True):
+    """Some lines of one store."""
+
+    store_id: StoreId
+    report: list[ChangedLine]
+
+
+class Changes(Struct, forbid_unknown_fields=True):
+    """Just some lines of a store: those that changed, or those that an operation was about."""
+
+    store: StoreChanges
+
+
+class StoreSummary(Struct, forbid_unknown_fields=True):
+    """One store of the overview: how many items it holds, and how many pieces in all."""
+
+    store_id: StoreId
+    items: Count
+    units: Count
+
+
+class Overview(Struct, forbid_unknown_fields=True):
+    """One page of stores, by id, and where the next page is."""
+
+    stores: list[StoreSummary]
+    next: str | None
+
+
+class Health(Struct, forbid_unknown_fields=True):
+    """The service is well."""
+
+    status: Literal["live", "ready"]
+
+
+class ShortItem(Struct, forbid_unknown_fields=True):
+    """One item that a demand asked more of than there is, in pieces."""
+
+    item_id: ItemId
+    wanted: Annotated[int, Meta(ge=1)]
+    available: Count
+
+
+Outcome = Literal["not applied", "unknown", "applied"]
+"""What became of an operation."""
+
+
+class Problem(Struct, kw_only=True, forbid_unknown_fields=True):
+    """What went wrong (RFC 9457), and what became of the operation."""
+
+    type: str
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    detail: str
+    path: str | UnsetType = UNSET
+    shortages: list[ShortItem] | UnsetType = UNSET
+    primary_reachable: bool | UnsetType = UNSET
+    change_stream_alive: bool | UnsetType = UNSET
+    outcome: Outcome | UnsetType = UNSET
+    instance: str
+
+
+def schemas_of(*shapes: Any) -> dict[str, Any]:
+    """Write the JSON Schema (2020-12) of each shape, and of those in it, by name."""
+    _, schemas = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    portable: dict[str, Any] = _portable(schemas)
+    return portable
+
+
+def schema_of(shape: Any) -> dict[str, Any]:
+    """Write the JSON Schema (2020-12) of one shape that names no others."""
+    portable: dict[str, Any] = _portable(msgspec.json.schema(shape))
+    return portable
+
+
+def _portable(schema: Any) -> Any:
+    """Write patterns as every language reads them: no `\\Z`, no surrogates, which no text holds anyway."""
+    if isinstance(schema, dict):
+        return {
+            key: _pattern(value) if key == "pattern" else _portable(value) for key, value in schema.items()
+        }
+    if isinstance(schema, list):
+        return [_portable(value) for value in schema]
+    return schema
+
+
+def _pattern(pattern: str) -> str:
+    return re.sub(r"\\Z$", "$", pattern.replace(r"\ud800-\udfff", ""))

@@ -1,0 +1,1 @@
+"""A MongoDB of our own, for trying things out and for tests."""

@@ -1,0 +1,243 @@
+"""The embedded MongoDB: a real mongod of our own, as a replica set of one, for when there is no MONGO_URL."""
+
+import fcntl
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from store_api.embedded.program import MongodProcess, ending, find_mongod, mongod_arguments
+from store_api.errors import EmbeddedMongoError
+from store_api.settings import EMBEDDED_REPLICA_SET
+
+__all__ = ["EmbeddedMongo", "find_mongod", "mongod_arguments"]
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.01
+RETRY_SECONDS = 0.1
+# How long a previous mongod may take to end while it holds its lock on the data, and how long to try without.
+ENDING_SECONDS = 20.0
+RELEASE_SECONDS = 1.0
+# WiredTiger writes its journal ahead in files of 100 MB.
+LEAST_FREE_BYTES = 200 * 10**6
+
+# mongod's own exit codes (src/mongo/util/exit_code.h).
+PORT_TAKEN = 48
+OTHER_VERSION = 62
+DATA_TAKEN = 100
+
+
+class EmbeddedMongo:
+    """A mongod on 127.0.0.1 that keeps its data in a folder; a context manager, or `start` and `stop`.
+
+    In the folder: `db` (the data), `mongod.log` (appended to) and `lock`, which the kernel releases when this
+    process ends. Blocking: meant for the main process, before and after it serves.
+
+    Args:
+        data_dir: made if need be.
+        port: may be another than at the last start.
+        mongod: the program; None looks for one.
+        extra: further flags for it.
+    """
+
+    def __init__(
+        self, data_dir: Path, port: int, mongod: Path | None = None, *, extra: Sequence[str] = ()
+    ) -> None:
+        self._data_dir = data_dir.absolute()
+        self._dbpath = self._data_dir / "db"
+        self._log = self._data_dir / "mongod.log"
+        self._port = port
+        self._mongod = mongod
+        self._extra = extra
+        self._started = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """The replica set's URL."""
+        return f"mongodb://{self._host}/?replicaSet={EMBEDDED_REPLICA_SET}"
+
+    @property
+    def _host(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start mongod and return when it is a primary that takes writes.
+
+        Raises:
+            EmbeddedMongoError: it cannot be; one line says why. Nothing is left running.
+        """
+        try:
+            with ExitStack() as started:
+                started.enter_context(_claimed(self._data_dir))
+                self._dbpath.mkdir(exist_ok=True)
+                started.callback(self._writable_mongod(self._mongod or find_mongod()).stop)
+                self._started = started.pop_all()
+        except OSError as wrong:
+            reason = f"{wrong.strerror}: {wrong.filename}" if wrong.filename else str(wrong)
+            raise EmbeddedMongoError(f"DATA_DIR {self._data_dir} cannot be used: {reason}.") from wrong
+
+    def stop(self) -> None:
+        """End mongod cleanly and free the folder; again, or before a start, is harmless."""
+        self._started.close()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _writable_mongod(self, mongod: Path) -> MongodProcess:
+        """Start mongod, again as long as it ends because a previous one is still ending."""
+        arguments = mongod_arguments(
+            mongod, port=self._port, dbpath=self._dbpath, log=self._log, extra=self._extra
+        )
+        began = last_locked = time.monotonic()
+        while True:
+            process = MongodProcess(arguments, self._log)
+            with ExitStack() as undo:
+                undo.callback(process.stop)
+                exit_code = self._wait_until_writable(process)
+                if exit_code is None:
+                    undo.pop_all()
+                    return process
+            now = time.monotonic()
+            locked = _is_locked(self._dbpath / "mongod.lock")
+            last_locked = now if locked else last_locked
+            impatient = now > min(began + ENDING_SECONDS, last_locked + RELEASE_SECONDS)
+            if impatient or exit_code not in (PORT_TAKEN, DATA_TAKEN):
+                raise EmbeddedMongoError(self._why_it_ended(exit_code, locked=locked))
+            time.sleep(RETRY_SECONDS)
+
+    def _wait_until_writable(self, process: MongodProcess) -> int | None:
+        """Give None as soon as it is, or the exit code if it ends before."""
+        deadline = time.monotonic() + START_SECONDS
+        with _client(self._port) as client:
+            while time.monotonic() < deadline:
+                exit_code = process.exit_code()
+                if exit_code is not None:
+                    return exit_code
+                with suppress(PyMongoError):
+                    if self._is_up(process) and _make_writable(client, process.pid, self._host):
+                        return None
+                time.sleep(POLL_SECONDS)
+        raise EmbeddedMongoError(f"mongod took no writes within {START_SECONDS:.0f} s; its log: {self._log}")
+
+    def _is_up(self, process: MongodProcess) -> bool:
+        """Whether mongod has the data and a server has the port; before, the driver would only wait."""
+        lock = self._dbpath / "mongod.lock"
+        return lock.exists() and lock.read_text().strip() == str(process.pid) and _accepts(self._port)
+
+    def _why_it_ended(self, exit_code: int, *, locked: bool) -> str:
+        free = shutil.disk_usage(self._data_dir).free
+        return why_it_ended(exit_code, self._data_dir, self._port, self._log, locked=locked, free_bytes=free)
+
+
+def why_it_ended(
+    exit_code: int, data_dir: Path, port: int, log: Path, *, locked: bool, free_bytes: int
+) -> str:
+    """Say in one line why mongod did not start.
+
+    Args:
+        exit_code: as `subprocess` gives it.
+        data_dir: the folder of the embedded MongoDB.
+        port: that mongod was to listen on.
+        log: mongod's.
+        locked: whether another mongod has the data open.
+        free_bytes: what the folder's disk has left.
+    """
+    if exit_code == PORT_TAKEN:
+        return f"Port {port} is taken by another program; EMBEDDED_MONGO_PORT names another."
+    if exit_code == DATA_TAKEN and locked:
+        return f"DATA_DIR {data_dir} is in use by another mongod."
+    if exit_code == DATA_TAKEN:
+        return f"mongod may not write to DATA_DIR {data_dir}, or it is damaged; its log: {log}"
+    if exit_code == OTHER_VERSION:
+        return f"The data in DATA_DIR {data_dir} is of another version of MongoDB; its log: {log}"
+    if free_bytes < LEAST_FREE_BYTES:
+        return f"The disk of DATA_DIR {data_dir} has only {free_bytes // 10**6} MB left; mongod's log: {log}"
+    return f"mongod ended with {ending(exit_code)} while it started; its log: {log}"
+
+
+def replica_set_change(config: Mapping[str, Any] | None, host: str) -> dict[str, Any] | None:
+    """Give the admin command that makes `host` the one member, or None when it is.
+
+    Args:
+        config: the stored configuration (`local.system.replset`), None before the first.
+        host: `address:port`.
+    """
+    if config is None:
+        members = [{"_id": 0, "host": host}]
+        return {"replSetInitiate": {"_id": EMBEDDED_REPLICA_SET, "members": members}}
+    member = config["members"][0]
+    if member["host"] == host:
+        return None
+    # A member that does not find itself in the configuration takes a new one only by force.
+    moved = {**config, "version": config["version"] + 1, "members": [{**member, "host": host}]}
+    return {"replSetReconfig": moved, "force": True}
+
+
+def _client(port: int) -> MongoClient[dict[str, Any]]:
+    return MongoClient(
+        "127.0.0.1",
+        port,
+        connect=False,
+        directConnection=True,
+        serverSelectionTimeoutMS=2000,
+        connectTimeoutMS=2000,
+        socketTimeoutMS=2000,
+    )
+
+
+def _make_writable(client: MongoClient[dict[str, Any]], pid: int, host: str) -> bool:
+    if client.admin.command("serverStatus")["pid"] != pid:
+        return False  # another mongod has the port; ours will say so and end
+    change = replica_set_change(client["local"]["system.replset"].find_one(), host)
+    if change:
+        client.admin.command(change)
+    return bool(client.admin.command("hello")["isWritablePrimary"])
+
+
+@contextmanager
+def _claimed(data_dir: Path) -> Iterator[None]:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise EmbeddedMongoError(f"DATA_DIR {data_dir} is not a folder.") from None
+    with (data_dir / "lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedMongoError(f"DATA_DIR {data_dir} is in use by another service.") from None
+        yield
+
+
+def _is_locked(mongods_lock: Path) -> bool:
+    """Whether a mongod holds it: mongod locks it with flock, too (storage_engine_lock_file_posix.cpp)."""
+    try:
+        with mongods_lock.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True

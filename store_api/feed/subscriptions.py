@@ -1,0 +1,114 @@
+"""Who listens to what: to one store, or to all of them; frames are handed out without waiting for anybody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from store_api.feed.changes_listener import ChangesListener
+from store_api.feed.live_store import HeldStore, changes_frame_of
+from store_api.feed.subscribers import Listener, ReportListener
+
+ALL_STORES = None
+"""What a listener to every store asks for."""
+
+
+@dataclass(slots=True)
+class _Room:
+    """Everybody who listens to the same thing, or is about to."""
+
+    expected: set[Listener] = field(default_factory=set)
+    present: set[Listener] = field(default_factory=set)
+
+
+class Audience:
+    """The listeners of this process, by the store that they listen to; None is all stores.
+
+    Args:
+        to_wire: builds a frame as it goes over the wire.
+    """
+
+    def __init__(self, to_wire: Callable[[str], bytes]) -> None:
+        self._to_wire = to_wire
+        self._sent = self._skipped = 0
+        # Those who listen to changes alone have rooms of their own.
+        self._rooms: dict[tuple[str | None, bool], _Room] = {}
+
+    def __len__(self) -> int:
+        """Count those who listen."""
+        return sum(len(room.present) for room in self._rooms.values())
+
+    def __contains__(self, store_id: str | None) -> bool:
+        """Tell whether anybody listens to exactly this, or is about to."""
+        return (store_id, False) in self._rooms or (store_id, True) in self._rooms
+
+    def is_heard(self) -> bool:
+        """Whether anybody listens; may be asked by any thread."""
+        return bool(self._rooms)
+
+    @property
+    def sent(self) -> int:
+        """How many frames were sent so far."""
+        return self._sent + sum(listener.sent for room in self._rooms.values() for listener in room.present)
+
+    @property
+    def skipped(self) -> int:
+        """How many frames gave way to newer ones so far."""
+        return self._skipped + sum(
+            listener.skipped for room in self._rooms.values() for listener in room.present
+        )
+
+    def expect(self, store_id: str | None, *, only_changes: bool = False) -> Listener:
+        """Make a listener, to whole reports or to changes alone, that is told nothing yet."""
+        listener = ChangesListener() if only_changes else ReportListener()
+        self._rooms.setdefault((store_id, only_changes), _Room()).expected.add(listener)
+        return listener
+
+    def admit(self, store_id: str | None, listener: Listener) -> None:
+        """Let an expected listener hear all that is told from here on."""
+        self._rooms[store_id, listener.only_changes].present.add(listener)
+
+    def dismiss(self, store_id: str | None, listener: Listener) -> None:
+        """Let a listener go, whether it was admitted or not."""
+        room = self._rooms[store_id, listener.only_changes]
+        if listener in room.present:
+            room.present.discard(listener)
+            self._sent += listener.sent
+            self._skipped += listener.skipped
+        room.expected.discard(listener)
+        if not room.expected:
+            del self._rooms[store_id, listener.only_changes]
+
+    def tell(self, store_id: str, held: HeldStore) -> bool:
+        """Tell how a store stands now to all who listen to it; broken, it is told nobody.
+
+        A frame of each kind is built once, and not for nobody.
+
+        Returns:
+            Whether anybody was told.
+        """
+        if held.stock is None:
+            return False
+        if whole := self._present(store_id, only_changes=False):
+            frame = held.frame(store_id)
+            wire = self._to_wire(frame)
+            for room in whole:
+                for listener in room.present:
+                    listener.offer(store_id, frame, None, wire)
+        if partial := self._present(store_id, only_changes=True):
+            lines = held.changes()
+            frame = changes_frame_of(store_id, lines)
+            wire = self._to_wire(frame)
+            for room in partial:
+                for listener in room.present:
+                    listener.offer(store_id, frame, lines, wire)
+        held.mark_told()
+        return bool(whole or partial)
+
+    def close(self) -> None:
+        """End the listening for all."""
+        for room in self._rooms.values():
+            for listener in room.present:
+                listener.close()
+
+    def _present(self, store_id: str, *, only_changes: bool) -> list[_Room]:
+        rooms = (self._rooms.get((key, only_changes)) for key in (store_id, ALL_STORES))
+        return [room for room in rooms if room is not None and room.present]

@@ -1,0 +1,1 @@
+"""What browsers are served: the dashboard, and the documents of the API."""

@@ -1,0 +1,219 @@
+"""Builds the service, wires its parts, and starts and stops them in order."""
+
+import asyncio
+import logging
+import multiprocessing
+import random
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+import pymongo
+from pymongo.errors import PyMongoError
+from sanic import Sanic
+
+from store_api.commit.committer import Committer
+from store_api.contract.bodies import LARGEST_BODY
+from store_api.errors import PartDied
+from store_api.feed.feed import Feed
+from store_api.pages.routes import pages
+from store_api.settings import Settings
+from store_api.storage.clients import connect, connect_watcher
+from store_api.storage.schema import COLLECTION
+from store_api.storage.writer import StoreRepository
+from store_api.telemetry import logs
+from store_api.telemetry.metrics import Metrics, Sources
+from store_api.telemetry.readiness import Readiness
+from store_api.web.error_handler import ProblemHandler
+from store_api.web.fast_path import WholeRequest
+from store_api.web.routes import Rest
+from store_api.web.serving import App, run
+from store_api.web.sockets import Sockets
+from store_api.web.wire import wire_of
+from watchers.changes import StoreChange
+from watchers.heartbeat import HEARTBEATS, Heartbeat
+from watchers.store_watcher import StoreWatcher
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 1.0
+GOODBYE_SECONDS = 0.5
+"""How long a client may try to tell MongoDB that it goes, which may be away."""
+
+_SANIC = {
+    "ACCESS_LOG": False,
+    "MOTD": False,
+    "REQUEST_MAX_SIZE": LARGEST_BODY,
+    "REQUEST_TIMEOUT": 15,
+    "RESPONSE_TIMEOUT": 60,
+    "KEEP_ALIVE_TIMEOUT": 75,
+    "WEBSOCKET_MAX_SIZE": 4096,
+}
+
+
+def create_app(settings: Settings, *, committer: type[Committer] = Committer) -> App:
+    """Build the service; nothing connects before it is served.
+
+    Args:
+        settings: what the service was told.
+        committer: what carries operations out; benchmarks compare it with another.
+    """
+    logs.configure(terminal=sys.stderr.isatty())
+    app: App = Sanic(
+        "store_api",
+        error_handler=ProblemHandler(),
+        request_class=WholeRequest,
+        configure_logging=False,
+    )
+    app.config.update(_SANIC)
+    app.ctx.told_to_stop = asyncio.Event()
+    app.ctx.part_died = False
+    app.enable_websocket()
+    service = Service(settings, committer)
+    app.blueprint(service.rest.blueprint())
+    app.blueprint(service.sockets.blueprint())
+    app.blueprint(service.metrics.blueprint())
+    app.blueprint(pages())
+    app.before_server_start(service.start)
+    app.before_server_stop(service.stop_listening)
+    app.after_server_stop(service.stop)
+    return app
+
+
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    on_start: Callable[[], None] | None = None,
+    committer: type[Committer] = Committer,
+) -> None:
+    """Serve in this process until SIGTERM or SIGINT.
+
+    Args:
+        settings: what the service was told.
+        listener: the open port, maybe shared with other processes.
+        on_start: called once the port is served.
+        committer: as for `create_app`.
+
+    Raises:
+        PartDied: it stopped because a part of it died.
+    """
+    app = create_app(settings, committer=committer)
+    run(app, listener, on_start)
+    if app.ctx.part_died:
+        raise PartDied
+
+
+class Service:
+    """Everything one process of the service is made of."""
+
+    def __init__(self, settings: Settings, committer: type[Committer] = Committer) -> None:
+        self._client = connect(settings.database_url)
+        self._watcher_client = connect_watcher(settings.database_url)
+        self.repository = StoreRepository(self._client, settings.mongo_db)
+        self.committer = committer(self.repository)
+        self.feed = Feed(self.repository.snapshot, wire_of, on_told=self._note_delay)
+        self.watcher = StoreWatcher(
+            self._watcher_client[settings.mongo_db][COLLECTION],
+            on_change=self.feed.take,
+            on_afresh=self._begin_afresh,
+            random=random.random,
+            clock=time.monotonic,
+            is_urgent=self.feed.audience.is_heard,
+        )
+        self.readiness = Readiness(
+            has_primary=lambda: self.repository.has_primary,
+            silent_seconds=lambda: self.watcher.silent_seconds,
+        )
+        self.heartbeat = Heartbeat(
+            self._client[settings.mongo_db][HEARTBEATS], is_needed=self.readiness.is_quiet
+        )
+        self.metrics = Metrics(
+            Sources(
+                outcomes=self.committer.outcomes,
+                openings=self.watcher.openings,
+                frames=lambda: self.feed.audience.sent,
+                skipped=lambda: self.feed.audience.skipped,
+                sockets=lambda: len(self.feed.audience),
+                silent_seconds=self.readiness.silent_seconds,
+            )
+        )
+        self.committer.on_written = self.metrics.note_write
+        self.rest = Rest(self.repository, self.committer, self.readiness)
+        self.sockets = Sockets(self.feed)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, app: App) -> None:
+        """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
+        for_ever = [
+            asyncio.create_task(part.run(), name=type(part).__name__)
+            for part in (self.watcher, self.heartbeat, self.metrics, self.sockets)
+        ]
+        for task in for_ever:
+            task.add_done_callback(lambda task: _stop_if_dead(app, task))
+        self._tasks = [*for_ever, asyncio.create_task(self._open())]
+        if (parent := multiprocessing.parent_process()) is not None:
+            _stop_with_parent(app, parent.sentinel)
+
+    async def stop_listening(self, _: App) -> None:
+        """Turn new work away and let the listeners go; requests in flight are still answered."""
+        self.readiness.stopping = True
+        self.feed.close()
+        await self.sockets.close()
+
+    async def stop(self, _: App) -> None:
+        """Finish what was begun, then let go of MongoDB."""
+        await self.committer.close()
+        self.watcher.stop()
+        # The first is the watcher; the others never end by themselves.
+        await asyncio.wait(self._tasks[:1], timeout=STOP_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.repository.close()
+        for client in (self._watcher_client, self._client):
+            with pymongo.timeout(GOODBYE_SECONDS):
+                client.close()
+        log.info("Stopped", extra={"action": "stopped"})
+
+    async def _open(self) -> None:
+        """Let the driver begin to look for a primary; from then on it looks by itself."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError as error:
+            log.warning(
+                "MongoDB is not there yet",
+                extra={"action": "database_awaited", "error": type(error).__name__},
+            )
+
+    def _note_delay(self, change: StoreChange) -> None:
+        if change.committed_at is not None:
+            self.metrics.note_delay(time.time() - change.committed_at.timestamp())
+
+    async def _begin_afresh(self) -> None:
+        await self.repository.prepare()
+        await self.feed.begin_afresh()
+
+
+def _stop_with_parent(app: App, sentinel: int) -> None:
+    """End a worker whose main process was killed: nobody else would."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(sentinel)
+        log.error("The main process is gone", extra={"action": "main_process_gone"})
+        app.ctx.told_to_stop.set()
+
+    loop.add_reader(sentinel, stop)
+
+
+def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
+    """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical(
+            "A part of the service died",
+            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
+        )
+        app.ctx.part_died = True
+        app.ctx.told_to_stop.set()

@@ -1,0 +1,1 @@
+"""What stores hold, and what operations mean; pure."""

@@ -1,0 +1,1 @@
+"""Stores in MongoDB: the only rooms with the driver."""

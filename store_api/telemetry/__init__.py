@@ -1,0 +1,1 @@
+"""What the operator sees: log lines, metrics, readiness."""

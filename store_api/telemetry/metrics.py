@@ -1,0 +1,162 @@
+"""`/metrics`: what the parts of the service have counted, in Prometheus' text format, summed over workers.
+
+The parts count in plain integers, which cost next to nothing where it matters; here they become metrics, once
+a second and whenever somebody asks. Worker processes share theirs in files.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from sanic import Blueprint, HTTPResponse, Request
+
+from store_api.stock.operations import OperationKind
+
+FILES = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder that worker processes share; prometheus-client reads it when it is imported."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REFRESH_SECONDS = 1.0
+
+_BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the figures come from.
+
+    Args:
+        outcomes: operations so far, by kind and by what they ended as: "applied", or an error's slug.
+        openings: openings of the change stream so far, by how and after what.
+        frames: frames sent so far.
+        skipped: frames skipped so far, because newer ones took their place.
+        sockets: how many are open.
+        silent_seconds: how long ago something came through the change stream.
+    """
+
+    outcomes: Mapping[tuple[OperationKind, str], int]
+    openings: Mapping[tuple[str, str], int]
+    frames: Callable[[], int]
+    skipped: Callable[[], int]
+    sockets: Callable[[], int]
+    silent_seconds: Callable[[], float]
+
+
+@dataclass(slots=True)
+class _Counted:
+    """What of growing numbers a counter has been told already."""
+
+    counter: Counter
+    told: dict[Hashable, int] = field(default_factory=dict)
+
+    def tell(self, key: Hashable, number: int, *labels: str) -> None:
+        grown = number - self.told.get(key, 0)
+        if grown:
+            self.told[key] = number
+            (self.counter.labels(*labels) if labels else self.counter).inc(grown)
+
+
+@contextmanager
+def shared_by_workers() -> Iterator[Callable[[int], None]]:
+    """Let the worker processes that are started within share their metrics.
+
+    Yields:
+        To be called with the process id of a worker that died, whose sockets are gone.
+    """
+    with TemporaryDirectory(prefix="store_api-metrics-") as folder:
+        os.environ[FILES] = folder
+        try:
+            yield mark_process_dead
+        finally:
+            del os.environ[FILES]
+
+
+class Metrics:
+    """The metrics of this process, and the sum of all processes'.
+
+    Args:
+        sources: where the figures come from.
+    """
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._registry = CollectorRegistry()
+        self._operations = self._counter("operations", "Operations, by kind and outcome", "kind", "outcome")
+        self._openings = self._counter(
+            "change_stream_openings", "Openings of the change stream, and after what", "how", "cause"
+        )
+        self._frames = self._counter("frames_sent", "Frames sent to sockets")
+        self._skipped = self._counter("frames_skipped", "Frames that gave way to newer ones")
+        self._sockets = self._gauge("sockets", "Open sockets", "livesum")
+        self._silence = self._gauge(
+            "newest_event_age_seconds",
+            "Age of the newest event of the change stream, heartbeats included; of the worst worker",
+            "livemax",
+        )
+        self._batches = self._histogram("write_operations", "Operations that went out in one write", _BATCHES)
+        self._writes = self._histogram("write_seconds", "How long writes took, reading included", _SECONDS)
+        self._delays = self._histogram(
+            "commit_to_frame_seconds", "From a commit, by MongoDB's clock, to its frame, by ours", _SECONDS
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> _Counted:
+        return _Counted(Counter(f"store_api_{name}", text, labels, registry=self._registry))
+
+    def _gauge(self, name: str, text: str, mode: Literal["livesum", "livemax"]) -> Gauge:
+        return Gauge(f"store_api_{name}", text, multiprocess_mode=mode, registry=self._registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(f"store_api_{name}", text, buckets=buckets, registry=self._registry)
+
+    def note_write(self, operations: int, seconds: float) -> None:
+        """Note a write of group commit."""
+        self._batches.observe(operations)
+        self._writes.observe(seconds)
+
+    def note_delay(self, seconds: float) -> None:
+        """Note how long after its commit a change was told; clocks that differ make it none negative."""
+        self._delays.observe(max(seconds, 0.0))
+
+    async def run(self) -> None:
+        """Take the figures over until cancelled."""
+        while True:
+            self.refresh()
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def refresh(self) -> None:
+        """Take the figures over."""
+        sources = self._sources
+        for key, number in list(sources.outcomes.items()):
+            kind, outcome = key
+            self._operations.tell(key, number, kind.value, outcome)
+        for how_and_cause, number in list(sources.openings.items()):
+            self._openings.tell(how_and_cause, number, *how_and_cause)
+        self._frames.tell(None, sources.frames())
+        self._skipped.tell(None, sources.skipped())
+        self._sockets.set(sources.sockets())
+        self._silence.set(sources.silent_seconds())
+
+    def text(self) -> bytes:
+        """Write the metrics of all processes."""
+        self.refresh()
+        if FILES not in os.environ:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+    def blueprint(self) -> Blueprint:
+        """Lay out the route."""
+        routes = Blueprint("metrics")
+        routes.add_route(self._answer, "/metrics", methods=["GET", "HEAD"], name="metrics")
+        return routes
+
+    async def _answer(self, request: Request) -> HTTPResponse:
+        return HTTPResponse(self.text(), content_type=CONTENT_TYPE)

@@ -1,0 +1,1 @@
+"""The only rooms, with `pages`, that know the web server."""

@@ -1,0 +1,146 @@
+"""Failures as HTTP answers: problem documents (RFC 9457), for our errors and for the web server's own."""
+
+import asyncio
+import logging
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any, cast
+
+import msgspec
+from sanic import HTTPResponse, Request
+from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException, ServiceUnavailable
+from sanic.handlers import ErrorHandler
+
+from store_api import errors
+from store_api.contract.problems import (
+    PROBLEM_JSON,
+    RETRY_AFTER_SECONDS,
+    is_answered,
+    plain_problem,
+    problem_of,
+)
+from store_api.contract.schemas import Problem
+
+log = logging.getLogger(__name__)
+
+LINGER_SECONDS = 10.0
+"""How long a client may go on with a body that was refused."""
+
+
+def error_response(request: Request | None, error: errors.StoreApiError) -> HTTPResponse:
+    """Answer with the problem that one of our errors is."""
+    if isinstance(error, errors.BrokenDocument):
+        log.error(str(error), extra={"action": "broken_document", "store": error.store_id})
+    return problem_response(problem_of(error, path_of(request)))
+
+
+def path_of(request: Request | None) -> str:
+    """Give the path of a request, as a problem's `instance`; what was no request has none of its own."""
+    return request.path if request is not None else "/"
+
+
+def problem_response(problem: Problem) -> HTTPResponse:
+    """Send a problem document."""
+    headers = {}
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if problem.status == HTTPStatus.UPGRADE_REQUIRED:
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
+    return HTTPResponse(msgspec.json.encode(problem), problem.status, headers, content_type=PROBLEM_JSON)
+
+
+class ProblemHandler(ErrorHandler):
+    """Turns every exception into a problem document, and what is our fault into one log line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add(PayloadTooLarge, _refuse_body)
+
+    def default(self, request: Request, exception: Exception) -> HTTPResponse:
+        """Answer whatever was raised while the request was handled."""
+        match exception:
+            case errors.StoreApiError() if is_answered(exception):
+                return error_response(request, exception)
+            case ServiceUnavailable():
+                # The web server gave up waiting for us; a write may still be on its way.
+                return error_response(request, errors.OutcomeUnknown())
+            case asyncio.CancelledError():
+                # The client went away; there is nobody to answer, and nothing is wrong.
+                return _plain(request, HTTPStatus.BAD_REQUEST, "The request was cut off.")
+            case SanicException():
+                return _web_server_problem(request, exception)
+            case _:
+                _log_fault(request, exception)
+                return _plain(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    @staticmethod
+    def log(request: Request, exception: Exception) -> None:
+        """Log nothing here: `default` does, in one line."""
+
+
+def _plain(request: Request | None, status: int, detail: str | None = None) -> HTTPResponse:
+    return problem_response(plain_problem(status, path_of(request), detail))
+
+
+def _web_server_problem(request: Request, exception: SanicException) -> HTTPResponse:
+    status = exception.status_code or 500
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log_fault(request, exception)
+    response = _plain(request, status)
+    if isinstance(exception, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_routed(request, method))
+    return response
+
+
+async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
+    """Answer, then take in and forget the rest of the body until the client hangs up.
+
+    Many clients send all before they read; a connection that is closed with data unread is reset, and the
+    answer is lost with it (RFC 9112, 9.6).
+    """
+    answer = cast("HTTPResponse", await request.respond(_web_server_problem(request, exception)))
+    await answer.send(end_stream=True)
+    transport = cast("Any", request.transport)
+    if transport.can_write_eof():
+        transport.write_eof()
+    protocol = transport.get_protocol()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while True:
+                protocol.recv_buffer.clear()
+                await protocol.receive_more()
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    # The exception itself does not say it for a path that has routes for several methods.
+    try:
+        request.app.router.get(request.path, method, None)
+    except SanicException:
+        return False
+    return True
+
+
+_METHODS = ("GET", "HEAD", "POST")
+
+
+def _log_fault(request: Request, exception: Exception) -> None:
+    log.error(
+        "A request failed through our fault",
+        extra={
+            "action": "fault",
+            "error": type(exception).__name__,
+            "where": _where(exception),
+            "path": request.path if request is not None else None,
+        },
+    )
+
+
+def _where(exception: BaseException) -> str:
+    """Name the places an exception came through, innermost first, in one line."""
+    places = []
+    trace = exception.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        places.append(f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
+        trace = trace.tb_next
+    return " < ".join(reversed(places[-6:]))

@@ -1,0 +1,172 @@
+"""What clients send, checked whole: ids, bodies and preferences become operations, or InvalidInput."""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import unquote
+
+import msgspec
+
+from store_api.contract.bodies import (
+    ITEM_ID,
+    LIMIT_RULE,
+    LONGEST_ID,
+    MOST_STORES,
+    STORE_ID_RULE,
+    UNPRINTABLE,
+    USUAL_STORES,
+    GroupBody,
+    ItemBody,
+)
+from store_api.contract.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
+from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
+from store_api.stock.operations import Operation, OperationKind, sum_items
+
+Body = TypeVar("Body")
+
+_STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
+_decode_item: Callable[[bytes], ItemBody] = msgspec.json.Decoder(ItemBody).decode
+_decode_group: Callable[[bytes], GroupBody] = msgspec.json.Decoder(GroupBody).decode
+_READABLE = {f"Expected `str` matching regex {ITEM_ID!r}": "Expected `str` of printable characters"}
+_KINDS = {"demand": OperationKind.DEMAND, "supply": OperationKind.SUPPLY}
+
+
+def store_id_of(segment: str) -> str:
+    """Decode a store id from its path segment.
+
+    Raises:
+        InvalidInput: it is no store id.
+    """
+    store_id = segment
+    if "%" in segment:
+        try:
+            store_id = unquote(segment, errors="strict")
+        except UnicodeDecodeError:
+            raise InvalidInput("The store id is not percent-encoded UTF-8.", "store_id") from None
+    if _STORE_ID.fullmatch(store_id) is None:
+        raise InvalidInput(STORE_ID_RULE, "store_id")
+    return store_id
+
+
+def require_json(content_type: str | None) -> None:
+    """Refuse a body that does not say that it is JSON.
+
+    Raises:
+        WrongMediaType: whatever else it says, or nothing.
+    """
+    if content_type != "application/json":
+        media_type = (content_type or "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise WrongMediaType
+
+
+def require_own_page(origin: str | None, host: str | None) -> None:
+    """Refuse what a page of another site asks for without being asked (cross-site request forgery).
+
+    A browser sends such a request without a preflight when it has no JSON body (Fetch standard), but always
+    with its `Origin`; other programs send none.
+
+    Raises:
+        ForeignPage: the page's host and port are not the service's.
+    """
+    if origin is not None and origin.partition("://")[2] != host:
+        raise ForeignPage
+
+
+def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+    """Read the operation of `POST /stores/{store_id}`.
+
+    Raises:
+        NotJson: the body is not JSON.
+        InvalidInput: it has not the right shape.
+    """
+    wish = _decode(_decode_item, body)
+    return Operation(store_id, _KINDS[wish.operation], {wish.item_id: wish.quantity}, minimal)
+
+
+def group_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+    """Read the operation of `POST /stores/{store_id}/group_op`; a repeated item is summed.
+
+    Raises:
+        NotJson: the body is not JSON.
+        InvalidInput: it has not the right shape.
+    """
+    wish = _decode(_decode_group, body)
+    items = sum_items((line.item_id, line.quantity) for line in wish.items)
+    return Operation(store_id, _KINDS[wish.operation], items, minimal)
+
+
+def clean_operation(store_id: str, *, minimal: bool) -> Operation:
+    """Make the operation of `POST /stores/{store_id}/clean`."""
+    return Operation(store_id, OperationKind.CLEAN, {}, minimal)
+
+
+def prefers_minimal(prefer: str | None) -> bool:
+    """Tell whether a `Prefer` header asks for `return=minimal`; the first `return` counts (RFC 7240, 2)."""
+    if prefer is None:
+        return False
+    for preference in prefer.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "return":
+            return value.strip().strip('"') == "minimal"
+    return False
+
+
+def page_of(arguments: dict[str, list[str]]) -> tuple[str, int]:
+    """Read `?after=` and `?limit=` of the overview.
+
+    Raises:
+        InvalidInput: the limit is not a whole number from 1 to 10,000.
+    """
+    limit = arguments.get("limit", [str(USUAL_STORES)])[0]
+    # A text of very many digits is never made a number.
+    is_number = limit.isascii() and limit.isdecimal() and len(limit) <= len(str(MOST_STORES))
+    if not is_number or not 1 <= int(limit) <= MOST_STORES:
+        raise InvalidInput(LIMIT_RULE, "limit")
+    return arguments.get("after", [""])[0], int(limit)
+
+
+def wants_snapshot(arguments: dict[str, list[str]]) -> bool:
+    """Read `?snapshot=` of a websocket; absent means no.
+
+    Raises:
+        InvalidInput: it is neither `true` nor `false`.
+    """
+    text = arguments.get(SNAPSHOT, ["false"])[0]
+    if text not in SNAPSHOT_VALUES:
+        raise InvalidInput(f"{SNAPSHOT} is {' or '.join(SNAPSHOT_VALUES)}.", SNAPSHOT)
+    return text == "true"
+
+
+def wants_only_changes(arguments: dict[str, list[str]]) -> bool:
+    """Read `?only=` of a websocket; absent means whole reports.
+
+    Raises:
+        InvalidInput: it is not `changes`.
+    """
+    text = arguments.get(ONLY, [None])[0]
+    if text not in (None, ONLY_CHANGES):
+        raise InvalidInput(f"{ONLY} is {ONLY_CHANGES}, or left out.", ONLY)
+    return text is not None
+
+
+def _decode(decode: Callable[[bytes], Body], body: bytes) -> Body:
+    try:
+        return decode(body)
+    except msgspec.ValidationError as wrong:
+        _require_well_formed(body)
+        detail, _, path = str(wrong).partition(" - at ")
+        raise InvalidInput(f"{_READABLE.get(detail, detail)}.", path.strip("`") or "$") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NotJson from None
+
+
+def _require_well_formed(body: bytes) -> None:
+    # A body of the wrong shape may be no JSON at all further on, and that comes first.
+    try:
+        msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        # A number that no float can hold is JSON all the same.
+        return
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NotJson from None

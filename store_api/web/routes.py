@@ -1,0 +1,161 @@
+"""The HTTP contract: routes that read a request, ask, and answer."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
+
+import msgspec
+from sanic import Blueprint, HTTPResponse, Request
+
+from store_api.contract import schemas as shapes
+from store_api.contract.endpoints import JSON, XLSX
+from store_api.contract.problems import not_ready
+from store_api.contract.schemas import Health, Overview
+from store_api.errors import StoreApiError, StoreNotFound
+from store_api.reports.encoding import report_json
+from store_api.reports.workbook import Sheet, content_disposition
+from store_api.reports.workbook_job import build
+from store_api.stock.operations import Answer, Operation, Report, Stock, StoreSummary
+from store_api.telemetry.readiness import Readiness
+from store_api.web.error_handler import error_response, problem_response
+from store_api.web.fast_path import WholeAnswer
+from store_api.web.requests import (
+    clean_operation,
+    group_operation,
+    item_operation,
+    page_of,
+    prefers_minimal,
+    require_json,
+    require_own_page,
+    store_id_of,
+)
+
+READ = ["GET", "HEAD"]
+MINIMAL = "preference-applied: return=minimal\r\n"
+
+
+class Stores(Protocol):
+    """Where the routes read stores; all of it raises DatabaseUnavailable."""
+
+    async def read(self, store_id: str) -> Stock | None:
+        """Read a store's stock; None where there is no such store.
+
+        Raises:
+            BrokenDocument: what is there is no stock.
+        """
+        ...
+
+    async def overview(self, after: str, limit: int) -> list[StoreSummary]:
+        """Summarise up to `limit` stores whose ids come after `after`, by id."""
+        ...
+
+
+class Operations(Protocol):
+    """Who carries operations out."""
+
+    def answer(self, operation: Operation) -> Awaitable[Answer]:
+        """Give what an operation ends as; it goes on whether or not anybody waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What the routes need: where stores are read, who carries operations out, and whether we are ready."""
+
+    stores: Stores
+    operations: Operations
+    readiness: Readiness
+
+    async def report(self, request: Request, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}`."""
+        return WholeAnswer(report_json(await self._report(store_id)), JSON)
+
+    async def xlsx_report(self, request: Request, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}/xlsx_report`."""
+        report = await self._report(store_id)
+        at = datetime.now(UTC)
+        sheet = Sheet(report.store_id, tuple(report.lines.items()))
+        headers = {"Content-Disposition": content_disposition(report.store_id, at)}
+        return HTTPResponse(await build([sheet], at), headers=headers, content_type=XLSX)
+
+    def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
+        """`POST /stores/{store_id}`."""
+        return self._operate(request, store_id, item_operation)
+
+    def operate_on_group(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
+        """`POST /stores/{store_id}/group_op`."""
+        return self._operate(request, store_id, group_operation)
+
+    async def clean(self, request: Request, store_id: str) -> HTTPResponse:
+        """`POST /stores/{store_id}/clean`."""
+        require_own_page(request.headers.get("origin"), request.headers.get("host"))
+        minimal = prefers_minimal(request.headers.get("prefer"))
+        return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal))
+
+    async def overview(self, request: Request) -> HTTPResponse:
+        """`GET /stores`."""
+        after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
+        rows = await self.stores.overview(after, limit + 1)
+        page = [shapes.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
+        following = None
+        if len(rows) > limit:
+            following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
+        return _json(Overview(page, following))
+
+    async def live(self, request: Request) -> HTTPResponse:
+        """`GET /health/live`."""
+        return _json(Health("live"))
+
+    async def ready(self, request: Request) -> HTTPResponse:
+        """`GET /health/ready`."""
+        state = self.readiness.state()
+        if state.ready:
+            return _json(Health("ready"))
+        problem = not_ready(
+            request.path,
+            primary_reachable=state.primary_reachable,
+            change_stream_alive=state.change_stream_alive,
+            stopping=state.stopping,
+        )
+        return problem_response(problem)
+
+    def blueprint(self) -> Blueprint:
+        """Lay out the routes."""
+        routes = Blueprint("rest")
+        routes.add_route(self.overview, "/stores", methods=READ, name="overview")
+        routes.add_route(self.report, "/stores/<store_id:str>", methods=READ, name="report")
+        routes.add_route(self.operate, "/stores/<store_id:str>", methods=["POST"], name="operate")
+        routes.add_route(self.xlsx_report, "/stores/<store_id:str>/xlsx_report", methods=READ, name="xlsx")
+        routes.add_route(
+            self.operate_on_group, "/stores/<store_id:str>/group_op", methods=["POST"], name="group"
+        )
+        routes.add_route(self.clean, "/stores/<store_id:str>/clean", methods=["POST"], name="clean")
+        routes.add_route(self.live, "/health/live", methods=READ, name="live")
+        routes.add_route(self.ready, "/health/ready", methods=READ, name="ready")
+        return routes
+
+    async def _report(self, segment: str) -> Report:
+        store_id = store_id_of(segment)
+        stock = await self.stores.read(store_id)
+        if stock is None:
+            raise StoreNotFound(store_id)
+        return Report.of(store_id, stock)
+
+    def _operate(
+        self, request: Request, segment: str, read: Callable[..., Operation]
+    ) -> Coroutine[Any, Any, HTTPResponse]:
+        require_json(request.headers.getone("content-type", None))
+        minimal = prefers_minimal(request.headers.getone("prefer", None))
+        return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
+
+    async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
+        answer = await self.operations.answer(operation)
+        if isinstance(answer, StoreApiError):
+            return error_response(request, answer)
+        return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")
+
+
+def _json(shape: Health | Overview) -> HTTPResponse:
+    return HTTPResponse(msgspec.json.encode(shape), content_type=JSON)

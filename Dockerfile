@@ -3,9 +3,9 @@
 
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /build
-COPY requirements-image.lock ./
+COPY requirements/image.lock ./
 RUN python -m venv --without-pip /opt/store_api \
-    && python -m pip --python /opt/store_api/bin/python install --no-cache-dir --require-hashes -r requirements-image.lock
+    && python -m pip --python /opt/store_api/bin/python install --no-cache-dir --require-hashes -r image.lock
 # .dockerignore lets in only what the image holds.
 COPY . /app/
 RUN python -m compileall -q /app

@@ -13,12 +13,12 @@ help:                   ## this list
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("store_api needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 
-.venv/installed: requirements.lock | .venv/bin/python
-	$(PIP) -r requirements.lock
+.venv/installed: requirements/runtime.lock | .venv/bin/python
+	$(PIP) -r requirements/runtime.lock
 	@touch $@
 
-.venv/installed-dev: requirements-dev.lock .venv/installed
-	$(PIP) -r requirements-dev.lock
+.venv/installed-dev: requirements/dev.lock .venv/installed
+	$(PIP) -r requirements/dev.lock
 	@touch $@
 
 install: .venv/installed            ## what the service and the bot need, into .venv
@@ -55,9 +55,9 @@ check: install-dev install-deploy   ## lint and types
 	$(BIN)/mypy
 
 .PHONY: install-deploy deploy-check image-check k8s-secrets
-.venv/deploy/installed: requirements-deploy.lock .venv/installed-dev
+.venv/deploy/installed: requirements/deploy.lock .venv/installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
-	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements-deploy.lock
+	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
 	@touch $@
 
 install-deploy: .venv/deploy/installed  ## what checks the Dockerfile, Compose and Kubernetes files
@@ -78,13 +78,13 @@ bench: install-dev      ## writes, pushes and memory, side by side with bare San
 
 lock: install-dev       ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra bot --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/runtime.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra embedded --extra bot --extra dev --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-dev.lock
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements/runtime.lock -o requirements/dev.lock
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra bot --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements.lock -o requirements-image.lock
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c requirements/runtime.lock -o requirements/image.lock
 	$(BIN)/uv pip compile --quiet --group pyproject.toml:deploy --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements-deploy.lock
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/deploy.lock
 
 clean:                  ## forget the embedded database and the virtual environment
 	rm -rf .venv data

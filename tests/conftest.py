@@ -9,7 +9,7 @@ import pytest
 from pymongo import MongoClient
 
 from store_api.storage.clients import Client, connect
-from tests.mongod import replica_set_of_one
+from tests.support.mongod import replica_set_of_one
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, async_playwright
 from tests.browser.dashboard import Dashboard
 from tests.conftest import NO_BROWSER
 from tests.end_to_end.conftest import mongo, one_process, served, store_id, stores, two_workers
-from tests.service import Service
+from tests.support.service import Service
 
 __all__ = ["mongo", "one_process", "served", "store_id", "stores", "two_workers"]
 

@@ -13,7 +13,7 @@ from tests.browser.conftest import Open
 from tests.browser.dashboard import UNITS, address_of
 from tests.browser.slow_network import slow_network
 from tests.end_to_end.conftest import Stores
-from tests.service import Service
+from tests.support.service import Service
 
 NOT_CONNECTED = re.compile(r"Not connected since \d\d:\d\d:\d\d")
 

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Open
 from tests.browser.dashboard import CHANGE, CONTENTS, STORE_CHANGE, STORE_CHANGED, UNITS, address_of
 from tests.end_to_end.conftest import Stores
-from tests.service import Service, needs_proc
+from tests.support.service import Service, needs_proc
 
 JSON = "Content-Type: application/json"
 

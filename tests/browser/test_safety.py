@@ -6,7 +6,7 @@ from playwright.async_api import Request, expect
 from tests.browser.conftest import Open
 from tests.browser.dashboard import UNITS
 from tests.end_to_end.conftest import Stores
-from tests.service import Service
+from tests.support.service import Service
 
 NASTY = (
     "<img src=x onerror=window.hurt=1>",

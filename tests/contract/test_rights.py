@@ -10,7 +10,7 @@ from store_api.stock.operations import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreRepository
 from tests.contract.subjects import RealSubject
-from tests.fail_points import failing
+from tests.support.fail_points import failing
 
 
 async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warns_and_all_are_done(

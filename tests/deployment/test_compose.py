@@ -12,8 +12,8 @@ from store_api.embedded.program import MongodProcess
 from store_api.settings import Settings
 from tests.deployment.cross_references import OURS, VARIABLES, mongod_flags_wrong
 from tests.deployment.tools import Manifest, compose, copy_of, plant, run
-from tests.mongod import found_mongod, free_port, wait_until
-from tests.service import ROOT
+from tests.support.mongod import found_mongod, free_port, wait_until
+from tests.support.service import ROOT
 
 FILES = ("docker-compose.yml", "docker-compose.dev.yml")
 MEMBERS = ("mongo-1", "mongo-2", "mongo-3")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.tools import Checked, copy_of, plant, run
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 
 @pytest.fixture
@@ -74,5 +74,5 @@ def test_the_image_takes_in_neither_tests_nor_secrets_nor_an_embedded_mongod() -
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
     let_in = {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    assert let_in == {"requirements-image.lock", "store_api", "watchers", "bot", "mongo-replica-init"}
-    assert "fiftyone" not in (ROOT / "requirements-image.lock").read_text()
+    assert let_in == {"requirements/image.lock", "store_api", "watchers", "bot", "mongo-replica-init"}
+    assert "fiftyone" not in (ROOT / "requirements/image.lock").read_text()

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 import yaml
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 TOOLS = ROOT / ".venv" / "deploy" / "bin"
 OVERLAYS = ("local", "production")

@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from tests.service import Service, new_store_id
+from tests.support.service import Service, new_store_id
 
 Stores = Collection[dict[str, Any]]
 

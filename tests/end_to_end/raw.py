@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.service import Service
+from tests.support.service import Service
 
 
 @asynccontextmanager

@@ -11,9 +11,9 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
 from tests.end_to_end.conftest import Stores
-from tests.listening import Report, Socket, listening
-from tests.other_writer import Command, OtherWriter, delete, insert, other_writer, update
-from tests.service import Service, needs_proc, new_store_id
+from tests.support.listening import Report, Socket, listening
+from tests.support.other_writer import Command, OtherWriter, delete, insert, other_writer, update
+from tests.support.service import Service, needs_proc, new_store_id
 
 pytestmark = needs_proc
 

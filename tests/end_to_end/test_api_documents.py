@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from store_api.pages.routes import assets
 from tests.end_to_end.conftest import Stores
-from tests.listening import listening
-from tests.service import ROOT, Service
+from tests.support.listening import listening
+from tests.support.service import ROOT, Service
 
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
 

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from store_api.settings import Settings
-from tests.mongod import free_port
-from tests.service import run_python
+from tests.support.mongod import free_port
+from tests.support.service import run_python
 
 SECRET = "mongodb://user:hunter2@:::/?x"  # noqa: S105
 

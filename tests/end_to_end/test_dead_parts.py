@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from pymongo import MongoClient
 
-from tests.mongod import free_port
-from tests.service import run_python
+from tests.support.mongod import free_port
+from tests.support.service import run_python
 
 DYING = """
 import sys

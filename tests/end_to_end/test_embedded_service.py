@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from pymongo import MongoClient
 
-from tests.listening import listening, read_report
-from tests.mongod import free_port, wait_until
-from tests.service import Service, are_gone, children_of, needs_proc
+from tests.support.listening import listening, read_report
+from tests.support.mongod import free_port, wait_until
+from tests.support.service import Service, are_gone, children_of, needs_proc
 
 pytestmark = needs_proc
 

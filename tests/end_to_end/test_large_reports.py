@@ -10,7 +10,7 @@ import pytest
 
 from bench.http_client import Connection
 from tests.end_to_end.conftest import Stores
-from tests.service import Service
+from tests.support.service import Service
 
 ITEMS = 100_000
 LONGEST_WAIT_SECONDS = 1.0

@@ -2,9 +2,9 @@
 
 import httpx
 
-from tests.listening import listening
-from tests.metrics import samples
-from tests.service import Service, needs_proc
+from tests.support.listening import listening
+from tests.support.metrics import samples
+from tests.support.service import Service, needs_proc
 
 pytestmark = needs_proc
 

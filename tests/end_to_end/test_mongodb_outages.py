@@ -16,9 +16,9 @@ from pymongo import MongoClient
 
 from bench.http_client import Connection
 from store_api.embedded.mongo import EmbeddedMongo
-from tests.listening import Report, apply_changes, listening, read_report
-from tests.mongod import found_mongod, free_port, wait_until
-from tests.service import Service, new_store_id
+from tests.support.listening import Report, apply_changes, listening, read_report
+from tests.support.mongod import found_mongod, free_port, wait_until
+from tests.support.service import Service, new_store_id
 
 PASSWORD = "p4ssw0rd-that-nobody-may-see"  # noqa: S105
 BODY = "b0dy-that-nobody-may-see"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import Stores
 from tests.end_to_end.raw import raw_connection
-from tests.service import Service
+from tests.support.service import Service
 
 SECONDS = 10.0
 

@@ -7,8 +7,8 @@ import httpx
 from pymongo import MongoClient, UpdateOne
 
 from tests.end_to_end.conftest import Stores
-from tests.listening import Socket, apply_changes, listening, never_reading, read_report
-from tests.service import Service
+from tests.support.listening import Socket, apply_changes, listening, never_reading, read_report
+from tests.support.service import Service
 
 ITEMS = 13_247
 """As many as the largest store of the demo has."""

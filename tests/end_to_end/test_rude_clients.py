@@ -11,8 +11,8 @@ import pytest
 
 from tests.end_to_end.conftest import Stores
 from tests.end_to_end.raw import raw_connection
-from tests.listening import read_report
-from tests.service import Service
+from tests.support.listening import read_report
+from tests.support.service import Service
 
 MEGABYTE = 1024 * 1024
 

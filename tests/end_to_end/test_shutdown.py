@@ -12,8 +12,8 @@ import pytest
 from pymongo import MongoClient, UpdateOne
 
 from bench.http_client import AnswerLost, Connection, ServiceUnreachable
-from tests.listening import large_store, listening, never_reading
-from tests.service import Service, new_store_id
+from tests.support.listening import large_store, listening, never_reading
+from tests.support.service import Service, new_store_id
 
 CLIENTS = 20
 SECONDS_TO_END = 8.0

@@ -18,9 +18,9 @@ from store_api.web import socket_writers as outlets
 from store_api.web.sockets import Sockets
 from store_api.web.wire import wire_of
 from tests.end_to_end.conftest import Stores
-from tests.listening import large_store, listening, never_reading
-from tests.mongod import free_port
-from tests.service import Service
+from tests.support.listening import large_store, listening, never_reading
+from tests.support.mongod import free_port
+from tests.support.service import Service
 from watchers.changes import StoreChange
 
 

@@ -8,8 +8,8 @@ import pytest
 from pymongo import UpdateOne
 
 from tests.end_to_end.conftest import Stores
-from tests.listening import Report, Socket, listening, read_report
-from tests.service import Service, new_store_id
+from tests.support.listening import Report, Socket, listening, read_report
+from tests.support.service import Service, new_store_id
 
 
 def supply(item_id: str, quantity: int) -> dict[str, object]:

@@ -11,9 +11,9 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.end_to_end.conftest import Stores
-from tests.listening import Report, listening, read_report
-from tests.metrics import samples
-from tests.service import Service, needs_proc, new_store_id
+from tests.support.listening import Report, listening, read_report
+from tests.support.metrics import samples
+from tests.support.service import Service, needs_proc, new_store_id
 
 pytestmark = needs_proc
 

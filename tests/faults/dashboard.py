@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from tests.faults.writers import RISING
-from tests.listening import read_report
+from tests.support.listening import read_report
 
 PAUSES = (0.05, 0.5)
 """Between two attempts, in seconds, at random: all dashboards come back at once otherwise."""

@@ -15,9 +15,9 @@ from pymongo import MongoClient, UpdateOne
 from tests.faults.ledger import Ledger
 from tests.faults.watching import Follower, HealthProbe, until
 from tests.faults.writers import ITEMS, RISING, ApiWriter, DirectWriter
-from tests.listening import listening
-from tests.mongod import ReplicaSetOfThree
-from tests.service import Service, new_store_id
+from tests.support.listening import listening
+from tests.support.mongod import ReplicaSetOfThree
+from tests.support.service import Service, new_store_id
 
 PROMISE_SECONDS = 5.0
 """How soon after a primary is there every socket has news again."""

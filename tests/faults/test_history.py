@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.fail_points import failing
 from tests.faults.scene import Mongo, World, scene_of, world_of
-from tests.mongod import ReplicaSetOfThree
+from tests.support.fail_points import failing
+from tests.support.mongod import ReplicaSetOfThree
 
 WATCHER = "store_api watcher"
 SMALL_OPLOG = ("--oplogSize", "1", "--syncdelay", "1")

@@ -11,12 +11,12 @@ from urllib.parse import quote_plus
 import pytest
 
 from store_api.storage import documents
-from tests.fail_points import failing
 from tests.faults.scene import Mongo, World, scene_of, world_of
-from tests.listening import listening
-from tests.mongod import ReplicaSetOfThree, wait_until
 from tests.replica_init.running import run, variables_for, with_key_file
-from tests.service import Service
+from tests.support.fail_points import failing
+from tests.support.listening import listening
+from tests.support.mongod import ReplicaSetOfThree, wait_until
+from tests.support.service import Service
 
 BARE = ("changeStream", "find", "insert", "remove", "update")
 """What it cannot do without; neither createCollection nor collMod nor listCollections is in it."""

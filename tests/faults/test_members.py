@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.scene import World, scene_of, world_of
-from tests.mongod import ReplicaSetOfThree
+from tests.support.mongod import ReplicaSetOfThree
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.fail_points import failing
 from tests.faults.scene import World, scene_of, world_of
-from tests.mongod import ReplicaSetOfThree
+from tests.support.fail_points import failing
+from tests.support.mongod import ReplicaSetOfThree
 
 WATCHER, SERVICE = "store_api watcher", "store_api"
 CLOSED = {"closeConnection": True}

@@ -17,7 +17,7 @@ from tests.faults.dashboard import Dashboard
 from tests.faults.ledger import Ledger
 from tests.faults.watching import until
 from tests.faults.writers import ITEMS, RISING, ApiWriter
-from tests.service import Service, new_store_id
+from tests.support.service import Service, new_store_id
 
 Mongo = MongoClient[dict[str, Any]]
 

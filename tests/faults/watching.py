@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 
 from bench.http_client import Connection
 from tests.faults.writers import RISING
-from tests.listening import Socket, read_report
-from tests.service import Service
+from tests.support.listening import Socket, read_report
+from tests.support.service import Service
 
 PROBE_SECONDS = 0.01
 

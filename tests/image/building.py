@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import ROOT
+from tests.support.service import ROOT
 
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 TOOLS = ("buildah", "mmdebstrap", "unshare", "chroot", "mount")

@@ -13,7 +13,7 @@ from sanic_testing.reusable import ReusableClient
 
 from store_api.service import create_app
 from store_api.settings import Settings
-from tests.mongod import free_port, wait_until
+from tests.support.mongod import free_port, wait_until
 
 JSON = {"Content-Type": "application/json"}
 

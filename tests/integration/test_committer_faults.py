@@ -18,10 +18,10 @@ from store_api.errors import (
 )
 from store_api.stock.operations import Operation, Report
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import WRITES, failing
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents
 from tests.integration.operations import clean, demand, supply
+from tests.support.fail_points import WRITES, failing
 
 Mongo = MongoClient[dict[str, Any]]
 

@@ -13,7 +13,7 @@ from pymongo.uri_parser import parse_uri
 
 from store_api.embedded.mongo import EmbeddedMongo
 from store_api.errors import EmbeddedMongoError
-from tests.mongod import found_mongod, free_port, wait_until
+from tests.support.mongod import found_mongod, free_port, wait_until
 
 SERVICE = """
 import signal, sys

@@ -9,8 +9,8 @@ from store_api.errors import UnfitDocument
 from store_api.stock.operations import Change
 from store_api.storage.clients import connect
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.conftest import Documents
+from tests.support.fail_points import failing
 
 ODD_ITEM_IDS = {
     "a.b": "a%2Eb",

@@ -16,9 +16,9 @@ from store_api.storage import writer as repository_module
 from store_api.storage.clients import Client, connect
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.conftest import Documents
-from tests.mongod import free_port
+from tests.support.fail_points import failing
+from tests.support.mongod import free_port
 
 Mongo = MongoClient[dict[str, Any]]
 

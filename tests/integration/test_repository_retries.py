@@ -12,8 +12,8 @@ from store_api.errors import OutcomeUnknown
 from store_api.stock.operations import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.conftest import Documents
+from tests.support.fail_points import failing
 
 RETRYING = "retrying"
 TRY_AGAIN: dict[str, Any] = {

@@ -11,9 +11,9 @@ from store_api.errors import DatabaseUnavailable
 from store_api.stock.operations import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
+from tests.support.fail_points import failing
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from pymongo import MongoClient
 
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.in_process_api import JSON, Api, check_problem, report
+from tests.support.fail_points import failing
 
 Mongo = MongoClient[dict[str, Any]]
 

@@ -12,9 +12,9 @@ from store_api.stock.operations import Stock
 from store_api.storage import documents
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreRepository
-from tests.fail_points import failing
 from tests.integration.conftest import WATCHER, Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
+from tests.support.fail_points import failing
 from watchers.changes import StoreChange
 
 Mongo = MongoClient[dict[str, Any]]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from tests.service import Service, new_store_id
+from tests.support.service import Service, new_store_id
 
 pytestmark = pytest.mark.load
 

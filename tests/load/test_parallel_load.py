@@ -16,8 +16,8 @@ import pytest
 from pymongo import MongoClient
 
 from bench.http_client import Connection
-from tests.listening import Socket, listening
-from tests.service import ROOT, Service, environment
+from tests.support.listening import Socket, listening
+from tests.support.service import ROOT, Service, environment
 
 CLIENTS = 200
 OPERATIONS = 20_000

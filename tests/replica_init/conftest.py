@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mongod import ReplicaSetOfThree
 from tests.replica_init.running import Run, run, variables_for, with_key_file
+from tests.support.mongod import ReplicaSetOfThree
 
 
 @pytest.fixture

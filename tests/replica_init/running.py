@@ -10,8 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from tests.mongod import ReplicaSetOfThree, wait_until
-from tests.service import ROOT
+from tests.support.mongod import ReplicaSetOfThree, wait_until
+from tests.support.service import ROOT
 
 PROGRAM = ROOT / "mongo-replica-init"
 SECONDS = 60.0

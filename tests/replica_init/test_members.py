@@ -6,8 +6,8 @@ from pymongo import MongoClient
 
 from store_api.embedded.mongo import mongod_arguments
 from store_api.embedded.program import MongodProcess
-from tests.mongod import ReplicaSetOfThree, found_mongod, free_port, wait_until
 from tests.replica_init.running import Run, Running, run, variables_for
+from tests.support.mongod import ReplicaSetOfThree, found_mongod, free_port, wait_until
 
 
 def assert_refused(end: Run, *parts: str) -> None:

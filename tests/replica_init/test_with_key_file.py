@@ -9,9 +9,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from tests.mongod import ReplicaSetOfThree
 from tests.replica_init.conftest import Begun
 from tests.replica_init.running import Running, make_secrets, run, url_from, variables_for
+from tests.support.mongod import ReplicaSetOfThree
 
 Mongo = MongoClient[dict[str, Any]]
 ALL_IS_WELL = ["as it should be"] * 6

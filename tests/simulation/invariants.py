@@ -14,10 +14,10 @@ from store_api.errors import (
     StoreNotFound,
 )
 from store_api.stock.operations import Answer, Operation, Report
-from tests.one_by_one import Refused, serve, serve_all, what_is_left
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
 from tests.simulation.witness import Request
+from tests.support.one_by_one import Refused, serve, serve_all, what_is_left
 
 
 class Violation(AssertionError):

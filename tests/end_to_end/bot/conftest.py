@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from bot.daily.claims import COLLECTION
-from tests.bot_api import TOKEN, USER, BotApi
+from tests.support.bot_api import TOKEN, USER, BotApi
 
 Documents = Collection[dict[str, Any]]
 

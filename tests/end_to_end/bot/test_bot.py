@@ -8,10 +8,10 @@ from pathlib import Path
 import openpyxl
 
 from store_api.embedded.mongo import EmbeddedMongo
-from tests.bot_api import STRANGER, TOKEN, USER, BotApi, Stall
-from tests.bot_process import BotProcess
 from tests.end_to_end.bot.conftest import Documents
-from tests.mongod import found_mongod, free_port
+from tests.support.bot_api import STRANGER, TOKEN, USER, BotApi, Stall
+from tests.support.bot_process import BotProcess
+from tests.support.mongod import found_mongod, free_port
 
 WHOLE = ["sendMessage", "sendPhoto", "sendDocument"]
 SECRET = TOKEN.partition(":")[2]

@@ -5,9 +5,9 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from tests.bot_api import TOKEN, BotApi, Refuse
-from tests.bot_process import run_bot
 from tests.end_to_end.bot.test_bot import sheets
+from tests.support.bot_api import TOKEN, BotApi, Refuse
+from tests.support.bot_process import run_bot
 
 WHOLE = ["sendMessage", "sendPhoto", "sendDocument"]
 SECRET = TOKEN.partition(":")[2]

@@ -4,9 +4,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.bot_api import BotApi
-from tests.bot_process import BotProcess
-from tests.mongod import wait_until
+from tests.support.bot_api import BotApi
+from tests.support.bot_process import BotProcess
+from tests.support.mongod import wait_until
 
 
 def outcomes(*bots: BotProcess) -> list[str]:

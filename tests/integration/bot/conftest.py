@@ -20,9 +20,9 @@ from bot.telegram.chat import Courier
 from store_api.reports.workbook import Sheet, workbook
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreRepository
-from tests.bot_api import TOKEN, USER, BotApi
 from tests.integration.conftest import Documents
-from tests.virtual_clock import VirtualClock
+from tests.support.bot_api import TOKEN, USER, BotApi
+from tests.support.virtual_clock import VirtualClock
 
 NINE = datetime(2026, 11, 24, 21, 0, 1, tzinfo=UTC)
 TIMETABLE = Timetable(time(21), ZoneInfo("UTC"))

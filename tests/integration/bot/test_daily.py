@@ -10,9 +10,9 @@ import pytest
 from pymongo import MongoClient
 
 from bot.daily.claims import COLLECTION
-from tests.bot_api import TOKEN, USER, BotApi, Fault, Garbage, HangUp, Hold, Refuse
 from tests.integration.bot.conftest import NINE, NewBot
 from tests.integration.conftest import Documents
+from tests.support.bot_api import TOKEN, USER, BotApi, Fault, Garbage, HangUp, Hold, Refuse
 
 WHOLE = ["sendMessage", "sendPhoto", "sendDocument"]
 DAY = date(2026, 11, 24)

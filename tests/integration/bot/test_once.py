@@ -9,8 +9,8 @@ from pymongo import MongoClient
 from bot.daily.claims import COLLECTION
 from bot.daily.once import send_once
 from bot.errors import BotRefused
-from tests.bot_api import BotApi, Refuse
 from tests.integration.bot.conftest import NINE, TIMETABLE, NewBot
+from tests.support.bot_api import BotApi, Refuse
 
 WHOLE = ["sendMessage", "sendPhoto", "sendDocument"]
 

@@ -11,9 +11,9 @@ import pytest
 from bot.clock import Clock
 from bot.commands import dispatcher
 from bot.telegram.polling import Polling
-from tests.bot_api import USER, BotApi, Refuse
 from tests.integration.bot.conftest import NewBot
 from tests.integration.conftest import Documents
+from tests.support.bot_api import USER, BotApi, Refuse
 
 
 @asynccontextmanager

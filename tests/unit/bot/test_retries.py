@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import BotRefused, TelegramRefused, TelegramUnavailable
 from bot.retries import LONGEST_PAUSE, PATIENCE, Persistence, pause
-from tests.virtual_clock import VirtualClock
+from tests.support.virtual_clock import VirtualClock
 
 
 def test_pauses_grow_up_to_five_minutes() -> None:

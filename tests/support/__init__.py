@@ -1,0 +1,1 @@
+"""What tests share: programs they start, stand-ins they talk to, and ways to watch."""

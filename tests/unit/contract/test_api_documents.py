@@ -1,0 +1,146 @@
+"""The documents of the API: valid, complete, and about the code that there is."""
+
+import tomllib
+from dataclasses import fields
+from typing import Any, cast
+from uuid import uuid4
+
+import msgspec
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+from sanic import Sanic
+
+from store_api import errors
+from store_api.contract import asyncapi, openapi
+from store_api.contract import schemas as shapes
+from store_api.contract.bodies import StoreId
+from store_api.pages.routes import assets
+from store_api.telemetry.metrics import Metrics, Sources
+from store_api.web.routes import Rest
+from store_api.web.sockets import Sockets
+from tests.support.service import ROOT
+
+NOTHING = cast("Any", None)
+OPENAPI = msgspec.json.decode(assets()["/openapi.json"].body)
+ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
+NEVER_ANSWERED = {"wrong-setting", "unfit-document", "upgrade-required"}
+"""Errors that end the start, that are decided again, and that only websockets meet."""
+
+
+def routed(*blueprints: Any) -> set[tuple[str, str]]:
+    """The method and the templated path of every route."""
+    app: Any = Sanic(f"documents_{uuid4().hex}", configure_logging=False)
+    for blueprint in blueprints:
+        app.blueprint(blueprint)
+    return {
+        (method, "/" + route.path.replace("<", "{").replace(":str>", "}"))
+        for route in app.router.routes
+        for method in route.methods
+        if method != "HEAD"
+    }
+
+
+def operations() -> list[Any]:
+    return [operation for path in OPENAPI["paths"].values() for operation in path.values()]
+
+
+def examples_in(node: Any) -> list[tuple[Any, Any]]:
+    """Every schema of a body or answer, with each of its examples."""
+    found = []
+    if isinstance(node, dict):
+        if "schema" in node:
+            found += [(node["schema"], example["value"]) for example in node.get("examples", {}).values()]
+        for each in node.values():
+            found += examples_in(each)
+    return found
+
+
+def check(schema: Any, value: Any, document: Any = OPENAPI) -> None:
+    """Hold a value against a schema of a document.
+
+    Raises:
+        jsonschema.ValidationError: it is of another shape.
+    """
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def test_the_document_is_openapi_3_1() -> None:
+    assert OPENAPI["openapi"].startswith("3.1")
+    validate(OPENAPI, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_route_is_documented_and_nothing_else() -> None:
+    sources = Sources(**dict.fromkeys((field.name for field in fields(Sources)), NOTHING))
+    routes = routed(Rest(NOTHING, NOTHING, NOTHING).blueprint(), Metrics(sources).blueprint())
+    assert routes == {
+        (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods
+    }
+
+
+def test_every_socket_is_documented_and_nothing_else() -> None:
+    channels = {("GET", channel["address"]) for channel in ASYNCAPI["channels"].values()}
+    assert channels == routed(Sockets(NOTHING).blueprint())
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    examples = examples_in(OPENAPI["paths"])
+    assert len(examples) > 60
+    for schema, example in examples:
+        check(schema, example)
+    for name, message in ASYNCAPI["components"]["messages"].items():
+        for example in message["examples"]:
+            check(message["payload"], example["payload"], ASYNCAPI)
+            assert example["payload"]["store"]["report"], name
+
+
+def test_every_problem_that_can_be_answered_is_among_the_examples() -> None:
+    told = {example["type"] for _, example in examples_in(OPENAPI["paths"]) if "detail" in example}
+    kinds: list[type[errors.StoreApiError]] = [errors.NotApplied, *errors.NotApplied.__subclasses__()]
+    kinds += [errors.AppliedUnreported, errors.OutcomeUnknown, errors.BrokenDocument]
+    names = {kind.slug for kind in kinds} - NEVER_ANSWERED - {"fault"}
+    assert {f"/problems/{name}" for name in names} | {"/problems/not-ready", "about:blank"} == told
+
+
+def test_every_operation_says_what_it_is_for() -> None:
+    assert len({operation["operationId"] for operation in operations()}) == len(operations())
+    for operation in operations():
+        assert operation["summary"]
+        assert operation["description"].endswith(".")
+        assert operation["responses"]["200"]["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [("арт-1", True), ("=1+1", True), ("a/b", True), ("", False), ("a\nb", False), ("a\n", False)],
+)
+def test_item_ids_in_the_document_are_those_of_the_code(value: str, fits: bool) -> None:
+    schema = {"$ref": "#/components/schemas/ItemBody"}
+    body = {"operation": "supply", "item_id": value, "quantity": 1}
+    is_valid = Draft202012Validator({**schema, "components": OPENAPI["components"]}).is_valid(body)
+    assert is_valid == fits or value == "a\n"  # Python's `$` lets a last line break through; others' does not
+
+
+def test_patterns_are_read_alike_everywhere() -> None:
+    pattern = shapes.schema_of(StoreId)["pattern"]
+    assert pattern.startswith("^[^/")
+    assert pattern.endswith("]*$")
+    assert "ud800" not in pattern
+
+
+def test_the_version_is_the_package_s() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert OPENAPI["info"]["version"] == ASYNCAPI["info"]["version"] == openapi.VERSION == project["version"]
+
+
+def test_the_sockets_document_is_asyncapi_3() -> None:
+    assert asyncapi.document() == ASYNCAPI
+    assert ASYNCAPI["asyncapi"] == "3.0.0"
+    for operation in ASYNCAPI["operations"].values():
+        assert operation["channel"]["$ref"].removeprefix("#/channels/") in ASYNCAPI["channels"]
+    for channel in ASYNCAPI["channels"].values():
+        for message in channel["messages"].values():
+            assert (
+                message["$ref"].removeprefix("#/components/messages/") in ASYNCAPI["components"]["messages"]
+            )

@@ -1,0 +1,177 @@
+"""Whatever comes in whatever order: every listener's frames are the truth, in order, to the last one."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from store_api.feed import feed
+from tests.support.feed_world import BROKEN, Ear, World, turns
+
+STORES = ("a", "b")
+ACTIONS = (
+    "set",
+    "set",
+    "replace",
+    "delete",
+    "deliver",
+    "deliver",
+    "turn",
+    "join",
+    "join",
+    "join snapshot",
+    "join all",
+    "join all snapshot",
+    "leave",
+    "answer",
+    "answer",
+    "answer old",
+)
+FAULTS = ("fail", "fail", "gap", "gap", "break", "break", "break")
+
+Steps = list[tuple[str, int]]
+
+
+def schedules(*actions: str) -> st.SearchStrategy[Steps]:
+    return st.lists(st.tuples(st.sampled_from(actions), st.integers(0, 5)), min_size=15, max_size=50)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _retries_come_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feed, "RETRY_SECONDS", 0)
+        yield
+
+
+async def play(steps: Steps) -> World:
+    world = World()
+    world.begin_afresh()
+    await turns()
+    for action, number in steps:
+        await play_step(world, action, number)
+    await world.settle()
+    return world
+
+
+async def play_step(world: World, action: str, number: int) -> None:  # noqa: C901  (a table of actions)
+    store_id = STORES[number % len(STORES)]
+    rev = {"items": {"rev": len(world.changes) + 1}}
+    match action:
+        case "set":
+            world.change(store_id, rev, as_update=store_id in world.past[-1])
+        case "replace":
+            world.change(store_id, rev)
+        case "delete" if store_id in world.past[-1]:
+            world.change(store_id, None)
+        case "break":
+            world.change(store_id, BROKEN, as_update=store_id in world.past[-1])
+        case "deliver":
+            world.deliver()
+        case "turn":
+            await turns(number)
+        case "join" | "join snapshot":
+            world.join(store_id, snapshot=action.endswith("snapshot"))
+            await turns(number)
+        case "join all" | "join all snapshot":
+            world.join(None, snapshot=action.endswith("snapshot"))
+            await turns(number)
+        case "leave" if world.ears:
+            world.leave(world.ears[number % len(world.ears)])
+        case "answer" | "answer old" | "fail" if world.readings:
+            reading = world.readings[number % len(world.readings)]
+            if action == "fail":
+                world.fail(reading)
+            else:
+                world.answer(reading, after=0 if action.endswith("old") else None)
+        case "gap" if world.beginning is None:
+            world.begin_afresh()
+
+
+def reports(world: World, store_id: str) -> list[tuple[int, dict[str, int] | None]]:
+    """All reports of a store so far, with the change each came with; None is broken."""
+    found: list[tuple[int, dict[str, int] | None]] = [(0, {})]
+    for number, change in enumerate(world.changes, 1):
+        if change.store_id == store_id:
+            items = world.past[number].get(store_id, {}).get("items", {})
+            found.append((number, None if items == "nonsense" else items))
+    return found
+
+
+async def check_all(world: World, *, every: bool) -> None:
+    for ear in world.ears:
+        if ear.listener is None:
+            assert ear.refusal is not None
+            assert not every, "refused without a reason"
+            continue
+        frames = await ear.frames()
+        for store_id in STORES if ear.store_id is None else (ear.store_id,):
+            told = [lines for whose, lines in frames if whose == store_id]
+            (check_every if every else check_order)(ear, told, reports(world, store_id))
+
+
+def check_every(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int] | None]]) -> None:
+    """Each change since the joining is one frame, after the snapshot if there is one."""
+    assert ear.first_certain is not None
+    least = sum(1 for number, _ in known if number > ear.first_certain)
+    most = sum(1 for number, _ in known if number > ear.first_possible)
+    if ear.snapshot:
+        most += 1
+        # A listener to all stores is not told of a store that is not there.
+        least += 1 if ear.store_id is not None or known_at(known, ear.first_certain) else 0
+    assert least <= len(told) <= most
+    assert told == [lines for _, lines in known][len(known) - len(told) :]
+
+
+def known_at(known: list[tuple[int, dict[str, int] | None]], number: int) -> dict[str, int] | None:
+    return [lines for at, lines in known if at <= number][-1]
+
+
+def check_order(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int] | None]]) -> None:
+    """No frame is older than the one before, and the last one is how the store stands."""
+    position = 0
+    states = [lines for _, lines in known]
+    for lines in told:
+        assert lines in states[position:], "older than the frame before"
+        position = states.index(lines, position)
+    assert ear.first_certain is not None
+    changed = any(number > ear.first_certain for number, _ in known)
+    final = states[-1]
+    # A store that came and went unseen was never there for those who listen to all.
+    unseen = ear.store_id is None and not final and not told
+    if final is not None and not unseen and (changed or told or (ear.snapshot and final)):
+        assert told, "never told"
+        assert told[-1] == final, "the last frame is not how the store stands"
+
+
+@settings(max_examples=300, deadline=None)
+@given(schedules(*ACTIONS))
+def test_every_change_since_the_joining_is_one_frame_in_order(steps: Steps) -> None:
+    async def run() -> None:
+        world = await play(steps)
+        await check_all(world, every=True)
+        await world.end()
+
+    asyncio.run(run())
+
+
+@settings(max_examples=300, deadline=None)
+@given(schedules(*ACTIONS, *FAULTS))
+def test_through_every_fault_the_last_frame_is_how_the_store_stands(steps: Steps) -> None:
+    async def run() -> None:
+        world = await play(steps)
+        await check_all(world, every=False)
+        await world.end()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("joining", ["join", "join snapshot", "join all", "join all snapshot"])
+async def test_a_joining_misses_nothing_in_any_order_of_its_steps(joining: str) -> None:
+    """Not chosen by chance: every order of four steps after the joining began."""
+    for steps in product(("set", "deliver", "turn", "answer", "answer old"), repeat=4):
+        world = await play([("set", 0), (joining, 2), *((step, 2) for step in steps)])
+        await check_all(world, every=True)
+        await world.end()

@@ -19,7 +19,7 @@ def main() -> int:
     try:
         options = Options.read(sys.argv[1:])
         if options.help:
-            print(HELP)  # noqa: T201
+            print(HELP)
             return 0
         settings = BotSettings.read(environment_with_env_file(Path.cwd()))
         secrets = secrets_of(settings)
@@ -41,20 +41,20 @@ def _do(options: Options, settings: BotSettings) -> None:
         from bot.daily.dry_run import dry_run
 
         for file in asyncio.run(dry_run(settings, options.dry_run)):
-            print(file)  # noqa: T201
+            print(file)
         return
     account = Account.of(settings)
     # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
     from bot.program import once, run
 
     if options.once:
-        print(asyncio.run(once(settings, account)))  # noqa: T201
+        print(asyncio.run(once(settings, account)))
     else:
         asyncio.run(run(settings, account))
 
 
 def _complain(line: str, exit_code: int) -> int:
-    print(f"bot: {line}", file=sys.stderr)  # noqa: T201
+    print(f"bot: {line}", file=sys.stderr)
     return exit_code
 
 

@@ -9,7 +9,7 @@ from aiogram.filters import Command, CommandObject
 from aiogram.types import Chat, Message, TelegramObject, User
 
 from bot.compose.composer import Past
-from bot.daily.day_report import Means
+from bot.daily.day_report import Tools
 from bot.daily.parts import deliver
 from bot.errors import TelegramRefused, TelegramUnavailable
 from bot.report import message as report
@@ -67,11 +67,11 @@ class Commands:
     """Answers the commands.
 
     Args:
-        means: with what.
+        tools: with what.
     """
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
 
     def router(self) -> Router:
         """Route each command to its answer, and what is none to the help."""
@@ -112,39 +112,39 @@ class Commands:
 
     async def _welcome(self) -> None:
         await self._say(HELP)
-        await self._means.courier.offer(COMMANDS)
+        await self._tools.chat.offer(COMMANDS)
 
     async def _stores(self) -> None:
-        await self._say(report.overview(await self._means.composer.take_stock(self._means.clock.now())))
+        await self._say(report.overview(await self._tools.composer.take_stock(self._tools.clock.now())))
 
     async def _report(self, store_id: str) -> None:
-        means = self._means
-        allowed = means.composer.store_ids
-        stocktake = await means.composer.take_stock(means.clock.now(), store_id or None)
+        tools = self._tools
+        allowed = tools.composer.store_ids
+        stocktake = await tools.composer.take_stock(tools.clock.now(), store_id or None)
         if store_id and (
             (allowed is not None and store_id not in allowed) or _is_missing(stocktake.stores[0].trouble)
         ):
             await self._say(f"There is no store {shown(store_id, 128)}. /stores lists them.")
             return
         # Of one store there is no history to show.
-        past = Past() if store_id else await means.past()
-        composed = await means.composer.compose(stocktake, past)
-        await deliver(means.courier, composed, self._persistence())
+        past = Past() if store_id else await tools.past()
+        composed = await tools.composer.compose(stocktake, past)
+        await deliver(tools.chat, composed, self._persistence())
 
     async def _say(self, text: str) -> None:
-        await self._persistence().send("answer", lambda: self._means.courier.say(text))
+        await self._persistence().send("answer", lambda: self._tools.chat.send_text(text))
 
     def _persistence(self) -> Persistence:
-        return Persistence(self._means.clock, self._means.random, PATIENCE)
+        return Persistence(self._tools.clock, self._tools.random, PATIENCE)
 
 
 def _is_missing(trouble: Trouble | None) -> bool:
     return trouble is Trouble.MISSING
 
 
-def dispatcher(means: Means, user_id: int) -> Dispatcher:
+def dispatcher(tools: Tools, user_id: int) -> Dispatcher:
     """Build what takes messages apart: the door first, then the commands."""
     dispatcher = Dispatcher()
     dispatcher.update.outer_middleware(OnlyOneUser(user_id))
-    dispatcher.include_router(Commands(means).router())
+    dispatcher.include_router(Commands(tools).router())
     return dispatcher

@@ -26,7 +26,7 @@ class WrongArgument(StoreApiError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The arguments: nothing means to run for ever."""
+    """The arguments: nothing tools to run for ever."""
 
     once: bool = False
     dry_run: Path | None = None

@@ -11,14 +11,14 @@ from bot.clock import Clock
 from bot.commands import COMMANDS, dispatcher
 from bot.daily.attend import Daily
 from bot.daily.connections import stores_of
-from bot.daily.day_report import Means
+from bot.daily.day_report import Tools
 from bot.daily.once import send_once
 from bot.daily.schedule import Schedule
 from bot.errors import TelegramRefused, TelegramUnavailable
 from bot.options import Account
 from bot.report.timetable import Timetable
 from bot.settings import BotSettings
-from bot.telegram.chat import Courier
+from bot.telegram.chat import Chat
 from bot.telegram.polling import Polling
 from store_api.errors import PartDied
 
@@ -34,7 +34,7 @@ async def run(settings: BotSettings, account: Account) -> None:
     told_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
-    async with _means(settings, account) as means:
+    async with _tools(settings, account) as tools:
         timetable = Timetable(settings.report_time, settings.report_tz)
         log.info(
             "The report is sent every day at %s %s",
@@ -42,10 +42,10 @@ async def run(settings: BotSettings, account: Account) -> None:
             timetable.zone.key,
             extra={
                 "action": "started",
-                "next_in_seconds": round(timetable.seconds_to_next(means.clock.now())),
+                "next_in_seconds": round(timetable.seconds_to_next(tools.clock.now())),
             },
         )
-        await _run_parts(means, account, timetable, told_to_stop)
+        await _run_parts(tools, account, timetable, told_to_stop)
     log.info("Stopped", extra={"action": "stopped"})
 
 
@@ -55,17 +55,17 @@ async def once(settings: BotSettings, account: Account) -> str:
     Raises:
         StoreApiError: it was not sent.
     """
-    async with _means(settings, account) as means:
-        return await send_once(means, Timetable(settings.report_time, settings.report_tz))
+    async with _tools(settings, account) as tools:
+        return await send_once(tools, Timetable(settings.report_time, settings.report_tz))
 
 
 async def _run_parts(
-    means: Means, account: Account, timetable: Timetable, told_to_stop: asyncio.Event
+    tools: Tools, account: Account, timetable: Timetable, told_to_stop: asyncio.Event
 ) -> None:
-    schedule = Schedule(timetable, Daily(means, timetable).attend, means.clock)
-    polling = Polling(means.courier, dispatcher(means, account.user_id), means.clock, means.random)
+    schedule = Schedule(timetable, Daily(tools, timetable).attend, tools.clock)
+    polling = Polling(tools.chat, dispatcher(tools, account.user_id), tools.clock, tools.random)
     parts = [asyncio.create_task(part) for part in (schedule.run(), polling.run(), told_to_stop.wait())]
-    menu = asyncio.create_task(_offer_commands(means.courier))
+    menu = asyncio.create_task(_offer_commands(tools.chat))
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -78,19 +78,19 @@ async def _run_parts(
         raise PartDied
 
 
-async def _offer_commands(courier: Courier) -> None:
+async def _offer_commands(chat: Chat) -> None:
     try:
-        await courier.offer(COMMANDS)
+        await chat.offer(COMMANDS)
     except (TelegramUnavailable, TelegramRefused) as failure:
         # The user's first /start sets it.
         log.warning("The menu was not set: %s", failure, extra={"action": "menu_failed"})
 
 
 @asynccontextmanager
-async def _means(settings: BotSettings, account: Account) -> AsyncIterator[Means]:
-    courier = Courier(account.token, account.user_id, settings.telegram_api)
+async def _tools(settings: BotSettings, account: Account) -> AsyncIterator[Tools]:
+    chat = Chat(account.token, account.user_id, settings.telegram_api)
     try:
         async with stores_of(settings) as (claims, composer):
-            yield Means(claims, composer, courier, Clock(), Random())  # noqa: S311  (spreads retries)
+            yield Tools(claims, composer, chat, Clock(), Random())  # noqa: S311  (spreads retries)
     finally:
-        await courier.close()
+        await chat.close()

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from random import Random
 from typing import TypeVar
 
 from bot.clock import Clock
 from bot.errors import TelegramUnavailable
+from store_api.errors import DatabaseUnavailable, OutcomeUnknown
 
 Result = TypeVar("Result")
 
@@ -14,6 +16,10 @@ PATIENCE = 3600.0
 """Seconds for which the evening report is tried."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
+"""Seconds between two tries with Telegram."""
+
+LONGEST_DATABASE_PAUSE = 5.0
+"""Seconds between two questions to MongoDB."""
 
 log = logging.getLogger(__name__)
 
@@ -66,3 +72,38 @@ class Persistence:
                     extra={"action": "telegram_retry", "what": what, "pause_seconds": round(seconds, 1)},
                 )
             await self._clock.sleep(seconds)
+
+
+class PatientDatabase:
+    """Asks again until MongoDB answers; only for what may be asked twice.
+
+    Args:
+        clock: how time passes.
+        random: spreads the asking.
+    """
+
+    def __init__(self, clock: Clock, random: Random) -> None:
+        self._clock = clock
+        self._random = random
+
+    async def ask(self, question: Callable[[], Awaitable[Result]], until: datetime) -> Result:
+        """Give the answer.
+
+        Raises:
+            DatabaseUnavailable, OutcomeUnknown: there was none by then.
+        """
+        failures = 0
+        while True:
+            try:
+                answer = await question()
+            except (DatabaseUnavailable, OutcomeUnknown):
+                failures += 1
+                if self._clock.now() >= until:
+                    raise
+                if failures == 1:
+                    log.warning("Waiting for MongoDB", extra={"action": "database_awaited", "until": until})
+                await self._clock.sleep(min(LONGEST_DATABASE_PAUSE, pause(failures, self._random.random())))
+            else:
+                if failures:
+                    log.info("MongoDB is back", extra={"action": "database_back"})
+                return answer

@@ -20,10 +20,10 @@ from store_api.telemetry.metrics import shared_by_workers
 def main() -> int:
     """Serve until told to stop; one line on standard error for whatever prevents it."""
     if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-        print(help_text(Settings, "usage: python -m store_api [--help]"))  # noqa: T201
+        print(help_text(Settings, "usage: python -m store_api [--help]"))
         return 0
     if sys.argv[1:]:
-        print(f"store_api: no such argument: {sys.argv[1]}; see --help", file=sys.stderr)  # noqa: T201
+        print(f"store_api: no such argument: {sys.argv[1]}; see --help", file=sys.stderr)
         return 2
     logs.configure(terminal=sys.stderr.isatty())
     _allow_many_sockets()
@@ -32,7 +32,7 @@ def main() -> int:
         with _listen(settings) as listener, _database(settings):
             _serve(settings, listener)
     except StoreApiError as error:
-        print(f"store_api: {error}", file=sys.stderr)  # noqa: T201
+        print(f"store_api: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -83,7 +83,7 @@ def _announce(settings: Settings) -> None:
     port = settings.port
     whose = "embedded" if settings.mongo_url is None else "yours"
     mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
-    print(  # noqa: T201
+    print(
         f"""
 store_api is up
   dashboard  http://{address}:{port}/

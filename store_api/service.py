@@ -8,29 +8,33 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pymongo
 from pymongo.errors import PyMongoError
 from sanic import Sanic
 
 from store_api.commit.committer import Committer
+from store_api.commit.ports import Stores
 from store_api.contract.bodies import LARGEST_BODY
 from store_api.errors import PartDied
 from store_api.feed.feed import Feed
 from store_api.pages.routes import pages
+from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
-from store_api.storage.clients import connect, connect_watcher
+from store_api.storage.clients import blocking, connect, connect_watcher
 from store_api.storage.schema import COLLECTION
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from store_api.telemetry import logs
 from store_api.telemetry.metrics import Metrics, Sources
 from store_api.telemetry.readiness import Readiness
 from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeRequest
+from store_api.web.operators import Operators
 from store_api.web.routes import Rest
 from store_api.web.serving import App, run
+from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
-from store_api.web.wire import wire_of
 from watchers.changes import StoreChange
 from watchers.heartbeat import HEARTBEATS, Heartbeat
 from watchers.store_watcher import StoreWatcher
@@ -52,12 +56,28 @@ _SANIC = {
 }
 
 
-def create_app(settings: Settings, *, committer: type[Committer] = Committer) -> App:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a service that may be others: benchmarks measure what each of ours is worth.
+
+    Args:
+        committer: makes what carries operations out.
+        watcher: makes what follows the stores.
+    """
+
+    committer: Callable[[Stores], Committer] = Committer
+    watcher: Callable[..., StoreWatcher] = StoreWatcher
+
+
+OURS = Parts()
+
+
+def create_app(settings: Settings, parts: Parts = OURS) -> App:
     """Build the service; nothing connects before it is served.
 
     Args:
         settings: what the service was told.
-        committer: what carries operations out; benchmarks compare it with another.
+        parts: what it is made of.
     """
     logs.configure(terminal=sys.stderr.isatty())
     app: App = Sanic(
@@ -70,10 +90,10 @@ def create_app(settings: Settings, *, committer: type[Committer] = Committer) ->
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
     app.enable_websocket()
-    service = Service(settings, committer)
+    service = Service(settings, parts)
     app.blueprint(service.rest.blueprint())
     app.blueprint(service.sockets.blueprint())
-    app.blueprint(service.metrics.blueprint())
+    app.blueprint(service.operators.blueprint())
     app.blueprint(pages())
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
@@ -86,7 +106,7 @@ def serve(
     listener: socket.socket,
     *,
     on_start: Callable[[], None] | None = None,
-    committer: type[Committer] = Committer,
+    parts: Parts = OURS,
 ) -> None:
     """Serve in this process until SIGTERM or SIGINT.
 
@@ -94,36 +114,41 @@ def serve(
         settings: what the service was told.
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
-        committer: as for `create_app`.
+        parts: what it is made of.
 
     Raises:
         PartDied: it stopped because a part of it died.
     """
-    app = create_app(settings, committer=committer)
+    app = create_app(settings, parts)
     run(app, listener, on_start)
     if app.ctx.part_died:
         raise PartDied
 
 
 class Service:
-    """Everything one process of the service is made of."""
+    """Everything one process of the service is made of.
 
-    def __init__(self, settings: Settings, committer: type[Committer] = Committer) -> None:
+    Args:
+        settings: what it was told.
+        parts: who does the work.
+    """
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
         self._client = connect(settings.database_url)
         self._watcher_client = connect_watcher(settings.database_url)
-        self.repository = StoreRepository(self._client, settings.mongo_db)
-        self.committer = committer(self.repository)
-        self.feed = Feed(self.repository.snapshot, wire_of, on_told=self._note_delay)
-        self.watcher = StoreWatcher(
-            self._watcher_client[settings.mongo_db][COLLECTION],
+        self.stores = StoreWriter(self._client, settings.mongo_db)
+        self.committer = parts.committer(self.stores)
+        self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
+        self.watcher = parts.watcher(
+            blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
             on_change=self.feed.take,
             on_afresh=self._begin_afresh,
             random=random.random,
             clock=time.monotonic,
-            is_urgent=self.feed.audience.is_heard,
+            is_urgent=self.feed.subscriptions.is_heard,
         )
         self.readiness = Readiness(
-            has_primary=lambda: self.repository.has_primary,
+            has_primary=self.stores.primary.look,
             silent_seconds=lambda: self.watcher.silent_seconds,
         )
         self.heartbeat = Heartbeat(
@@ -133,14 +158,15 @@ class Service:
             Sources(
                 outcomes=self.committer.outcomes,
                 openings=self.watcher.openings,
-                frames=lambda: self.feed.audience.sent,
-                skipped=lambda: self.feed.audience.skipped,
-                sockets=lambda: len(self.feed.audience),
+                frames=lambda: self.feed.subscriptions.sent,
+                skipped=lambda: self.feed.subscriptions.skipped,
+                sockets=lambda: len(self.feed.subscriptions),
                 silent_seconds=self.readiness.silent_seconds,
             )
         )
         self.committer.on_written = self.metrics.note_write
-        self.rest = Rest(self.repository, self.committer, self.readiness)
+        self.rest = Rest(self.stores, self.committer, WorkbookBuilder().build)
+        self.operators = Operators(self.readiness, self.metrics)
         self.sockets = Sockets(self.feed)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -171,7 +197,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.repository.close()
+        self.stores.close()
         for client in (self._watcher_client, self._client):
             with pymongo.timeout(GOODBYE_SECONDS):
                 client.close()
@@ -192,7 +218,7 @@ class Service:
             self.metrics.note_delay(time.time() - change.committed_at.timestamp())
 
     async def _begin_afresh(self) -> None:
-        await self.repository.prepare()
+        await self.stores.prepare()
         await self.feed.begin_afresh()
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection
+from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 
 from watchers.changes import StoreChange, store_change_of
@@ -28,7 +28,7 @@ class StoreWatcher:
     """Follows one collection for ever, through every fault.
 
     Args:
-        collection: what to follow, on a client of its own.
+        collection: what to follow, on a client of its own; a thread of the reader's asks it.
         on_change: called with each change, in order; must not wait.
         on_afresh: awaited after the stream was opened anew without a token, before the first event is read:
             whatever happened before is not in the stream.
@@ -43,7 +43,7 @@ class StoreWatcher:
 
     def __init__(
         self,
-        collection: AsyncIOMotorCollection[dict[str, Any]],
+        collection: Collection[dict[str, Any]],
         *,
         on_change: Callable[[StoreChange], None],
         on_afresh: Callable[[], Awaitable[None]],
@@ -95,8 +95,7 @@ class StoreWatcher:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 
     async def _follow(self) -> Next:
-        database = self._collection.database.delegate
-        reader = StreamReader(database, self._pipeline, self._token, self._is_urgent)
+        reader = StreamReader(self._collection.database, self._pipeline, self._token, self._is_urgent)
         try:
             verdict = await self._open(reader)
             while verdict is Next.GO_ON and not self._stopping:

@@ -13,8 +13,8 @@ from sanic import HTTPResponse, Request, Sanic
 from store_api.feed.feed import Feed
 from store_api.storage.documents import Snapshot
 from store_api.web.serving import App
+from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
-from store_api.web.wire import wire_of
 from watchers.changes import StoreChange
 
 

@@ -8,11 +8,13 @@ import os
 import socket
 
 from store_api.commit.committer import Committer
-from store_api.commit.decide import decide, refusal_of
+from store_api.commit.conclude import refusal_of
+from store_api.commit.decide import decide
 from store_api.errors import Overloaded, StoreApiError
-from store_api.service import serve
+from store_api.service import Parts, serve
 from store_api.settings import Settings
-from store_api.stock.operations import Answer, Operation, Report
+from store_api.stock.operations import Operation
+from store_api.stock.reports import Answer, Report
 
 
 class DirectCommitter(Committer):
@@ -28,12 +30,15 @@ class DirectCommitter(Committer):
         assert change is not None  # noqa: S101
         try:
             for _ in range(100):
-                stock = await self._repository.apply(change, operation.items if operation.minimal else None)
+                stock = await self._stores.apply(change, operation.items if operation.minimal else None)
                 if stock is not None:
                     if operation.minimal:
                         return Report.of_items(operation.store_id, stock, operation.items)
                     return Report.of(operation.store_id, stock)
-                seen = await self._repository.read(operation.store_id, operation.items)
+                found = await self._stores.read_many([operation.store_id], operation.items)
+                seen = found.get(operation.store_id)
+                if isinstance(seen, StoreApiError):
+                    return seen
                 if (refusal := refusal_of(operation, seen)) is not None:
                     return refusal
         except StoreApiError as error:
@@ -44,4 +49,4 @@ class DirectCommitter(Committer):
 if __name__ == "__main__":
     settings = Settings.read(os.environ)
     with socket.create_server((settings.host, settings.port), backlog=1024) as listener:
-        serve(settings, listener, committer=DirectCommitter)
+        serve(settings, listener, parts=Parts(committer=DirectCommitter))

@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 
-from store_api import service as server
+from store_api.service import Parts, serve
 from store_api.settings import Settings
 from watchers.resume import Next
 from watchers.store_watcher import StoreWatcher
@@ -24,7 +24,6 @@ class IdleWatcher(StoreWatcher):
 
 
 if __name__ == "__main__":
-    server.StoreWatcher = IdleWatcher  # type: ignore[attr-defined]
     settings = Settings.read(os.environ)
     with socket.create_server((settings.host, settings.port), backlog=1024) as listener:
-        server.serve(settings, listener)
+        serve(settings, listener, parts=Parts(watcher=IdleWatcher))

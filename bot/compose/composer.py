@@ -15,10 +15,10 @@ from bot.report.chart import MOST_DAYS, Picture, picture
 from bot.report.message import Heading
 from bot.report.stocktake import EarlierReport, Stocktake
 from bot.report.timetable import DueReport
-from store_api.processes.job import run_module
-from store_api.reports import workbook_job as spreadsheet_process
+from store_api.processes.job import run_job
 from store_api.reports.workbook import Sheet
-from store_api.storage.writer import StoreRepository
+from store_api.reports.workbook_job import WorkbookBuilder
+from store_api.storage.writer import StoreWriter
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Past:
 
 async def draw(picture: Picture) -> bytes:
     """Draw a picture in a process of its own; about a second."""
-    return await run_module("bot.compose.draw_chart", msgspec.json.encode(picture))
+    return await run_job("bot.compose.draw_chart", msgspec.json.encode(picture))
 
 
 class Composer:
@@ -65,23 +65,23 @@ class Composer:
         store_ids: which; None for all.
         zone: whose clock reports show.
         draw: makes the picture.
-        build: makes the workbook.
+        build: makes the workbook; None makes it in a process of its own.
     """
 
     def __init__(
         self,
-        repository: StoreRepository,
+        repository: StoreWriter,
         store_ids: Sequence[str] | None,
         zone: ZoneInfo,
         *,
         draw: Callable[[Picture], Awaitable[bytes]] = draw,
-        build: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]] = spreadsheet_process.build,
+        build: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]] | None = None,
     ) -> None:
         self._repository = repository
         self.store_ids = store_ids
         self._zone = zone
         self._draw = draw
-        self._build = build
+        self._build = WorkbookBuilder().build if build is None else build
 
     async def take_stock(self, at: datetime, only: str | None = None) -> Stocktake:
         """Read the stores, or one of them.

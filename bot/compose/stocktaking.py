@@ -6,13 +6,13 @@ from datetime import datetime
 from bot.report.stocktake import Stocktake, StoreStock, Trouble
 from store_api.errors import BrokenDocument
 from store_api.stock.operations import Stock
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 
 PAGE = 500
 """Stores that are read at once."""
 
 
-async def take_stock(repository: StoreRepository, store_ids: Sequence[str] | None, at: datetime) -> Stocktake:
+async def take_stock(repository: StoreWriter, store_ids: Sequence[str] | None, at: datetime) -> Stocktake:
     """Read these stores in their order, or all (None) by id; each as it stood at one moment.
 
     Raises:

@@ -4,7 +4,7 @@ import logging
 from datetime import date
 
 from bot.daily.claims import Claim, ClaimState
-from bot.daily.day_report import Means, Sending
+from bot.daily.day_report import DayReport, Tools
 from bot.errors import TakenOver, TelegramRefused, TelegramUnavailable
 from bot.report.timetable import CATCH_UP, DueReport, Timetable
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown
@@ -16,13 +16,13 @@ class Daily:
     """Sends the newest report that is due, if nobody has.
 
     Args:
-        means: with what.
+        tools: with what.
         timetable: when it is due.
     """
 
-    def __init__(self, means: Means, timetable: Timetable) -> None:
-        self._means = means
-        self._now = means.clock.now
+    def __init__(self, tools: Tools, timetable: Timetable) -> None:
+        self._tools = tools
+        self._now = tools.clock.now
         self._timetable = timetable
         self._settled: date | None = None
 
@@ -52,8 +52,8 @@ class Daily:
             log.info("No report is due any more", extra={"action": "report_too_old", "day": due.day})
             return True
         try:
-            claim = await self._means.database.ask(
-                lambda: self._means.claims.claim(due.day, again=again), due.at + CATCH_UP
+            claim = await self._tools.database.ask(
+                lambda: self._tools.claims.claim(due.day, again=again), due.at + CATCH_UP
             )
             if claim.state is ClaimState.OURS:
                 await self._send(due, claim)
@@ -76,7 +76,7 @@ class Daily:
 
     async def _send(self, due: DueReport, claim: Claim) -> None:
         late = due if due.is_late(self._now()) else None
-        await Sending(self._means, due.day, claim, due.at + CATCH_UP).run(late)
+        await DayReport(self._tools, due.day, claim, due.at + CATCH_UP).run(late)
         log.info(
             "The report was sent", extra={"action": "report_sent", "day": due.day, "late": late is not None}
         )

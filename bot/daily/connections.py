@@ -12,7 +12,7 @@ from bot.compose.composer import Composer
 from bot.daily.claims import Claims
 from bot.settings import BotSettings
 from store_api.storage.clients import Client, connect
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 
 GOODBYE_SECONDS = 0.5
 
@@ -27,7 +27,7 @@ async def _open(client: Client) -> None:
 async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Composer]]:
     """Connect, whether or not MongoDB is there yet, and let go at the end."""
     client = connect(settings.database_url)
-    repository = StoreRepository(client, settings.mongo_db)
+    repository = StoreWriter(client, settings.mongo_db)
     opening = asyncio.create_task(_open(client))
     try:
         yield (

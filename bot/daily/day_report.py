@@ -12,12 +12,11 @@ from bot.clock import Clock
 from bot.compose.composer import Composer, Past
 from bot.daily.claims import LEASE, Claim, Claims
 from bot.daily.parts import MESSAGE, Request, deliver
-from bot.database import PatientDatabase
 from bot.errors import TakenOver, TelegramRefused, TelegramUnavailable
 from bot.report.chart import MOST_DAYS
 from bot.report.timetable import DueReport
-from bot.retries import Persistence
-from bot.telegram.chat import Courier
+from bot.retries import PatientDatabase, Persistence
+from bot.telegram.chat import Chat
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown
 
 Result = TypeVar("Result")
@@ -29,12 +28,12 @@ RELEASE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class Tools:
     """All that it takes to send a report."""
 
     claims: Claims
     composer: Composer
-    courier: Courier
+    chat: Chat
     clock: Clock
     random: Random
 
@@ -48,19 +47,19 @@ class Means:
         return Past(await self.claims.last_sent(before), await self.claims.history(MOST_DAYS, before))
 
 
-class Sending:
+class DayReport:
     """One day's report, which is ours to send.
 
     Args:
-        means: with what.
+        tools: with what.
         day: whose.
         claim: ours, as we got it.
         until: how long MongoDB is waited for.
     """
 
-    def __init__(self, means: Means, day: date, claim: Claim, until: datetime) -> None:
-        self._means = means
-        self._claims = means.claims
+    def __init__(self, tools: Tools, day: date, claim: Claim, until: datetime) -> None:
+        self._tools = tools
+        self._claims = tools.claims
         self._day = day
         self._sent_already = claim.parts
         self._until = until
@@ -89,17 +88,17 @@ class Sending:
             raise
 
     async def _send(self, late: DueReport | None) -> None:
-        means = self._means
-        past = await self._ask(lambda: means.past(self._day))
-        stocktake = await self._ask(lambda: means.composer.take_stock(means.clock.now()))
-        report = await means.composer.compose(stocktake, past, late)
+        tools = self._tools
+        past = await self._ask(lambda: tools.past(self._day))
+        stocktake = await self._ask(lambda: tools.composer.take_stock(tools.clock.now()))
+        report = await tools.composer.compose(stocktake, past, late)
         if MESSAGE not in self._sent_already:
             totals = stocktake.totals()
             await self._ask(lambda: self._claims.note_totals(self._day, totals, late=late is not None))
         await deliver(
-            means.courier,
+            tools.chat,
             report,
-            Persistence(means.clock, means.random),
+            Persistence(tools.clock, tools.random),
             wrapper=self._attempt,
             sent_already=self._sent_already,
         )
@@ -124,7 +123,7 @@ class Sending:
         return message_id
 
     async def _ask(self, question: Callable[[], Awaitable[Result]]) -> Result:
-        return await self._means.database.ask(question, self._until)
+        return await self._tools.database.ask(question, self._until)
 
     @asynccontextmanager
     async def _lease_kept(self) -> AsyncIterator[None]:
@@ -138,6 +137,6 @@ class Sending:
 
     async def _keep_lease(self) -> None:
         while True:
-            await self._means.clock.sleep(LEASE.total_seconds() / 3)
+            await self._tools.clock.sleep(LEASE.total_seconds() / 3)
             with suppress(DatabaseUnavailable, OutcomeUnknown):
                 await self._claims.renew(self._day)

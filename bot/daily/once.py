@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.daily.claims import ClaimState
-from bot.daily.day_report import Means, Sending
+from bot.daily.day_report import DayReport, Tools
 from bot.daily.parts import deliver
 from bot.report.timetable import Timetable
 from bot.retries import Persistence
@@ -12,7 +12,7 @@ PATIENCE = timedelta(hours=1)
 JUST_SENT = timedelta(minutes=15)
 
 
-async def send_once(means: Means, timetable: Timetable) -> str:
+async def send_once(tools: Tools, timetable: Timetable) -> str:
     """Send a report now, and say in one line what was done.
 
     It counts as the report of the newest day that is due, if that was not sent yet; if it was, this is one
@@ -22,18 +22,18 @@ async def send_once(means: Means, timetable: Timetable) -> str:
     Raises:
         TelegramUnavailable, TelegramRefused, TakenOver, DatabaseUnavailable, OutcomeUnknown: it was not sent.
     """
-    now = means.clock.now()
+    now = tools.clock.now()
     day, until = timetable.newest_due(now).day, now + PATIENCE
-    claim = await means.database.ask(lambda: means.claims.claim(day, again=True), until)
+    claim = await tools.database.ask(lambda: tools.claims.claim(day, again=True), until)
     if claim.state is ClaimState.OURS:
-        await Sending(means, day, claim, until).run(None)
+        await DayReport(tools, day, claim, until).run(None)
         return f"The report of {day} was sent."
     if claim.state is ClaimState.HELD:
         return f"Nothing was sent: another bot is just sending the report of {day}."
     if claim.sent_at is not None and now - claim.sent_at < JUST_SENT:
         return f"Nothing was sent: the report of {day} went out less than 15 minutes ago."
-    past = await means.database.ask(means.past, until)
-    stocktake = await means.database.ask(lambda: means.composer.take_stock(means.clock.now()), until)
-    report = await means.composer.compose(stocktake, past)
-    await deliver(means.courier, report, Persistence(means.clock, means.random))
+    past = await tools.database.ask(tools.past, until)
+    stocktake = await tools.database.ask(lambda: tools.composer.take_stock(tools.clock.now()), until)
+    report = await tools.composer.compose(stocktake, past)
+    await deliver(tools.chat, report, Persistence(tools.clock, tools.random))
     return f"One more report was sent; that of {day} had been sent before."

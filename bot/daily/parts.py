@@ -7,7 +7,7 @@ from functools import partial
 from bot.compose.composer import ComposedReport
 from bot.errors import BotRefused, TelegramRefused
 from bot.retries import Persistence
-from bot.telegram.chat import Courier
+from bot.telegram.chat import Chat
 
 log = logging.getLogger(__name__)
 
@@ -17,20 +17,20 @@ Request = Callable[[], Awaitable[int]]
 Wrapper = Callable[[str, Request], Awaitable[int]]
 
 
-def parts(courier: Courier, report: ComposedReport) -> list[tuple[str, Request]]:
+def parts(chat: Chat, report: ComposedReport) -> list[tuple[str, Request]]:
     """List what a report consists of, in the order in which it is sent, and how each part is."""
-    found: list[tuple[str, Request]] = [(MESSAGE, partial(courier.say, report.message))]
+    found: list[tuple[str, Request]] = [(MESSAGE, partial(chat.send_text, report.message))]
     if report.picture is not None:
         name = f"{report.name}.png"
-        found.append((PICTURE, partial(courier.show, report.picture, name, report.caption)))
+        found.append((PICTURE, partial(chat.send_picture, report.picture, name, report.caption)))
     if report.workbook is not None:
         name = f"{report.name}.xlsx"
-        found.append((WORKBOOK, partial(courier.hand_over, report.workbook, name, report.caption)))
+        found.append((WORKBOOK, partial(chat.send_file, report.workbook, name, report.caption)))
     return found
 
 
 async def deliver(
-    courier: Courier,
+    chat: Chat,
     report: ComposedReport,
     persistence: Persistence,
     *,
@@ -40,7 +40,7 @@ async def deliver(
     """Send all parts; a picture or a workbook that Telegram will not have is left out, with one log line.
 
     Args:
-        courier: who sends.
+        chat: who sends.
         report: what is sent.
         persistence: how long it is tried.
         wrapper: called with each part and its request, in place of just making it.
@@ -50,7 +50,7 @@ async def deliver(
         TelegramUnavailable: not in time.
         TelegramRefused: it will not have the message, or the bot.
     """
-    for part, request in parts(courier, report):
+    for part, request in parts(chat, report):
         if part in sent_already:
             continue
         attempt = request if wrapper is None else partial(wrapper, part, request)

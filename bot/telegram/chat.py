@@ -44,7 +44,7 @@ POLL_SECONDS = 25
 _PLAIN: Any = {"parse_mode": None, "link_preview_options": LinkPreviewOptions(is_disabled=True)}
 
 
-class Courier:
+class Chat:
     """Sends to one user, and asks for what was sent to the bot.
 
     All its requests raise TelegramUnavailable and TelegramRefused.
@@ -69,12 +69,12 @@ class Courier:
         """Let go of the connections."""
         await self._bot.session.close()
 
-    async def say(self, text: str) -> int:
+    async def send_text(self, text: str) -> int:
         """Send a text of up to 4,096 UTF-16 units; gives the message's id."""
         with _our_errors():
             return _id(await self._bot.send_message(self._addressee, text, **_PLAIN))
 
-    async def show(self, png: bytes, name: str, caption: str) -> int:
+    async def send_picture(self, png: bytes, name: str, caption: str) -> int:
         """Send a picture; gives the message's id."""
         file = _file(png, name)
         with _our_errors():
@@ -83,7 +83,7 @@ class Courier:
             )
         return _id(sent)
 
-    async def hand_over(self, file: bytes, name: str, caption: str) -> int:
+    async def send_file(self, file: bytes, name: str, caption: str) -> int:
         """Send a file of up to 50 MB; gives the message's id."""
         document = _file(file, name)
         with _our_errors():

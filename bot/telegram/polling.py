@@ -9,7 +9,7 @@ from aiogram.types import Update
 from bot.clock import Clock
 from bot.errors import TelegramRefused, TelegramUnavailable
 from bot.retries import pause
-from bot.telegram.chat import Courier
+from bot.telegram.chat import Chat
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +21,14 @@ class Polling:
     logs two lines each few seconds while it is away later.
 
     Args:
-        courier: who asks.
+        chat: who asks.
         dispatcher: who answers.
         clock: how pauses pass.
         random: spreads them.
     """
 
-    def __init__(self, courier: Courier, dispatcher: Dispatcher, clock: Clock, random: Random) -> None:
-        self._courier = courier
+    def __init__(self, chat: Chat, dispatcher: Dispatcher, clock: Clock, random: Random) -> None:
+        self._chat = chat
         self._dispatcher = dispatcher
         self._clock = clock
         self._random = random
@@ -39,7 +39,7 @@ class Polling:
         failures, said = 0, ""
         while True:
             try:
-                updates = await self._courier.receive(self._last)
+                updates = await self._chat.receive(self._last)
             except (TelegramUnavailable, TelegramRefused) as failure:
                 failures += 1
                 if str(failure) != said:
@@ -58,6 +58,6 @@ class Polling:
         # First, so that a message that cannot be dealt with is not asked for again and again.
         self._last = update.update_id
         try:
-            await self._dispatcher.feed_update(self._courier.bot, update)
+            await self._dispatcher.feed_update(self._chat.bot, update)
         except Exception as error:  # noqa: BLE001  (one message must not end the bot)
             log.error("A message was not answered", extra={"action": "fault", "error": type(error).__name__})

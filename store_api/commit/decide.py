@@ -1,67 +1,19 @@
-"""Group commit's head, pure: who passes, what they merge into, what a reading proves, who gets which answer.
+"""Group commit before the write, pure: who passes, and what they merge into.
 
-Nobody is refused, or served, on what is decided here: the change's guard proves in the database what passed,
-and the document that comes back proves the refusals.
+Nobody is refused, or served, on what is decided here: the change's guard proves in the database what passed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from store_api.errors import (
-    AppliedUnreported,
-    BrokenDocument,
-    DatabaseUnavailable,
-    NotApplied,
-    OutcomeUnknown,
-    OutOfStock,
-    QuantityOverflow,
-    StoreApiError,
-    StoreNotFound,
-)
-from store_api.stock.operations import (
-    LARGEST_QUANTITY,
-    Answer,
-    Change,
-    Operation,
-    OperationKind,
-    Report,
-    Stock,
-    Written,
-    added,
-    shortages,
-)
-
-TRUSTED = 8
-"""How many times in a row a store must be found as it was left before more is asked of it than is needed:
-others who write to it now and then would make every second guard fail."""
+from store_api.commit.last_seen import Seen, foretold
+from store_api.stock.changes import Change
+from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind
 
 MOST_OPERATIONS = 1024
-MOST_LINES = 10_000
+MOST_BATCH_LINES = 10_000
 """Bounds of one batch for one store; a single operation may hold 10,000 lines."""
-
-
-Reading = Stock | BrokenDocument | DatabaseUnavailable | None
-"""What a store was found to hold; None where there is no store."""
-
-
-class Seen(msgspec.Struct, frozen=True):
-    """What was last seen of a store; it may be old.
-
-    Args:
-        stock: the quantities seen; None where there was no store.
-        complete: whether an item that is not in it was not in the store.
-        as_left: how many times in a row it was found just as it was left, up to `TRUSTED`.
-    """
-
-    stock: Stock | None
-    complete: bool
-    as_left: int = 0
-
-    @property
-    def steady(self) -> bool:
-        """Whether nobody else seems to write to the store, so that it is likely to be just like this."""
-        return self.as_left >= TRUSTED
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -86,7 +38,7 @@ def batch_size(waiting: Iterable[Operation]) -> int:
     for operation in waiting:
         lines += len(operation.items)
         clean = operation.kind is OperationKind.CLEAN
-        if count and (clean is not cleans or count >= MOST_OPERATIONS or lines > MOST_LINES):
+        if count and (clean is not cleans or count >= MOST_OPERATIONS or lines > MOST_BATCH_LINES):
             break
         cleans = clean
         count += 1
@@ -110,7 +62,7 @@ def decide(operations: Sequence[Operation], seen: Seen | None) -> Decision:
     passed = []
     for operation in operations:
         if operation.kind is OperationKind.SUPPLY:
-            passes = _fits(operation, known, net)
+            passes = fits(operation, known, net)
             if passes:
                 missing = False
                 for item_id, quantity in operation.items.items():
@@ -130,44 +82,8 @@ def decide(operations: Sequence[Operation], seen: Seen | None) -> Decision:
     return Decision(Change(store_id, increments, least, creates=not least), passed)
 
 
-def foretold(seen: Seen, increments: Mapping[str, int]) -> Stock | None:
-    """Tell what increments make of a store that is just as it was seen; None where only a reading can tell.
-
-    In which order MongoDB adds new items is not foretold.
-    """
-    stock = seen.stock
-    if stock is None or not seen.complete or len(stock) > MOST_LINES or not increments.keys() <= stock.keys():
-        return None
-    return added(stock, increments)
-
-
-def seen_after(
-    seen: Seen | None, change: Change | None, written: Written | None, reading: Reading, *, complete: bool
-) -> Seen | None:
-    """Tell what is known of a store after a batch; None where nothing is.
-
-    Args:
-        seen: what the batch was decided on.
-        change: what was written.
-        written: what became of it.
-        reading: what the store held after that.
-        complete: whether an item that is not in the reading was not in the store.
-    """
-    if written in (Written.UNKNOWN, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
-        return None
-    if written in (Written.NOT_MATCHED, Written.UNFIT):
-        # Whatever the reason, what is asked for next had better be less.
-        return Seen(reading, complete or reading is None)
-    expected = seen.stock if seen is not None else None
-    if seen is not None and change is not None:
-        expected = foretold(seen, change.increments) if change.leaves is None else change.leaves
-    as_left = TRUSTED if seen is None else seen.as_left
-    if expected is not None:
-        as_left = min(as_left + 1, TRUSTED) if reading is expected or reading == expected else 0
-    return Seen(reading, complete or reading is None, as_left)
-
-
-def _fits(operation: Operation, known: Mapping[str, int], net: Mapping[str, int]) -> bool:
+def fits(operation: Operation, known: Mapping[str, int], net: Mapping[str, int]) -> bool:
+    """Tell whether a store that holds this much, and gets that much, can count a supply as well."""
     for item_id, quantity in operation.items.items():
         if known.get(item_id, 0) + net.get(item_id, 0) + quantity > LARGEST_QUANTITY:
             return False
@@ -195,84 +111,6 @@ def _take(operation: Operation, net: dict[str, int], least: dict[str, int]) -> N
         if needed > least.get(item_id, 0):
             least[item_id] = needed
         net[item_id] = already - quantity
-
-
-def refusal_of(operation: Operation, stock: Stock | None) -> NotApplied | None:
-    """Give the refusal that this stock proves, or None where it could serve the operation.
-
-    Args:
-        operation: one that was not part of a change.
-        stock: what the store holds at a moment after the operation came; None where there is no store.
-    """
-    if operation.kind is OperationKind.SUPPLY:
-        overflows = stock is not None and not _fits(operation, stock, {})
-        return QuantityOverflow() if overflows else None
-    if stock is None:
-        return StoreNotFound(operation.store_id)
-    if operation.kind is OperationKind.DEMAND and (short := shortages(operation.items, stock)):
-        return OutOfStock(short)
-    return None
-
-
-def conclude(
-    operations: Sequence[Operation], decision: Decision, written: Written | None, reading: Reading
-) -> list[Answer | None]:
-    """Answer each operation of a batch, or say None: it is to be decided again.
-
-    Args:
-        operations: the batch.
-        decision: what was decided of it.
-        written: what became of the change; None where there was none to write.
-        reading: what the store held after that.
-    """
-    if written in (Written.NOT_MATCHED, Written.UNFIT) and not isinstance(reading, StoreApiError):
-        # Who was refused has the proof; the others are decided again on it.
-        return [
-            None if passed else refusal_of(operation, reading)
-            for operation, passed in zip(operations, decision.passed, strict=True)
-        ]
-    served = _answer_of_served(operations[0].store_id, written, reading)
-    return [
-        _own_report(operation, served)
-        if passed and served is not None
-        else _answer_of_refused(operation, written, reading)
-        for operation, passed in zip(operations, decision.passed, strict=True)
-    ]
-
-
-def _answer_of_served(
-    store_id: str, written: Written | None, reading: Reading
-) -> tuple[Report, Stock] | StoreApiError | None:
-    """Answer what was part of a change; None where the change definitely was not applied."""
-    if written is Written.UNKNOWN:
-        return OutcomeUnknown()
-    if written is not Written.APPLIED:
-        return None
-    match reading:
-        case BrokenDocument():
-            return BrokenDocument(store_id, reading.reason, applied=True)
-        case DatabaseUnavailable():
-            return AppliedUnreported()
-        case _:
-            stock = reading or {}
-            return Report.of(store_id, stock), stock
-
-
-def _own_report(operation: Operation, served: tuple[Report, Stock] | StoreApiError) -> Answer:
-    if isinstance(served, StoreApiError):
-        return served
-    report, stock = served
-    return Report.of_items(operation.store_id, stock, operation.items) if operation.minimal else report
-
-
-def _answer_of_refused(operation: Operation, written: Written | None, reading: Reading) -> Answer | None:
-    if written in (Written.UNKNOWN, Written.UNAVAILABLE):
-        return DatabaseUnavailable()
-    if isinstance(reading, BrokenDocument):
-        return BrokenDocument(reading.store_id, reading.reason)
-    if isinstance(reading, StoreApiError):
-        return reading
-    return refusal_of(operation, reading)
 
 
 def wanted_items(operations: Iterable[Operation]) -> frozenset[str] | None:

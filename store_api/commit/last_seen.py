@@ -1,12 +1,90 @@
-"""What was last seen of busy stores: old news that saves a round trip, and never proves anything."""
+"""What was last seen of busy stores: old news that saves a round trip, and never proves anything; pure."""
 
-from store_api.commit.decide import Seen
+from collections.abc import Mapping
+
+import msgspec
+
+from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
+from store_api.stock.changes import Change, Written, added
+from store_api.stock.operations import Stock
+
+TRUSTED = 8
+"""How many times in a row a store must be found as it was left before more is asked of it than is needed:
+others who write to it now and then would make every second guard fail."""
+
+MOST_FORETOLD = 10_000
+"""Items of a store beyond which what a change leaves is read, and not foretold."""
 
 MOST_ITEMS = 100_000
 """Items remembered in all: about 10 MB."""
 
 
-class StockMemory:
+Reading = Stock | BrokenDocument | DatabaseUnavailable | None
+"""What a store was found to hold; None where there is no store."""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What was last seen of a store; it may be old.
+
+    Args:
+        stock: the quantities seen; None where there was no store.
+        complete: whether an item that is not in it was not in the store.
+        as_left: how many times in a row it was found just as it was left, up to `TRUSTED`.
+    """
+
+    stock: Stock | None
+    complete: bool
+    as_left: int = 0
+
+    @property
+    def steady(self) -> bool:
+        """Whether nobody else seems to write to the store, so that it is likely to be just like this."""
+        return self.as_left >= TRUSTED
+
+
+def foretold(seen: Seen, increments: Mapping[str, int]) -> Stock | None:
+    """Tell what increments make of a store that is just as it was seen; None where only a reading can tell.
+
+    In which order MongoDB adds new items is not foretold.
+    """
+    stock = seen.stock
+    if (
+        stock is None
+        or not seen.complete
+        or len(stock) > MOST_FORETOLD
+        or not increments.keys() <= stock.keys()
+    ):
+        return None
+    return added(stock, increments)
+
+
+def seen_after(
+    seen: Seen | None, change: Change | None, written: Written | None, reading: Reading, *, complete: bool
+) -> Seen | None:
+    """Tell what is known of a store after a batch; None where nothing is.
+
+    Args:
+        seen: what the batch was decided on.
+        change: what was written.
+        written: what became of it.
+        reading: what the store held after that.
+        complete: whether an item that is not in the reading was not in the store.
+    """
+    if written in (Written.UNKNOWN, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
+        return None
+    if written in (Written.NOT_MATCHED, Written.UNFIT):
+        # Whatever the reason, what is asked for next had better be less.
+        return Seen(reading, complete or reading is None)
+    expected = seen.stock if seen is not None else None
+    if seen is not None and change is not None:
+        expected = foretold(seen, change.increments) if change.leaves is None else change.leaves
+    as_left = TRUSTED if seen is None else seen.as_left
+    if expected is not None:
+        as_left = min(as_left + 1, TRUSTED) if reading is expected or reading == expected else 0
+    return Seen(reading, complete or reading is None, as_left)
+
+
+class LastSeen:
     """Remembers the stocks seen last, as many as fit.
 
     Args:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from store_api.errors import BrokenDocument
-from store_api.stock.operations import Change, Stock, Written
+from store_api.stock.changes import Change, Written
+from store_api.stock.operations import Stock
 
 
 class Sweepable(Protocol):

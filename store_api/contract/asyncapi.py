@@ -1,10 +1,10 @@
-"""The socket contract as an AsyncAPI 3 document, from the shapes of the frames."""
+"""The socket contract as an AsyncAPI 3 document, from the schemas of the frames."""
 
 from typing import Any
 
 import msgspec
 
-from store_api.contract import schemas as shapes
+from store_api.contract import schemas
 from store_api.contract.channels import (
     BROKEN_RULE,
     GOING_AWAY,
@@ -49,11 +49,11 @@ _QUERY = {
     },
 }
 
-_REPORT = shapes.Report(
-    shapes.StoreReport("abc111", [shapes.ReportLine("chair", 10), shapes.ReportLine("table", 2)])
+_REPORT = schemas.Report(
+    schemas.StoreReport("abc111", [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
-_CHANGES = shapes.Changes(
-    shapes.StoreChanges("abc111", [shapes.ChangedLine("chair", 7), shapes.ChangedLine("table", 0)])
+_CHANGES = schemas.Changes(
+    schemas.StoreChanges("abc111", [schemas.ChangedLine("chair", 7), schemas.ChangedLine("table", 0)])
 )
 
 
@@ -76,15 +76,15 @@ def document() -> dict[str, Any]:
         "components": {
             "messages": {
                 "report": _message(
-                    shapes.Report, "A whole report: each change, or the snapshot, or both.", _REPORT
+                    schemas.Report, "A whole report: each change, or the snapshot, or both.", _REPORT
                 ),
                 "changes": _message(
-                    shapes.Changes,
+                    schemas.Changes,
                     "With `only=changes`: the lines that changed; one of 0 is gone.",
                     _CHANGES,
                 ),
             },
-            "schemas": shapes.schemas_of(shapes.Report, shapes.Changes),
+            "schemas": schemas.schemas_of(schemas.Report, schemas.Changes),
         },
     }
 

@@ -1,4 +1,4 @@
-"""What clients may send: ids, limits and the shapes of bodies, checked while they are decoded."""
+"""What clients may send: ids, limits and the schemas of bodies, checked while they are decoded."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ import msgspec
 LARGEST_BODY = 1024 * 1024
 """Bytes of a body; more are refused."""
 
-MOST_LINES = 10_000
+MOST_GROUP_LINES = 10_000
 """Lines of one group."""
 
 MOST_PIECES = 10**9
@@ -52,4 +52,4 @@ class GroupBody(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a demand or supply of many items, all or nothing."""
 
     operation: Literal["demand", "supply"]
-    items: Annotated[list[ItemLine], msgspec.Meta(min_length=1, max_length=MOST_LINES)]
+    items: Annotated[list[ItemLine], msgspec.Meta(min_length=1, max_length=MOST_GROUP_LINES)]

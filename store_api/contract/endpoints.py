@@ -1,4 +1,4 @@
-"""Every call of the HTTP contract: what goes in, what comes out, and how it can fail."""
+"""Every endpoint of the HTTP contract: what goes in, what comes out, and how it can fail."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from store_api import errors
-from store_api.contract import schemas as shapes
+from store_api.contract import schemas
 from store_api.contract.bodies import (
     LIMIT_RULE,
     MOST_STORES,
@@ -22,11 +22,11 @@ from store_api.contract.problems import not_ready
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _STORE = "abc111"
-_REPORT = shapes.Report(
-    shapes.StoreReport(_STORE, [shapes.ReportLine("chair", 10), shapes.ReportLine("table", 2)])
+_REPORT = schemas.Report(
+    schemas.StoreReport(_STORE, [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
-_MINIMAL = shapes.Changes(shapes.StoreChanges(_STORE, [shapes.ChangedLine("chair", 10)]))
-_EMPTY = shapes.Report(shapes.StoreReport(_STORE, []))
+_MINIMAL = schemas.Changes(schemas.StoreChanges(_STORE, [schemas.ChangedLine("chair", 10)]))
+_EMPTY = schemas.Report(schemas.StoreReport(_STORE, []))
 
 _MISSING = errors.StoreNotFound(_STORE)
 _BROKEN = errors.BrokenDocument(_STORE, "the quantity of 'chair' is not a whole number")
@@ -51,7 +51,7 @@ PARAMETERS: dict[str, Any] = {
         "in": "path",
         "required": True,
         "description": "The store's id, percent-encoded; it holds no slash.",
-        "schema": shapes.schema_of(StoreId),
+        "schema": schemas.schema_of(StoreId),
         "example": _STORE,
     },
     "prefer": {
@@ -78,7 +78,7 @@ PARAMETERS: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Success:
     """What comes back when all is well.
 
     Args:
@@ -101,7 +101,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Endpoint:
     """One operation.
 
     Args:
@@ -125,10 +125,10 @@ class Call:
     name: str
     summary: str
     description: str
-    answer: Answer
+    answer: Success
     failures: Sequence[errors.StoreApiError] = ()
     plain: Sequence[int] = (_FAULT,)
-    problems: Sequence[shapes.Problem] = ()
+    problems: Sequence[schemas.Problem] = ()
     parameters: Sequence[str] = ()
     body: Any = None
     examples: Mapping[str, Any] = field(default_factory=dict)
@@ -140,34 +140,34 @@ class Call:
         return self.path.replace("{store_id}", _STORE)
 
 
-_AFTER = Answer(
+_AFTER = Success(
     "The report after the operation.",
-    shapes.Report,
+    schemas.Report,
     {"whole": _REPORT, "minimal": _MINIMAL},
     headers={"Preference-Applied": "`return=minimal`, where the report is minimal."},
     may_be_minimal=True,
 )
 
-CALLS = (
-    Call(
+ENDPOINTS = (
+    Endpoint(
         *("GET", "/stores", "listStores", "All stores"),
         "An overview, by id, page by page: `next` is the address of the following page, or null.",
-        Answer(
+        Success(
             "One page of stores.",
-            shapes.Overview,
-            {"last page": shapes.Overview([shapes.StoreSummary(_STORE, 2, 12)], None)},
+            schemas.Overview,
+            {"last page": schemas.Overview([schemas.StoreSummary(_STORE, 2, 12)], None)},
         ),
         (errors.InvalidInput(LIMIT_RULE, "limit"), _AWAY),
         parameters=("limit", "after"),
     ),
-    Call(
+    Endpoint(
         *("GET", "/stores/{store_id}", "readStore", "The report of a store"),
         "What the store holds. An item of which nothing is left is not in it.",
-        Answer("The report.", shapes.Report, {"report": _REPORT}),
+        Success("The report.", schemas.Report, {"report": _REPORT}),
         _READING,
         parameters=("store_id",),
     ),
-    Call(
+    Endpoint(
         *("POST", "/stores/{store_id}", "operate", "Demand or supply an item"),
         "A supply to an unknown store creates it. A demand beyond the stock is a 409, and changes nothing.",
         _AFTER,
@@ -180,7 +180,7 @@ CALLS = (
             "demand": ItemBody(item_id="chair", quantity=3, operation="demand"),
         },
     ),
-    Call(
+    Endpoint(
         *("POST", "/stores/{store_id}/group_op", "operateOnGroup", "Demand or supply many items"),
         "All or nothing. An item that is named more than once is summed.",
         _AFTER,
@@ -193,15 +193,15 @@ CALLS = (
             "demand": GroupBody("demand", [ItemLine("chair", 1), ItemLine("table", 3)]),
         },
     ),
-    Call(
+    Endpoint(
         *("POST", "/stores/{store_id}/clean", "clean", "Empty a store"),
         "Everything in the store goes; the store stays. It takes no body.",
-        Answer("The report, which is empty.", shapes.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
+        Success("The report, which is empty.", schemas.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
         (*_WRITING, _BAD_ID, errors.ForeignPage()),
         (_TOO_LARGE, _FAULT),
         parameters=("store_id", "prefer"),
     ),
-    Call(
+    Endpoint(
         *(
             "GET",
             "/stores/{store_id}/xlsx_report",
@@ -209,7 +209,7 @@ CALLS = (
             "The report of a store as a spreadsheet",
         ),
         "Sorted by item.",
-        Answer(
+        Success(
             "The spreadsheet.",
             media_type=XLSX,
             schema={"format": "binary"},
@@ -218,23 +218,23 @@ CALLS = (
         _READING,
         parameters=("store_id",),
     ),
-    Call(
+    Endpoint(
         *("GET", "/health/live", "live", "Whether the process runs"),
         "Answers while it does.",
-        Answer("It runs.", shapes.Health, {"live": shapes.Health("live")}),
+        Success("It runs.", schemas.Health, {"live": schemas.Health("live")}),
         tag="operators",
     ),
-    Call(
+    Endpoint(
         *("GET", "/health/ready", "ready", "Whether the service can do its work"),
         "Ready means: a primary is reachable, and the change stream is alive.",
-        Answer("It is ready.", shapes.Health, {"ready": shapes.Health("ready")}),
+        Success("It is ready.", schemas.Health, {"ready": schemas.Health("ready")}),
         problems=(_NOT_READY,),
         tag="operators",
     ),
-    Call(
+    Endpoint(
         *("GET", "/metrics", "metrics", "Figures for Prometheus"),
         "Summed over all worker processes.",
-        Answer("Prometheus' text format.", media_type="text/plain"),
+        Success("Prometheus' text format.", media_type="text/plain"),
         tag="operators",
     ),
 )

@@ -1,4 +1,4 @@
-"""The HTTP contract as an OpenAPI 3.1 document, from the shapes that are checked and the errors raised."""
+"""The HTTP contract as an OpenAPI 3.1 document, from the schemas that are checked and the errors raised."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from store_api.contract import schemas as shapes
-from store_api.contract.endpoints import CALLS, PARAMETERS, Answer, Call
+from store_api.contract import schemas
+from store_api.contract.endpoints import ENDPOINTS, PARAMETERS, Endpoint, Success
 from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
 
 VERSION = "1.0.0"
@@ -25,8 +25,8 @@ Warehouses ("stores") hold quantities of items; clients supply and demand them.
 
 def document() -> dict[str, Any]:
     """Write the whole document."""
-    bodies = [call.body for call in CALLS if call.body is not None]
-    answers = [call.answer.shape for call in CALLS if call.answer.shape is not None]
+    bodies = [endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None]
+    answers = [endpoint.answer.shape for endpoint in ENDPOINTS if endpoint.answer.shape is not None]
     return {
         "openapi": "3.1.0",
         "info": {"title": "store_api", "version": VERSION, "description": DESCRIPTION},
@@ -35,38 +35,38 @@ def document() -> dict[str, Any]:
             {"name": "stores", "description": "Stock: read it, demand it, supply it."},
             {"name": "operators", "description": "For those who run the service."},
         ],
-        "paths": _paths(CALLS),
+        "paths": _paths(ENDPOINTS),
         "components": {
-            "schemas": shapes.schemas_of(*bodies, *answers, shapes.Changes, shapes.Problem),
+            "schemas": schemas.schemas_of(*bodies, *answers, schemas.Changes, schemas.Problem),
             "parameters": PARAMETERS,
             "headers": {"RetryAfter": _header("How many seconds to wait before another try.", "integer")},
         },
     }
 
 
-def _paths(calls: Iterable[Call]) -> dict[str, Any]:
+def _paths(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for call in calls:
-        paths.setdefault(call.path, {})[call.method.lower()] = _operation(call)
+    for endpoint in endpoints:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return paths
 
 
-def _operation(call: Call) -> dict[str, Any]:
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": call.name,
-        "tags": [call.tag],
-        "summary": call.summary,
-        "description": call.description,
-        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in call.parameters],
-        "responses": {"200": _answer(call.answer), **_problems(call)},
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in endpoint.parameters],
+        "responses": {"200": _answer(endpoint.answer), **_problems(endpoint)},
     }
-    if call.body is not None:
-        content = {"schema": _reference(call.body), "examples": _examples(call.examples)}
+    if endpoint.body is not None:
+        content = {"schema": _reference(endpoint.body), "examples": _examples(endpoint.examples)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: Success) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"type": "string", **answer.schema}}
     if answer.shape is not None:
         content = {"schema": _answer_schema(answer), "examples": _examples(answer.examples)}
@@ -79,26 +79,26 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return described
 
 
-def _answer_schema(answer: Answer) -> dict[str, Any]:
-    if answer.shape is shapes.Report and answer.may_be_minimal:
-        return {"anyOf": [_reference(shapes.Report), _reference(shapes.Changes)]}
+def _answer_schema(answer: Success) -> dict[str, Any]:
+    if answer.shape is schemas.Report and answer.may_be_minimal:
+        return {"anyOf": [_reference(schemas.Report), _reference(schemas.Changes)]}
     return _reference(answer.shape)
 
 
-def _problems(call: Call) -> dict[str, Any]:
+def _problems(endpoint: Endpoint) -> dict[str, Any]:
     """Describe every failure, by status, each with an example as it is really sent."""
-    by_status: dict[int, list[shapes.Problem]] = {}
-    problems = [problem_of(error, call.instance) for error in call.failures]
-    problems += [plain_problem(status, call.instance) for status in call.plain]
-    problems += call.problems
+    by_status: dict[int, list[schemas.Problem]] = {}
+    problems = [problem_of(error, endpoint.instance) for error in endpoint.failures]
+    problems += [plain_problem(status, endpoint.instance) for status in endpoint.plain]
+    problems += endpoint.problems
     for problem in sorted(problems, key=lambda problem: problem.status):
         by_status.setdefault(problem.status, []).append(problem)
     return {str(status): _problem(status, alike) for status, alike in by_status.items()}
 
 
-def _problem(status: int, problems: Sequence[shapes.Problem]) -> dict[str, Any]:
+def _problem(status: int, problems: Sequence[schemas.Problem]) -> dict[str, Any]:
     examples = {_name(problem): problem for problem in problems}
-    content = {"schema": _reference(shapes.Problem), "examples": _examples(examples)}
+    content = {"schema": _reference(schemas.Problem), "examples": _examples(examples)}
     described: dict[str, Any] = {
         "description": "; ".join(problem.title for problem in problems) + ".",
         "content": {PROBLEM_JSON: content},
@@ -109,7 +109,7 @@ def _problem(status: int, problems: Sequence[shapes.Problem]) -> dict[str, Any]:
     return described
 
 
-def _name(problem: shapes.Problem) -> str:
+def _name(problem: schemas.Problem) -> str:
     last = problem.type.rpartition("/")[2]
     return "fault" if last == "about:blank" else last
 

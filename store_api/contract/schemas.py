@@ -1,4 +1,4 @@
-"""The shapes of what the service answers and tells: what is sent, and what its documents say."""
+"""The schemas of what the service answers and tells: what is sent, and what its documents say."""
 
 import re
 from typing import Annotated, Any, Literal

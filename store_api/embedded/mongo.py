@@ -13,7 +13,8 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from store_api.embedded.program import MongodProcess, ending, find_mongod, mongod_arguments
+from store_api.embedded.guarded_process import MongodProcess
+from store_api.embedded.program import ending, find_mongod, mongod_arguments
 from store_api.errors import EmbeddedMongoError
 from store_api.settings import EMBEDDED_REPLICA_SET
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 from store_api.errors import BrokenDocument
 from store_api.reports.encoding import report_json
-from store_api.stock.operations import Report, Stock, differences
+from store_api.stock.changes import differences
+from store_api.stock.operations import Stock
+from store_api.stock.reports import Report
 from store_api.storage import documents
 from store_api.storage.documents import Snapshot
 from watchers.changes import EARLIEST, Moment, StoreChange
 
 log = logging.getLogger(__name__)
 
-Reading = tuple[dict[str, Stock | None], Moment]
+StocksAt = tuple[dict[str, Stock | None], Moment]
 """The stocks of stores, None where a document is broken, and the moment at which they stood so."""
 
 LINES_AT_ONCE = 5_000
@@ -25,7 +27,7 @@ _UNLIKE_ANY = -1
 
 
 @dataclass(slots=True)
-class HeldStore:
+class LiveStore:
     """A store's stock as it stood at `at`.
 
     Args:
@@ -70,7 +72,7 @@ class HeldStore:
         )
 
     def replace(self, stock: Stock | None) -> None:
-        """Hold another stock, or none; what was told last is kept until the listeners are told again."""
+        """Hold another stock, or none; what was told last is kept until the subscribers are told again."""
         if self.told is None:
             self.told = {} if self.stock is None else self.stock
         self.stock = stock
@@ -130,7 +132,7 @@ def stock_in(snapshot: Snapshot, store_id: str) -> Stock | None:
         return None
 
 
-async def read_stocks(snapshot: Snapshot) -> Reading:
+async def read_stocks(snapshot: Snapshot) -> StocksAt:
     """Read every store out of a snapshot as `stock_in` does, while others have their turns."""
     stocks: dict[str, Stock | None] = {}
     lines = 0
@@ -140,12 +142,12 @@ async def read_stocks(snapshot: Snapshot) -> Reading:
     return stocks, snapshot.at
 
 
-async def build_frames(stores: Mapping[str, HeldStore]) -> None:
+async def build_frames(stores: Mapping[str, LiveStore]) -> None:
     """Build the frames of many stores, while others have their turns; some may change meanwhile."""
     lines = 0
-    for store_id, held in list(stores.items()):
-        held.frame(store_id)
-        lines = await _let_others(lines + len(held.stock or ()))
+    for store_id, live in list(stores.items()):
+        live.frame(store_id)
+        lines = await _let_others(lines + len(live.stock or ()))
 
 
 async def _let_others(lines: int) -> int:
@@ -154,11 +156,6 @@ async def _let_others(lines: int) -> int:
         return lines
     await asyncio.sleep(0)
     return 0
-
-
-def changes_frame_of(store_id: str, lines: Mapping[str, int]) -> str:
-    """Build the text frame that tells just these lines, those with 0 included."""
-    return report_json(Report(store_id, lines)).decode()
 
 
 def keep_quiet(reading: asyncio.Task[None]) -> None:

@@ -1,20 +1,22 @@
-"""One listener's frames that wait to be sent: all while it keeps up, each store's newest when not."""
+"""One subscriber's frames that wait to be sent: all while it keeps up, fewer that say the same when not."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
+from store_api.reports.encoding import changes_frame_of
+
 MOST_FRAMES = 1000
 MOST_BYTES = 4 * 1024 * 1024
-"""Beyond either, a listener has fallen behind: until it has caught up, a frame gives way to a newer one."""
+"""Beyond either, a subscriber has fallen behind: until it has caught up, a frame gives way to a newer one."""
 
 
-class Listener(ABC):
+class Subscriber(ABC):
     """A queue that never makes its producer wait.
 
-    Frames are shared between listeners: a frame waiting in a thousand queues is one string.
+    Frames are shared between subscribers: a frame waiting in a thousand queues is one string.
 
     Attributes:
         write_at_once: writes a frame, as it goes over the wire, past the queue; False where that must wait.
@@ -86,7 +88,7 @@ class Listener(ABC):
     def _take(self) -> str: ...
 
 
-class ReportListener(Listener):
+class ReportSubscriber(Subscriber):
     """Gets whole reports, so that a newer one makes an older one needless: one frame a store at most."""
 
     __slots__ = ("_bytes", "_frames", "_newest")
@@ -132,3 +134,80 @@ class ReportListener(Listener):
         if self._newest.pop(store_id, None) is not None:
             self.skipped += 1
         self._newest[store_id] = frame
+
+
+MOST_MERGED_LINES = 1_000_000
+"""More merged lines than these, about 100 MB, are kept for nobody: the subscriber is let go as too slow."""
+
+
+class ChangesSubscriber(Subscriber):
+    """Gets the lines that changed, none of which a newer frame makes needless.
+
+    Once it has fallen behind, the lines of a store become one frame: each item's newest quantity. Whole
+    reports come before all changes, and stay; the changes that follow count from them.
+    """
+
+    __slots__ = ("_bytes", "_frames", "_lines", "_merged", "_whole")
+
+    only_changes = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole: deque[str] = deque()
+        self._frames: deque[tuple[str, str, Mapping[str, int]]] = deque()
+        self._bytes = 0
+        self._merged: OrderedDict[str, dict[str, int]] = OrderedDict()
+        self._lines = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many frames wait."""
+        return len(self._whole) + len(self._frames) + len(self._merged)
+
+    def _add(self, store_id: str, frame: str, lines: Mapping[str, int] | None) -> None:
+        if lines is None:
+            self._whole.append(frame)
+            return
+        if self._merged:
+            self._merge(store_id, lines)
+        else:
+            self._frames.append((store_id, frame, lines))
+            self._bytes += len(frame)
+            if len(self._frames) > MOST_FRAMES or self._bytes > MOST_BYTES:
+                self._fall_behind()
+        # What one change says is sent, however much it is.
+        if self._lines > max(MOST_MERGED_LINES, len(lines)):
+            self._let_go()
+
+    def _take(self) -> str:
+        if self._whole:
+            return self._whole.popleft()
+        if self._merged:
+            store_id, lines = self._merged.popitem(last=False)
+            self._lines -= len(lines)
+            return changes_frame_of(store_id, lines)
+        _, frame, _ = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
+
+    def _fall_behind(self) -> None:
+        for store_id, _, lines in self._frames:
+            self._merge(store_id, lines)
+        self._frames.clear()
+        self._bytes = 0
+
+    def _merge(self, store_id: str, lines: Mapping[str, int]) -> None:
+        # A store keeps its place: a busy one would never come to be sent, and gather lines for ever.
+        merged = self._merged.get(store_id)
+        if merged is None:
+            merged = self._merged[store_id] = {}
+        else:
+            self.skipped += 1
+        self._lines -= len(merged)
+        merged.update(lines)
+        self._lines += len(merged)
+
+    def _let_go(self) -> None:
+        self.too_slow = True
+        self._merged.clear()
+        self.close()

@@ -3,24 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from store_api.feed.changes_listener import ChangesListener
-from store_api.feed.live_store import HeldStore, changes_frame_of
-from store_api.feed.subscribers import Listener, ReportListener
+from store_api.feed.live_store import LiveStore
+from store_api.feed.subscribers import ChangesSubscriber, ReportSubscriber, Subscriber
+from store_api.reports.encoding import changes_frame_of
 
 ALL_STORES = None
-"""What a listener to every store asks for."""
+"""What a subscriber to every store asks for."""
 
 
 @dataclass(slots=True)
 class _Room:
     """Everybody who listens to the same thing, or is about to."""
 
-    expected: set[Listener] = field(default_factory=set)
-    present: set[Listener] = field(default_factory=set)
+    expected: set[Subscriber] = field(default_factory=set)
+    present: set[Subscriber] = field(default_factory=set)
 
 
-class Audience:
-    """The listeners of this process, by the store that they listen to; None is all stores.
+class Subscriptions:
+    """The subscribers of this process, by the store that they listen to; None is all stores.
 
     Args:
         to_wire: builds a frame as it goes over the wire.
@@ -47,37 +47,39 @@ class Audience:
     @property
     def sent(self) -> int:
         """How many frames were sent so far."""
-        return self._sent + sum(listener.sent for room in self._rooms.values() for listener in room.present)
+        return self._sent + sum(
+            subscriber.sent for room in self._rooms.values() for subscriber in room.present
+        )
 
     @property
     def skipped(self) -> int:
         """How many frames gave way to newer ones so far."""
         return self._skipped + sum(
-            listener.skipped for room in self._rooms.values() for listener in room.present
+            subscriber.skipped for room in self._rooms.values() for subscriber in room.present
         )
 
-    def expect(self, store_id: str | None, *, only_changes: bool = False) -> Listener:
-        """Make a listener, to whole reports or to changes alone, that is told nothing yet."""
-        listener = ChangesListener() if only_changes else ReportListener()
-        self._rooms.setdefault((store_id, only_changes), _Room()).expected.add(listener)
-        return listener
+    def expect(self, store_id: str | None, *, only_changes: bool = False) -> Subscriber:
+        """Make a subscriber, to whole reports or to changes alone, that is told nothing yet."""
+        subscriber = ChangesSubscriber() if only_changes else ReportSubscriber()
+        self._rooms.setdefault((store_id, only_changes), _Room()).expected.add(subscriber)
+        return subscriber
 
-    def admit(self, store_id: str | None, listener: Listener) -> None:
-        """Let an expected listener hear all that is told from here on."""
-        self._rooms[store_id, listener.only_changes].present.add(listener)
+    def admit(self, store_id: str | None, subscriber: Subscriber) -> None:
+        """Let an expected subscriber hear all that is told from here on."""
+        self._rooms[store_id, subscriber.only_changes].present.add(subscriber)
 
-    def dismiss(self, store_id: str | None, listener: Listener) -> None:
-        """Let a listener go, whether it was admitted or not."""
-        room = self._rooms[store_id, listener.only_changes]
-        if listener in room.present:
-            room.present.discard(listener)
-            self._sent += listener.sent
-            self._skipped += listener.skipped
-        room.expected.discard(listener)
+    def dismiss(self, store_id: str | None, subscriber: Subscriber) -> None:
+        """Let a subscriber go, whether it was admitted or not."""
+        room = self._rooms[store_id, subscriber.only_changes]
+        if subscriber in room.present:
+            room.present.discard(subscriber)
+            self._sent += subscriber.sent
+            self._skipped += subscriber.skipped
+        room.expected.discard(subscriber)
         if not room.expected:
-            del self._rooms[store_id, listener.only_changes]
+            del self._rooms[store_id, subscriber.only_changes]
 
-    def tell(self, store_id: str, held: HeldStore) -> bool:
+    def tell(self, store_id: str, live: LiveStore) -> bool:
         """Tell how a store stands now to all who listen to it; broken, it is told nobody.
 
         A frame of each kind is built once, and not for nobody.
@@ -85,29 +87,29 @@ class Audience:
         Returns:
             Whether anybody was told.
         """
-        if held.stock is None:
+        if live.stock is None:
             return False
         if whole := self._present(store_id, only_changes=False):
-            frame = held.frame(store_id)
+            frame = live.frame(store_id)
             wire = self._to_wire(frame)
             for room in whole:
-                for listener in room.present:
-                    listener.offer(store_id, frame, None, wire)
+                for subscriber in room.present:
+                    subscriber.offer(store_id, frame, None, wire)
         if partial := self._present(store_id, only_changes=True):
-            lines = held.changes()
+            lines = live.changes()
             frame = changes_frame_of(store_id, lines)
             wire = self._to_wire(frame)
             for room in partial:
-                for listener in room.present:
-                    listener.offer(store_id, frame, lines, wire)
-        held.mark_told()
+                for subscriber in room.present:
+                    subscriber.offer(store_id, frame, lines, wire)
+        live.mark_told()
         return bool(whole or partial)
 
     def close(self) -> None:
         """End the listening for all."""
         for room in self._rooms.values():
-            for listener in room.present:
-                listener.close()
+            for subscriber in room.present:
+                subscriber.close()
 
     def _present(self, store_id: str, *, only_changes: bool) -> list[_Room]:
         rooms = (self._rooms.get((key, only_changes)) for key in (store_id, ALL_STORES))

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 _ROOT = Path(__file__).parents[2]
 
 
-async def run_module(module: str, job: bytes) -> bytes:
+async def run_job(module: str, job: bytes) -> bytes:
     """Run `python -m module`, with the job on its stdin, and give what it wrote on stdout.
 
     Cancelling it ends its process and removes what that left on disk.

@@ -1,7 +1,7 @@
 """The XLSX report: what stores hold, as a workbook that a spreadsheet program opens.
 
 Run as a program it builds one workbook: a `Job` as JSON comes in on stdin, the bytes go out on stdout.
-`store_api.spreadsheet_process` runs it so.
+`workbook_job.py` runs it so.
 """
 
 import io
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from unicodedata import east_asian_width
-from urllib.parse import quote
 
 import msgspec
 from openpyxl import Workbook
@@ -97,17 +96,6 @@ def sheet_titles(store_ids: Iterable[str]) -> list[str]:
         given[title.casefold()] = 1
         titles.append(title)
     return titles
-
-
-def content_disposition(store_id: str, at: datetime) -> str:
-    """Name the file for a browser: `stock-abc111-2026-01-31.xlsx`, the day in UTC (RFC 6266, RFC 8187).
-
-    The first name is plain ASCII for old programs, the second is the true one, percent-encoded. The prefix
-    keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`).
-    """
-    name = re.sub(r"[/\\]", "-", legible(f"stock-{store_id[:128]}-{at.astimezone(UTC):%Y-%m-%d}.xlsx"))
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def legible(text: str) -> str:

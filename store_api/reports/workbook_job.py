@@ -6,26 +6,42 @@ from datetime import datetime
 
 import msgspec
 
-from store_api.processes.job import run_module
+from store_api.processes.job import run_job
 from store_api.reports.workbook import Job, Sheet, legible
 
-_TURNS = asyncio.Semaphore(2)
+AT_ONCE = 2
+"""Workbooks that are built at the same time, each on a core of its own while it lasts."""
 
 
-async def build(sheets: Sequence[Sheet], at: datetime, turns: asyncio.Semaphore = _TURNS) -> bytes:
-    """Build the XLSX file of `spreadsheet.workbook`, leaving the event loop free.
+class WorkbookBuilder:
+    """Builds workbooks, a few at a time; the others wait for their turn.
 
-    Two are built at a time, the others wait; `turns` changes that. Cancelling one ends its process and
-    removes what that left on disk. An interpreter's start makes even a small one take about 0.2 seconds.
-
-    A thread would not do: while it builds, the loop gets the interpreter once every 5 ms, so that everybody
-    else's requests crawl for the two seconds that 100,000 lines take.
-
-    Raises:
-        RuntimeError: the process failed; the message holds the end of what it said.
+    Args:
+        at_once: how many.
     """
-    async with turns:
-        return await run_module("store_api.reports.workbook", _encode(sheets, at))
+
+    def __init__(self, at_once: int = AT_ONCE) -> None:
+        self._turns = asyncio.Semaphore(at_once)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next one has to wait for its turn."""
+        return self._turns.locked()
+
+    async def build(self, sheets: Sequence[Sheet], at: datetime) -> bytes:
+        """Build the XLSX file of `workbook`, leaving the event loop free.
+
+        Cancelling it ends its process and removes what that left on disk. An interpreter's start makes even a
+        small one take about 0.2 seconds.
+
+        A thread would not do: while it builds, the loop gets the interpreter once every 5 ms, so that
+        everybody else's requests crawl for the two seconds that 100,000 lines take.
+
+        Raises:
+            RuntimeError: the process failed; the message holds the end of what it said.
+        """
+        async with self._turns:
+            return await run_job("store_api.reports.workbook", _encode(sheets, at))
 
 
 def _encode(sheets: Sequence[Sheet], at: datetime) -> bytes:

@@ -7,7 +7,8 @@ from typing import Any
 # the operations on all stores (motor/frameworks/asyncio/__init__.py).
 os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
-from motor.motor_asyncio import AsyncIOMotorClient
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo.collection import Collection
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 
@@ -53,3 +54,13 @@ def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
         unicode_decode_error_handler="replace",
         appname=name,
     )
+
+
+def blocking(collection: AsyncIOMotorCollection[dict[str, Any]]) -> Collection[dict[str, Any]]:
+    """Give the PyMongo collection that Motor drives: several calls then take one turn of a thread of ours.
+
+    A turn of a thread costs about as much as a small command, and Motor takes one for every call
+    (docs/decisions, "The change stream is asked by hand").
+    """
+    driven: Collection[dict[str, Any]] = collection.delegate
+    return driven

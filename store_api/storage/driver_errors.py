@@ -13,8 +13,8 @@ from pymongo.errors import (
 )
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
-from store_api.stock.operations import Written
-from store_api.storage import documents
+from store_api.stock.changes import Written
+from store_api.storage import updates
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +33,9 @@ _UNFIT = {
 """Codes that say that this very document cannot take this update."""
 
 NO_SINGLE_ID = 54
-"""NotSingleValueField: the server's word for "the guard did not hold", see `documents.lone_guard_of`."""
+"""NotSingleValueField: the server's word for "the guard did not hold", see `updates.lone_guard_of`."""
 
-_NOT_MATCHED = frozenset({NO_SINGLE_ID, documents.GUARD_FAILED, 11000})
+_NOT_MATCHED = frozenset({NO_SINGLE_ID, updates.GUARD_FAILED, 11000})
 """11000, DuplicateKey: another writer created the store at the same moment."""
 
 _NOT_APPLIED = _UNFIT.keys() | {

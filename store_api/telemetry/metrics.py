@@ -14,7 +14,6 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-from sanic import Blueprint, HTTPResponse, Request
 
 from store_api.stock.operations import OperationKind
 
@@ -151,12 +150,3 @@ class Metrics:
         everybody = CollectorRegistry()
         MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
         return generate_latest(everybody)
-
-    def blueprint(self) -> Blueprint:
-        """Lay out the route."""
-        routes = Blueprint("metrics")
-        routes.add_route(self._answer, "/metrics", methods=["GET", "HEAD"], name="metrics")
-        return routes
-
-    async def _answer(self, request: Request) -> HTTPResponse:
-        return HTTPResponse(self.text(), content_type=CONTENT_TYPE)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from sanic import HTTPResponse, Request
@@ -20,6 +20,7 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
+from store_api.web.inside_sanic import end_sending, methods_at, swallow
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,8 @@ def _web_server_problem(request: Request, exception: SanicException) -> HTTPResp
         _log_fault(request, exception)
     response = _plain(request, status)
     if isinstance(exception, MethodNotAllowed):
-        response.headers["Allow"] = ", ".join(method for method in _METHODS if _is_routed(request, method))
+        # The exception itself does not say it for a path that has routes for several methods.
+        response.headers["Allow"] = ", ".join(methods_at(request, _METHODS))
     return response
 
 
@@ -100,24 +102,10 @@ async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
     """
     answer = cast("HTTPResponse", await request.respond(_web_server_problem(request, exception)))
     await answer.send(end_stream=True)
-    transport = cast("Any", request.transport)
-    if transport.can_write_eof():
-        transport.write_eof()
-    protocol = transport.get_protocol()
+    end_sending(request)
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
-            while True:
-                protocol.recv_buffer.clear()
-                await protocol.receive_more()
-
-
-def _is_routed(request: Request, method: str) -> bool:
-    # The exception itself does not say it for a path that has routes for several methods.
-    try:
-        request.app.router.get(request.path, method, None)
-    except SanicException:
-        return False
-    return True
+            await swallow(request)
 
 
 _METHODS = ("GET", "HEAD", "POST")

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from sanic import HTTPResponse, Request
-from sanic.http.constants import Stage
-from sanic.http.http1 import HTTP_CONTINUE
 from sanic.response import BaseHTTPResponse
+
+from store_api.web.inside_sanic import send_in_one_block, take_arrived_body
 
 
 class WholeRequest(Request[Any, Any]):
@@ -26,17 +26,8 @@ class WholeRequest(Request[Any, Any]):
             PayloadTooLarge: it is larger than the service takes.
             BadRequest: it is not encoded as its head says.
         """
-        stream: Any = self.stream
-        arrived = stream.recv_buffer
-        size = stream.request_bytes_left
-        is_whole = stream.request_body is True and 0 < size <= len(arrived)
-        if not is_whole or size > stream.request_max_size or stream.expecting_continue:
+        if not take_arrived_body(self):
             await super().receive_body()  # type: ignore[no-untyped-call]
-            return
-        self.body = bytes(arrived[:size])
-        del arrived[:size]
-        stream.request_bytes_left = 0
-        stream.request_body = None
 
 
 class WholeAnswer(HTTPResponse):
@@ -64,18 +55,10 @@ class WholeAnswer(HTTPResponse):
         Raises:
             RequestCancelled: the client has gone.
         """
-        stream: Any = self.stream
-        if stream.response_func is None:
-            return
-        stream.response_func = None
-        block = _head(self.content_type, self._extra, stream.keep_alive) % len(self.body)
-        if not stream.head_only:
-            block += self.body
-        if stream.expecting_continue:
-            stream.expecting_continue = False
-            block = HTTP_CONTINUE + block
-        await stream.protocol.send(block)
-        stream.stage = Stage.IDLE
+        await send_in_one_block(self, self.body, self._head)
+
+    def _head(self, keep_alive: bool) -> bytes:
+        return _head(self.content_type, self._extra, keep_alive) % len(self.body)
 
 
 @lru_cache(maxsize=32)

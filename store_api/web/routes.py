@@ -1,25 +1,25 @@
 """The HTTP contract: routes that read a request, ask, and answer."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
+from msgspec import Struct
 from sanic import Blueprint, HTTPResponse, Request
 
-from store_api.contract import schemas as shapes
+from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
-from store_api.contract.problems import not_ready
-from store_api.contract.schemas import Health, Overview
+from store_api.contract.schemas import Overview
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import report_json
-from store_api.reports.workbook import Sheet, content_disposition
-from store_api.reports.workbook_job import build
-from store_api.stock.operations import Answer, Operation, Report, Stock, StoreSummary
-from store_api.telemetry.readiness import Readiness
-from store_api.web.error_handler import error_response, problem_response
+from store_api.reports.workbook import Sheet, legible
+from store_api.stock.operations import Operation, Stock
+from store_api.stock.reports import Answer, Report, StoreSummary
+from store_api.web.error_handler import error_response
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.requests import (
     clean_operation,
@@ -62,11 +62,11 @@ class Operations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What the routes need: where stores are read, who carries operations out, and whether we are ready."""
+    """What the routes need: where stores are read, who carries operations out, who builds workbooks."""
 
     stores: Stores
     operations: Operations
-    readiness: Readiness
+    build_workbook: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]]
 
     async def report(self, request: Request, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}`."""
@@ -78,7 +78,7 @@ class Rest:
         at = datetime.now(UTC)
         sheet = Sheet(report.store_id, tuple(report.lines.items()))
         headers = {"Content-Disposition": content_disposition(report.store_id, at)}
-        return HTTPResponse(await build([sheet], at), headers=headers, content_type=XLSX)
+        return HTTPResponse(await self.build_workbook([sheet], at), headers=headers, content_type=XLSX)
 
     def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}`."""
@@ -98,28 +98,11 @@ class Rest:
         """`GET /stores`."""
         after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
         rows = await self.stores.overview(after, limit + 1)
-        page = [shapes.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
+        page = [schemas.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
             following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
-        return _json(Overview(page, following))
-
-    async def live(self, request: Request) -> HTTPResponse:
-        """`GET /health/live`."""
-        return _json(Health("live"))
-
-    async def ready(self, request: Request) -> HTTPResponse:
-        """`GET /health/ready`."""
-        state = self.readiness.state()
-        if state.ready:
-            return _json(Health("ready"))
-        problem = not_ready(
-            request.path,
-            primary_reachable=state.primary_reachable,
-            change_stream_alive=state.change_stream_alive,
-            stopping=state.stopping,
-        )
-        return problem_response(problem)
+        return json_answer(Overview(page, following))
 
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
@@ -132,8 +115,6 @@ class Rest:
             self.operate_on_group, "/stores/<store_id:str>/group_op", methods=["POST"], name="group"
         )
         routes.add_route(self.clean, "/stores/<store_id:str>/clean", methods=["POST"], name="clean")
-        routes.add_route(self.live, "/health/live", methods=READ, name="live")
-        routes.add_route(self.ready, "/health/ready", methods=READ, name="ready")
         return routes
 
     async def _report(self, segment: str) -> Report:
@@ -157,5 +138,17 @@ class Rest:
         return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")
 
 
-def _json(shape: Health | Overview) -> HTTPResponse:
+def json_answer(shape: Struct) -> HTTPResponse:
+    """Answer with one of the contract's shapes."""
     return HTTPResponse(msgspec.json.encode(shape), content_type=JSON)
+
+
+def content_disposition(store_id: str, at: datetime) -> str:
+    """Name the file for a browser: `stock-abc111-2026-01-31.xlsx`, the day in UTC (RFC 6266, RFC 8187).
+
+    The first name is plain ASCII for old programs, the second is the true one, percent-encoded. The prefix
+    keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`).
+    """
+    name = re.sub(r"[/\\]", "-", legible(f"stock-{store_id[:128]}-{at.astimezone(UTC):%Y-%m-%d}.xlsx"))
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -16,6 +16,8 @@ from typing import Any
 from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
 
+from store_api.web.inside_sanic import is_busy
+
 App = Sanic[Config, SimpleNamespace]
 
 BACKLOG = 1024
@@ -90,13 +92,8 @@ async def _drain(connections: Collection[Any]) -> None:
     began = clock()
     while connections and clock() < began + BUSY_SECONDS:
         if clock() > began + IDLE_SECONDS:
-            for connection in [each for each in connections if not _is_busy(each)]:
+            for connection in [each for each in connections if not is_busy(each)]:
                 connection.abort()
         await asyncio.sleep(POLL_SECONDS)
     for connection in list(connections):
         connection.abort()
-
-
-def _is_busy(connection: Any) -> bool:
-    """Whether a whole request has arrived and is not answered; websockets were told to go before."""
-    return connection.websocket is None and bool(connection.http)

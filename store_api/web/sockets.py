@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from functools import partial
 
 from sanic import Blueprint, Request
 from sanic.exceptions import WebsocketClosed
@@ -13,10 +12,11 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 from store_api.contract.channels import BROKEN_RULE, GOING_AWAY, OUR_FAULT, SLOWEST_SECONDS, TOO_SLOW
 from store_api.errors import UpgradeRequired
 from store_api.feed.feed import Feed
-from store_api.feed.subscribers import Listener
+from store_api.feed.subscribers import Subscriber
 from store_api.feed.subscriptions import ALL_STORES
+from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
 from store_api.web.requests import store_id_of, wants_only_changes, wants_snapshot
-from store_api.web.socket_writers import Outlets
+from store_api.web.socket_writers import SocketWriters
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Sockets:
     def __init__(self, feed: Feed, send_seconds: float = SLOWEST_SECONDS) -> None:
         self._feed = feed
         self._send_seconds = send_seconds
-        self._outlets = Outlets()
+        self._writers = SocketWriters()
         self._open: set[WebsocketImplProtocol] = set()
         self._received: Counter[WebsocketImplProtocol] = Counter()
 
@@ -54,8 +54,10 @@ class Sockets:
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
         routes = Blueprint("sockets")
-        routes.add_route(_websocket(self.all), "/ws/stores", methods=["GET"], name="all")
-        routes.add_route(_websocket(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one")
+        routes.add_route(answers_by_itself(self.all), "/ws/stores", methods=["GET"], name="all")
+        routes.add_route(
+            answers_by_itself(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one"
+        )
         return routes
 
     async def run(self) -> None:
@@ -81,49 +83,34 @@ class Sockets:
             raise UpgradeRequired
         # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot
         # be served gets an HTTP problem in place of a socket that closes.
-        async with self._feed.listen(store_id, snapshot=snapshot, only_changes=only_changes) as listener:
-            protocol = cast("Any", request.transport).get_protocol()
-            websocket = await protocol.websocket_handshake(request)
+        async with self._feed.listen(store_id, snapshot=snapshot, only_changes=only_changes) as subscriber:
+            opened = await shake_hands(request)
+            websocket = opened.websocket
             self._open.add(websocket)
-            self._limit(websocket, protocol.transport)
-            listener.write_at_once = self._outlets.open(protocol.transport, websocket.ws_proto).write
+            opened.let_through(partial(self._is_allowed, opened))
+            subscriber.write_at_once = self._writers.open(opened.transport, opened.protocol).write
             try:
-                await _converse(websocket, listener, self._send_seconds)
+                await _converse(websocket, subscriber, self._send_seconds)
             finally:
                 self._open.discard(websocket)
                 self._received.pop(websocket, None)
 
-    def _limit(self, websocket: WebsocketImplProtocol, transport: Any) -> None:
-        """Cut off a client that sends more than its allowance."""
-        receive: Callable[[bytes], None] = websocket.data_received
-
-        def receive_allowed(data: bytes) -> None:
-            self._received[websocket] += len(data)
-            if self._received[websocket] <= MOST_RECEIVED:
-                receive(data)
-            elif websocket in self._open:
-                log.info("Closed a listener that says too much", extra={"action": "socket_too_loud"})
-                websocket.fail_connection(BROKEN_RULE)
-                transport.abort()
-
-        websocket.data_received = receive_allowed  # type: ignore[method-assign]
+    def _is_allowed(self, opened: OpenSocket, size: int) -> bool:
+        """Count what a client sends, and cut it off when that is more than its allowance."""
+        websocket = opened.websocket
+        self._received[websocket] += size
+        if self._received[websocket] <= MOST_RECEIVED:
+            return True
+        if websocket in self._open:
+            log.info("Closed a subscriber that says too much", extra={"action": "socket_too_loud"})
+            websocket.fail_connection(BROKEN_RULE)
+            opened.transport.abort()
+        return False
 
 
-def _websocket(
-    handler: Callable[..., Coroutine[Any, Any, None]],
-) -> Callable[..., Coroutine[Any, Any, None]]:
-    """Mark a handler as one that answers by itself, as Sanic marks its own (sanic/app.py)."""
-
-    async def handle(request: Request, **arguments: str) -> None:
-        await handler(request, **arguments)
-
-    handle.is_websocket = True  # type: ignore[attr-defined]
-    return handle
-
-
-async def _converse(websocket: WebsocketImplProtocol, listener: Listener, send_seconds: float) -> None:
+async def _converse(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_seconds: float) -> None:
     """Send every frame, and close as soon as the client breaks a rule or falls too far behind."""
-    writing = asyncio.create_task(_write(websocket, listener, send_seconds))
+    writing = asyncio.create_task(_write(websocket, subscriber, send_seconds))
     tasks = [writing, asyncio.create_task(_read(websocket))]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -144,8 +131,8 @@ async def _converse(websocket: WebsocketImplProtocol, listener: Listener, send_s
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _write(websocket: WebsocketImplProtocol, listener: Listener, send_seconds: float) -> int | None:
-    while (frame := await listener.next()) is not None:
+async def _write(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_seconds: float) -> int | None:
+    while (frame := await subscriber.next()) is not None:
         try:
             async with asyncio.timeout(send_seconds):
                 await websocket.send(frame)
@@ -155,11 +142,11 @@ async def _write(websocket: WebsocketImplProtocol, listener: Listener, send_seco
         except (asyncio.CancelledError, WebsocketClosed):
             # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
             return None
-    return TOO_SLOW if listener.too_slow else GOING_AWAY
+    return TOO_SLOW if subscriber.too_slow else GOING_AWAY
 
 
 async def _read(websocket: WebsocketImplProtocol) -> int | None:
-    """Wait for what must not come: this socket only listens. Reading also lets pongs and closes through."""
+    """Wait for what must not come: this socket only listens. StocksAt also lets pongs and closes through."""
     try:
         await websocket.recv()
     except (asyncio.CancelledError, WebsocketClosed):

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from store_api.storage.clients import Client
 from store_api.storage.schema import COLLECTION
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.contract.subjects import FakeSubject, RealSubject, Subject
 
 Mongo = MongoClient[dict[str, Any]]
@@ -19,7 +19,7 @@ Mongo = MongoClient[dict[str, Any]]
 async def real(client: Client, other_program: Mongo) -> AsyncIterator[RealSubject]:
     """The stores of a database, as they are in service."""
     name = f"test_{uuid4().hex}"
-    repository = StoreRepository(client, name)
+    repository = StoreWriter(client, name)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()
@@ -31,7 +31,7 @@ async def one_by_one(client: Client, other_program: Mongo) -> AsyncIterator[Real
     """The same, where a guarded upsert did not do what it must when the service started."""
     name = f"test_{uuid4().hex}"
     other_program[name][COLLECTION].insert_one({"_id": "", "items": {"guard": 1}})
-    repository = StoreRepository(client, name)
+    repository = StoreWriter(client, name)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()

@@ -8,7 +8,7 @@ from pymongo.collection import Collection
 
 from store_api.commit.ports import Stores
 from store_api.errors import StoreApiError
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import Document, History
 from tests.simulation.nature import Nature
@@ -51,7 +51,7 @@ class FakeSubject:
 class RealSubject:
     """The repository of the service."""
 
-    repository: StoreRepository
+    repository: StoreWriter
     stores: Collection[dict[str, Any]]
 
     def put(self, *documents: Document) -> None:

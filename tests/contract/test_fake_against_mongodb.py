@@ -6,10 +6,12 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from store_api.commit.decide import Seen, decide
-from store_api.stock.operations import LARGEST_QUANTITY, Change, Operation, OperationKind
-from store_api.storage.documents import lone_guard_of, update_of
+from store_api.commit.decide import decide
+from store_api.commit.last_seen import Seen
+from store_api.stock.changes import Change
+from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind
 from store_api.storage.driver_errors import NO_SINGLE_ID
+from store_api.storage.updates import lone_guard_of, update_of
 from tests.contract.subjects import FakeSubject, RealSubject, outcome_of
 from tests.simulation.history import Document
 

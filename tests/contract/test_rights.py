@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.contract.subjects import RealSubject
 from tests.support.fail_points import failing
 
@@ -20,7 +20,7 @@ async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warn
     store_id: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    repository = StoreRepository(client, real.stores.database.name)
+    repository = StoreWriter(client, real.stores.database.name)
     changes = [Change(f"{store_id}-{number}", {"a": 1}, {}, creates=True) for number in range(6)]
     refusal: dict[str, Any] = {"errorCode": 13, "blockConnection": True, "blockTimeMS": 100}
     with failing(other_program, "update", times=len(changes), **refusal):

@@ -1,14 +1,16 @@
 """The Compose files: read by Compose itself, held against its specification, and against each other."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mongo_replica_init.settings import Settings as InitSettings
 
 from bot.settings import BotSettings
-from store_api.embedded.program import MongodProcess
+from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import Settings
 from tests.deployment.cross_references import OURS, VARIABLES, mongod_flags_wrong
 from tests.deployment.tools import Manifest, compose, copy_of, plant, run
@@ -18,6 +20,9 @@ from tests.support.service import ROOT
 FILES = ("docker-compose.yml", "docker-compose.dev.yml")
 MEMBERS = ("mongo-1", "mongo-2", "mongo-3")
 BOT = {"BOT_TOKEN": "123456:ABC", "SPECIAL_USER": "1", "REPORT_TZ": "Europe/Berlin"}
+
+SETTINGS: dict[str, Any] = defaultdict(lambda: InitSettings, api=Settings, bot=BotSettings)
+"""What each program reads; all others are the replica set's init."""
 
 
 def is_of_ours(service: Manifest) -> bool:
@@ -33,7 +38,7 @@ def variables_wrong(project: Manifest) -> list[str]:
             continue
         wrong += [f"{name}: reads no {each}" for each in sorted(given.keys() - VARIABLES[name])]
         try:
-            {"api": Settings, "bot": BotSettings}.get(name, InitSettings).read(given)
+            SETTINGS[name].read(given)
         except Exception as error:  # noqa: BLE001  (whichever of the two programs' own)
             wrong.append(f"{name}: {error}")
     return wrong

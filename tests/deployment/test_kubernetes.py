@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import BotSettings
-from store_api.settings import Settings
+from store_api.settings import DatabaseSettings, Settings
 from store_api.storage.clients import COMMAND_SECONDS
 from store_api.web.serving import BUSY_SECONDS
 from tests.deployment import cross_references as crossed
@@ -107,7 +107,7 @@ def test_the_service_takes_the_settings_as_they_are(
     (container,) = crossed.containers(workload)
     given = crossed.environment(container, built)
     assert "MONGO_URL" in given
-    settings = {"api": Settings, "bot": BotSettings}[program]
+    settings: type[DatabaseSettings] = BotSettings if program == "bot" else Settings
     settings.read({name: value for name, value in given.items() if value is not None})
 
 

@@ -1,4 +1,4 @@
-"""A listener that does not read costs nobody else anything, and one that never reads is closed."""
+"""A subscriber that does not read costs nobody else anything, and one that never reads is closed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,13 +10,12 @@ from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
-from store_api.feed import changes_listener
 from store_api.feed import subscribers as queues
 from store_api.feed.feed import Feed
 from store_api.storage.documents import Snapshot
-from store_api.web import socket_writers as outlets
+from store_api.web import socket_writers as socket_writers
+from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
-from store_api.web.wire import wire_of
 from tests.end_to_end.conftest import Stores
 from tests.support.listening import large_store, listening, never_reading
 from tests.support.mongod import free_port
@@ -98,7 +97,7 @@ async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> N
         never_reading(world.port, store_id) as reading,
         asyncio.timeout(10),
     ):
-        while len(world.feed.audience) == 2:
+        while len(world.feed.subscriptions) == 2:
             world.change(20)
             while (await reading.items())["count"] < world.count:
                 pass
@@ -110,9 +109,9 @@ async def test_a_reader_that_never_reads_is_closed_with_1013(store_id: str) -> N
 async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_1013(
     store_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlets, "MOST_UNSENT", -1)
+    monkeypatch.setattr(socket_writers, "MOST_UNSENT", -1)
     monkeypatch.setattr(queues, "MOST_FRAMES", 1)
-    monkeypatch.setattr(changes_listener, "MOST_LINES", 1)
+    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 1)
     world = World(store_id)
     async with world.served(10), never_reading(world.port, store_id, "?only=changes") as behind:
         for number in (1, 2):
@@ -134,7 +133,7 @@ async def shaken_hands(world: World, store_id: str) -> tuple[asyncio.StreamReade
     )
     writing.write("\r\n".join((*lines, "", "")).encode())
     assert b" 101 " in await reading.readline()
-    while len(world.feed.audience) != 1:  # noqa: ASYNC110
+    while len(world.feed.subscriptions) != 1:  # noqa: ASYNC110
         await asyncio.sleep(0)
     return reading, writing
 
@@ -145,7 +144,7 @@ async def test_a_connection_whose_other_end_is_gone_is_found_by_ping(store_id: s
         reading, writing = await shaken_hands(world, store_id)
         # It says nothing more: no pong comes, as when its network is gone.
         await reading.read()
-        while len(world.feed.audience):  # noqa: ASYNC110
+        while len(world.feed.subscriptions):  # noqa: ASYNC110
             await asyncio.sleep(0)
         writing.close()
 
@@ -156,9 +155,9 @@ async def test_one_who_pings_without_end_is_cut_off(store_id: str) -> None:
     async with world.served(10), asyncio.timeout(10):
         _, writing = await shaken_hands(world, store_id)
         with suppress(ConnectionError):
-            while len(world.feed.audience):
+            while len(world.feed.subscriptions):
                 writing.write(ping * 1000)
                 await writing.drain()
-        while len(world.feed.audience):  # noqa: ASYNC110
+        while len(world.feed.subscriptions):  # noqa: ASYNC110
             await asyncio.sleep(0)
         writing.close()

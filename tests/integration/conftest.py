@@ -11,7 +11,7 @@ from pymongo.collection import Collection
 
 from store_api.storage.clients import Client, connect_watcher
 from store_api.storage.schema import COLLECTION
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.in_process_api import Api, served_in_process
 
 WATCHER = "watcher under test"
@@ -30,9 +30,9 @@ def shared_database(other_program: MongoClient[dict[str, Any]]) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-async def repository(client: Client, shared_database: str) -> StoreRepository:
+async def repository(client: Client, shared_database: str) -> StoreWriter:
     """The stores of the shared database, with their validator."""
-    repository = StoreRepository(client, shared_database)
+    repository = StoreWriter(client, shared_database)
     await repository.prepare()
     return repository
 

@@ -10,6 +10,7 @@ from typing import Any
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
 
+from store_api.storage.clients import blocking
 from watchers.changes import StoreChange
 from watchers.store_watcher import StoreWatcher
 
@@ -72,7 +73,11 @@ def watcher_of(
 ) -> StoreWatcher:
     """Build a watcher that tells the record, and makes the shortest pauses."""
     return StoreWatcher(
-        collection, on_change=record.take, on_afresh=record.begin_afresh, random=lambda: 0.0, clock=clock
+        blocking(collection),
+        on_change=record.take,
+        on_afresh=record.begin_afresh,
+        random=lambda: 0.0,
+        clock=clock,
     )
 
 

@@ -8,14 +8,14 @@ from bson import Int64
 
 from store_api.commit.committer import Committer
 from store_api.errors import OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.stock.operations import Report
-from store_api.storage.writer import StoreRepository
+from store_api.stock.reports import Report
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.integration.operations import clean, demand, supply
 
 
 @pytest.fixture
-async def committer(repository: StoreRepository) -> AsyncIterator[Committer]:
+async def committer(repository: StoreWriter) -> AsyncIterator[Committer]:
     committer = Committer(repository)
     yield committer
     await committer.close()

@@ -12,8 +12,9 @@ from pymongo.change_stream import ChangeStream
 
 from store_api.commit.committer import Committer
 from store_api.errors import BrokenDocument, OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.stock.operations import Operation, OperationKind, Report
-from store_api.storage.writer import StoreRepository
+from store_api.stock.operations import Operation, OperationKind
+from store_api.stock.reports import Report
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
 from tests.integration.operations import demand, supply
@@ -25,7 +26,7 @@ Answer = Report | BaseException
 
 
 @pytest.fixture
-async def committer(repository: StoreRepository) -> AsyncIterator[Committer]:
+async def committer(repository: StoreWriter) -> AsyncIterator[Committer]:
     committer = Committer(repository)
     yield committer
     await committer.close()

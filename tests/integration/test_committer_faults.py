@@ -16,8 +16,9 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock.operations import Operation, Report
-from store_api.storage.writer import StoreRepository
+from store_api.stock.operations import Operation
+from store_api.stock.reports import Report
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents
 from tests.integration.operations import clean, demand, supply
@@ -27,7 +28,7 @@ Mongo = MongoClient[dict[str, Any]]
 
 
 @pytest.fixture
-async def committer(repository: StoreRepository) -> AsyncIterator[Committer]:
+async def committer(repository: StoreWriter) -> AsyncIterator[Committer]:
     committer = Committer(repository)
     yield committer
     await committer.close()
@@ -72,7 +73,7 @@ async def test_closing_with_nothing_to_do_is_done_at_once(committer: Committer) 
 
 
 async def test_what_is_too_much_is_turned_away_and_not_applied(
-    repository: StoreRepository,
+    repository: StoreWriter,
     other_program: Mongo,
     stores: Documents,
     store_id: str,

@@ -18,7 +18,7 @@ from tests.support.mongod import found_mongod, free_port, wait_until
 SERVICE = """
 import signal, sys
 from pathlib import Path
-from store_api.embedded import EmbeddedMongo
+from store_api.embedded.mongo import EmbeddedMongo
 
 with EmbeddedMongo(Path(sys.argv[1]), int(sys.argv[2])) as mongo:
     print(mongo.url, flush=True)

@@ -6,9 +6,9 @@ from bson import Int64
 from pymongo import MongoClient
 
 from store_api.errors import UnfitDocument
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage.clients import connect
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.support.fail_points import failing
 
@@ -43,7 +43,7 @@ def demand(store_id: str, **items: int) -> Change:
 
 
 async def test_a_supply_creates_the_store_and_a_demand_takes_from_it(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     assert await repository.apply(supply(store_id, chair=5, table=2), None) == {"chair": 5, "table": 2}
     assert await repository.apply(demand(store_id, chair=5, table=1), None) == {"chair": 0, "table": 1}
@@ -56,7 +56,7 @@ async def test_a_supply_creates_the_store_and_a_demand_takes_from_it(
     assert await repository.read(store_id) == {"chair": 0, "table": 1}
 
 
-async def test_only_the_wanted_items_are_brought(repository: StoreRepository, store_id: str) -> None:
+async def test_only_the_wanted_items_are_brought(repository: StoreWriter, store_id: str) -> None:
     await repository.apply(supply(store_id, chair=5, table=2, lamp=1), None)
     assert await repository.apply(supply(store_id, chair=1), ("chair", "sofa")) == {"chair": 6}
     assert await repository.read(store_id, ("table", "sofa")) == {"table": 2}
@@ -68,7 +68,7 @@ async def test_only_the_wanted_items_are_brought(repository: StoreRepository, st
     "items", [{"chair": 6}, {"chair": 5, "table": 3}, {"chair": 1, "sofa": 1}, {"sofa": 1}], ids=str
 )
 async def test_a_guard_that_does_not_hold_leaves_everything_as_it_was(
-    repository: StoreRepository, stores: Documents, store_id: str, items: dict[str, int]
+    repository: StoreWriter, stores: Documents, store_id: str, items: dict[str, int]
 ) -> None:
     await repository.apply(supply(store_id, chair=5, table=2), None)
     assert await repository.apply(demand(store_id, **items), None) is None
@@ -79,14 +79,14 @@ async def test_a_guard_that_does_not_hold_leaves_everything_as_it_was(
     }
 
 
-async def test_a_demand_creates_no_store(repository: StoreRepository, store_id: str) -> None:
+async def test_a_demand_creates_no_store(repository: StoreWriter, store_id: str) -> None:
     assert await repository.apply(demand(store_id, chair=1), None) is None
     assert await repository.apply(Change(store_id, {}, {}, empties=True), None) is None
     assert await repository.read(store_id) is None
 
 
 async def test_a_change_that_nets_to_zero_is_a_write_all_the_same(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     await repository.apply(supply(store_id, chair=5), None)
     assert await repository.apply(Change(store_id, {"chair": 0}, {"chair": 5}), None) == {"chair": 5}
@@ -94,7 +94,7 @@ async def test_a_change_that_nets_to_zero_is_a_write_all_the_same(
 
 
 async def test_emptying_leaves_nothing_and_counts_as_a_write(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     await repository.apply(supply(store_id, chair=5, table=2), None)
     assert await repository.apply(Change(store_id, {}, {}, empties=True), None) == {}
@@ -102,7 +102,7 @@ async def test_emptying_leaves_nothing_and_counts_as_a_write(
 
 
 async def test_a_store_of_another_program_needs_neither_items_nor_a_revision(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "name": "North"})
     assert await repository.read(store_id) == {}
@@ -117,11 +117,11 @@ async def test_a_store_of_another_program_needs_neither_items_nor_a_revision(
 
 
 async def test_of_two_writers_that_collide_each_piece_goes_to_one(
-    repository: StoreRepository, mongo_url: str, shared_database: str, store_id: str
+    repository: StoreWriter, mongo_url: str, shared_database: str, store_id: str
 ) -> None:
     second_client = connect(mongo_url)
     await second_client.admin.command("ping")
-    second = StoreRepository(second_client, shared_database)
+    second = StoreWriter(second_client, shared_database)
     await repository.apply(supply(store_id, chair=50), None)
     answers = await asyncio.gather(
         *(writer.apply(demand(store_id, chair=1), None) for _ in range(40) for writer in (repository, second))
@@ -135,7 +135,7 @@ async def test_of_two_writers_that_collide_each_piece_goes_to_one(
 
 
 async def test_of_many_that_create_a_store_at_once_none_is_lost(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     async def supply_until_applied() -> None:
         while await repository.apply(supply(store_id, chair=1), None) is None:
@@ -146,7 +146,7 @@ async def test_of_many_that_create_a_store_at_once_none_is_lost(
 
 
 async def test_a_creation_that_another_writer_came_before_is_a_guard_that_does_not_hold(
-    repository: StoreRepository, other_program: MongoClient[dict[str, Any]], store_id: str
+    repository: StoreWriter, other_program: MongoClient[dict[str, Any]], store_id: str
 ) -> None:
     duplicate = {"keyPattern": {"_id": 1}, "keyValue": {"_id": store_id}}
     with failing(other_program, "update", errorCode=11000, errorExtraInfo=duplicate):
@@ -156,7 +156,7 @@ async def test_a_creation_that_another_writer_came_before_is_a_guard_that_does_n
 
 @pytest.mark.parametrize(("item_id", "field"), ODD_ITEM_IDS.items())
 async def test_an_item_id_is_its_own_field_but_for_three_characters(
-    repository: StoreRepository, stores: Documents, store_id: str, item_id: str, field: str
+    repository: StoreWriter, stores: Documents, store_id: str, item_id: str, field: str
 ) -> None:
     other_items = {"a": 1, "x": 1, "b": 1}
     await repository.apply(supply(store_id, **other_items), None)
@@ -171,7 +171,7 @@ async def test_an_item_id_is_its_own_field_but_for_three_characters(
 
 @pytest.mark.parametrize("prefix", ["$x", "a.b", "%41", "арт-1", "=1+1", '{"$ne": null}', "🪑"])
 async def test_a_store_id_is_never_more_than_a_text(
-    repository: StoreRepository, stores: Documents, store_id: str, prefix: str
+    repository: StoreWriter, stores: Documents, store_id: str, prefix: str
 ) -> None:
     odd_id = prefix + store_id
     assert await repository.apply(supply(odd_id, chair=1), None) == {"chair": 1}
@@ -182,7 +182,7 @@ async def test_a_store_id_is_never_more_than_a_text(
 
 @pytest.mark.parametrize("before", [2**31 - 1, 2**31, 2**53 - 1, 2**53, 2**63 - 2])
 async def test_quantities_are_exact_across_the_borders_of_bson(
-    repository: StoreRepository, stores: Documents, store_id: str, before: int
+    repository: StoreWriter, stores: Documents, store_id: str, before: int
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": before}})
     stock = await repository.apply(supply(store_id, chair=1), None)
@@ -192,7 +192,7 @@ async def test_quantities_are_exact_across_the_borders_of_bson(
 
 
 async def test_a_quantity_never_grows_beyond_a_long(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     document = {"_id": store_id, "items": {"chair": Int64(2**63 - 1), "table": 1}, "rev": 1}
     stores.insert_one(document)
@@ -202,7 +202,7 @@ async def test_a_quantity_never_grows_beyond_a_long(
 
 
 async def test_a_sweep_takes_what_is_used_up_and_nothing_else(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     before = {"a%2Eb": 0, "chair": 3, "lamp": Int64(0), "%24x": 1, "sofa": 0}
     stores.insert_one({"_id": store_id, "name": "North", "items": before, "rev": 7})
@@ -211,9 +211,7 @@ async def test_a_sweep_takes_what_is_used_up_and_nothing_else(
     assert stores.find_one({"_id": store_id}) == swept
 
 
-async def test_a_sweep_never_loses_what_comes_in_meanwhile(
-    repository: StoreRepository, store_id: str
-) -> None:
+async def test_a_sweep_never_loses_what_comes_in_meanwhile(repository: StoreWriter, store_id: str) -> None:
     await repository.apply(supply(store_id, chair=1), None)
     for left in range(1, 6):
         assert await repository.apply(demand(store_id, chair=left), None) == {"chair": 0}
@@ -224,6 +222,6 @@ async def test_a_sweep_never_loses_what_comes_in_meanwhile(
         assert await repository.read(store_id) == {"chair": left + 1}
 
 
-async def test_a_sweep_creates_nothing(repository: StoreRepository, store_id: str) -> None:
+async def test_a_sweep_creates_nothing(repository: StoreWriter, store_id: str) -> None:
     await repository.sweep(store_id)
     assert await repository.read(store_id) is None

@@ -14,10 +14,10 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
-from store_api.stock.operations import Change, Written
-from store_api.storage import documents
+from store_api.stock.changes import Change, Written
+from store_api.storage import updates
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
 from tests.support.fail_points import failing
@@ -40,7 +40,7 @@ def actions(caplog: pytest.LogCaptureFixture) -> list[object]:
 
 
 async def verdicts_of_all_kinds(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> dict[str, Written]:
     """Write every kind of change at once; what is in the database afterwards must be as the verdicts say."""
     before: dict[str, dict[str, Any]] = {
@@ -102,7 +102,7 @@ VERDICTS = {
 
 
 async def test_of_many_changes_each_has_its_own_verdict(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     assert await verdicts_of_all_kinds(repository, stores, store_id) == VERDICTS
 
@@ -115,8 +115,8 @@ async def test_on_a_server_with_other_guards_stores_are_written_one_by_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # A plain upsert forgets its guard where it inserts: so would a server that took our filter for one.
-    monkeypatch.setattr(documents, "lone_guard_of", documents.guard_of)
-    repository = StoreRepository(client, stores.database.name)
+    monkeypatch.setattr(updates, "lone_guard_of", updates.guard_of)
+    repository = StoreWriter(client, stores.database.name)
     await repository.prepare()
     assert actions(caplog) == ["guards_not_proven"]
     assert stores.find_one({"_id": ""}) is None
@@ -124,7 +124,7 @@ async def test_on_a_server_with_other_guards_stores_are_written_one_by_one(
 
 
 async def test_of_writers_of_many_stores_that_collide_each_piece_goes_to_one(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     store_ids = [f"{store_id}-{number}" for number in range(5)]
     stores.insert_many([{"_id": one_id, "items": {"chair": 7}, "rev": 1} for one_id in store_ids])
@@ -144,7 +144,7 @@ async def test_of_writers_of_many_stores_that_collide_each_piece_goes_to_one(
     ids=str,
 )
 async def test_many_changes_whose_command_failed_are_unknown_together(
-    repository: StoreRepository,
+    repository: StoreWriter,
     other_program: Mongo,
     stores: Documents,
     store_id: str,
@@ -165,7 +165,7 @@ async def test_without_the_right_to_bypass_the_validator_it_warns_once_and_write
     store_id: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    repository = StoreRepository(client, stores.database.name)
+    repository = StoreWriter(client, stores.database.name)
     document = {"_id": f"{store_id}-broken", "items": {"table": 1.5}, "rev": 1}
     insert_unchecked(stores, document)
     with failing(other_program, "update", times=1, errorCode=13):
@@ -183,7 +183,7 @@ async def test_without_the_right_to_bypass_the_validator_it_warns_once_and_write
 async def test_without_the_right_to_write_nothing_is_applied_and_that_is_sure(
     client: Client, other_program: Mongo, stores: Documents, store_id: str
 ) -> None:
-    repository = StoreRepository(client, stores.database.name)
+    repository = StoreWriter(client, stores.database.name)
     with failing(other_program, "update", errorCode=13):
         with pytest.raises(DatabaseUnavailable):
             await repository.apply(supply(store_id), None)
@@ -193,7 +193,7 @@ async def test_without_the_right_to_write_nothing_is_applied_and_that_is_sure(
 
 
 async def test_what_was_applied_and_could_not_be_read_is_said_to_be_applied(
-    repository: StoreRepository, other_program: Mongo, stores: Documents, store_id: str
+    repository: StoreWriter, other_program: Mongo, stores: Documents, store_id: str
 ) -> None:
     with failing(other_program, "find", errorCode=8), pytest.raises(AppliedUnreported) as applied:
         await repository.apply(supply(store_id), None)
@@ -202,7 +202,7 @@ async def test_what_was_applied_and_could_not_be_read_is_said_to_be_applied(
 
 
 async def test_many_stores_are_read_at_once_and_a_broken_one_breaks_no_other(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     north, south, broken, missing = (f"{store_id}-{name}" for name in ("north", "south", "broken", "missing"))
     insert_unchecked(
@@ -221,7 +221,7 @@ async def test_many_stores_are_read_at_once_and_a_broken_one_breaks_no_other(
 
 
 async def test_a_hundred_stores_and_more_are_all_read(
-    repository: StoreRepository, stores: Documents, store_id: str
+    repository: StoreWriter, stores: Documents, store_id: str
 ) -> None:
     store_ids = [f"{store_id}-{number}" for number in range(300)]
     stores.insert_many([{"_id": one_id, "items": {"chair": 1}} for one_id in store_ids])

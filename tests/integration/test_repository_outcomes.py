@@ -16,9 +16,9 @@ from store_api.errors import (
     StoreApiError,
     UnfitDocument,
 )
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents
 from tests.support.fail_points import WRITES, failing
@@ -45,25 +45,25 @@ def supply(store_id: str) -> Change:
 
 
 @asynccontextmanager
-async def connected(mongo_url: str, database: str, milliseconds: int) -> AsyncIterator[StoreRepository]:
+async def connected(mongo_url: str, database: str, milliseconds: int) -> AsyncIterator[StoreWriter]:
     """The same stores through another client, whose commands may take so long in all, retries included."""
     client: Client = AsyncIOMotorClient(
         mongo_url, timeoutMS=milliseconds, heartbeatFrequencyMS=500, appname="another"
     )
     await client.admin.command("ping")
-    yield StoreRepository(client, database)
+    yield StoreWriter(client, database)
     client.close()
 
 
 @pytest.fixture(scope="module")
-async def impatient(mongo_url: str, shared_database: str) -> AsyncIterator[StoreRepository]:
+async def impatient(mongo_url: str, shared_database: str) -> AsyncIterator[StoreWriter]:
     async with connected(mongo_url, shared_database, milliseconds=150) as repository:
         yield repository
 
 
 @pytest.mark.parametrize(("failure", "expected"), NOT_EXECUTED, ids=str)
 async def test_a_write_that_fails_is_told_by_what_its_code_promises(
-    repository: StoreRepository,
+    repository: StoreWriter,
     other_program: Mongo,
     store_id: str,
     failure: dict[str, Any],
@@ -78,7 +78,7 @@ async def test_a_write_that_fails_is_told_by_what_its_code_promises(
 
 @pytest.mark.parametrize("code", [64, 100, 9], ids=str)
 async def test_a_write_that_no_majority_confirmed_is_unknown_though_it_was_applied(
-    repository: StoreRepository, other_program: Mongo, stores: Documents, store_id: str, code: int
+    repository: StoreWriter, other_program: Mongo, stores: Documents, store_id: str, code: int
 ) -> None:
     failure = {"code": code, "errmsg": "waiting for replication timed out on 127.0.0.1"}
     with (
@@ -99,7 +99,7 @@ async def test_a_write_that_no_majority_confirmed_is_unknown_though_it_was_appli
     ids=str,
 )
 async def test_what_the_driver_may_try_again_is_applied_once(
-    repository: StoreRepository,
+    repository: StoreWriter,
     other_program: Mongo,
     stores: Documents,
     store_id: str,
@@ -132,7 +132,7 @@ async def test_a_write_that_is_tried_again_after_it_was_applied_is_applied_once(
     ids=str,
 )
 async def test_a_write_that_was_sent_and_never_answered_is_unknown(
-    impatient: StoreRepository, other_program: Mongo, store_id: str, failure: dict[str, Any]
+    impatient: StoreWriter, other_program: Mongo, store_id: str, failure: dict[str, Any]
 ) -> None:
     with (
         failing(other_program, *WRITES, app_name="another", **failure),
@@ -143,7 +143,7 @@ async def test_a_write_that_was_sent_and_never_answered_is_unknown(
 
 
 async def test_a_write_that_takes_too_long_is_unknown_and_may_be_applied_later(
-    impatient: StoreRepository, other_program: Mongo, store_id: str
+    impatient: StoreWriter, other_program: Mongo, store_id: str
 ) -> None:
     with (
         failing(other_program, *WRITES, app_name="another", blockConnection=True, blockTimeMS=300),
@@ -155,7 +155,7 @@ async def test_a_write_that_takes_too_long_is_unknown_and_may_be_applied_later(
 
 @pytest.mark.parametrize("failure", [{"errorCode": 13}, {"errorCode": 8}, {"errorCode": 246}], ids=str)
 async def test_a_reading_that_fails_is_unavailable(
-    repository: StoreRepository, other_program: Mongo, store_id: str, failure: dict[str, Any]
+    repository: StoreWriter, other_program: Mongo, store_id: str, failure: dict[str, Any]
 ) -> None:
     await repository.apply(supply(store_id), None)
     for reading in (
@@ -173,7 +173,7 @@ async def test_a_reading_that_fails_is_unavailable(
 
 
 async def test_a_reading_that_takes_too_long_is_unavailable(
-    impatient: StoreRepository, other_program: Mongo, store_id: str
+    impatient: StoreWriter, other_program: Mongo, store_id: str
 ) -> None:
     with (
         failing(other_program, "find", app_name="another", blockConnection=True, blockTimeMS=300),
@@ -183,7 +183,7 @@ async def test_a_reading_that_takes_too_long_is_unavailable(
 
 
 async def test_a_reading_that_is_cut_off_is_tried_again(
-    repository: StoreRepository, other_program: Mongo, store_id: str
+    repository: StoreWriter, other_program: Mongo, store_id: str
 ) -> None:
     await repository.apply(supply(store_id), None)
     with failing(other_program, "find", times=1, closeConnection=True):
@@ -191,7 +191,7 @@ async def test_a_reading_that_is_cut_off_is_tried_again(
 
 
 async def test_a_write_whose_caller_goes_away_is_applied_all_the_same(
-    repository: StoreRepository, other_program: Mongo, store_id: str
+    repository: StoreWriter, other_program: Mongo, store_id: str
 ) -> None:
     with failing(other_program, *WRITES, blockConnection=True, blockTimeMS=100) as held_back:
         write = asyncio.create_task(repository.apply(supply(store_id), None))
@@ -207,7 +207,7 @@ async def test_a_write_whose_caller_goes_away_is_applied_all_the_same(
 
 @pytest.mark.parametrize("broken", BROKEN, ids=str)
 async def test_a_broken_document_is_named_and_a_change_is_applied_whole_or_not_at_all(
-    repository: StoreRepository, stores: Documents, store_id: str, broken: dict[str, Any]
+    repository: StoreWriter, stores: Documents, store_id: str, broken: dict[str, Any]
 ) -> None:
     document = {"_id": store_id, **broken}
     insert_unchecked(stores, document)

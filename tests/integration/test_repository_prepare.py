@@ -10,12 +10,12 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from store_api.errors import DatabaseUnavailable
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage import documents
-from store_api.storage import writer as repository_module
 from store_api.storage.clients import Client, connect
+from store_api.storage.primary import Primary
 from store_api.storage.schema import COLLECTION
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.support.fail_points import failing
 from tests.support.mongod import free_port
@@ -40,7 +40,7 @@ OURS = (documents.VALIDATOR, "strict", "error")
 async def test_the_collection_is_created_with_its_validator(
     client: Client, other_program: Mongo, database_name: str
 ) -> None:
-    repository = StoreRepository(client, database_name)
+    repository = StoreWriter(client, database_name)
     await repository.prepare()
     assert rules_of(other_program, database_name) == OURS
     await repository.prepare()
@@ -63,7 +63,7 @@ async def test_a_validator_of_another_time_is_brought_up_to_date_and_the_stores_
 ) -> None:
     stores = other_program[database_name].create_collection(COLLECTION, **options)
     stores.insert_one({"_id": "north", "items": {"chair": 3}})
-    await StoreRepository(client, database_name).prepare()
+    await StoreWriter(client, database_name).prepare()
     assert rules_of(other_program, database_name) == OURS
     assert stores.find_one() == {"_id": "north", "items": {"chair": 3}}
 
@@ -75,9 +75,9 @@ async def test_of_two_services_that_start_at_once_both_find_it_prepared(
     await second.admin.command("ping")
     # Each has seen that there is no collection before either creates it.
     with failing(other_program, "create", blockConnection=True, blockTimeMS=200) as held_back:
-        first = asyncio.create_task(StoreRepository(client, database_name).prepare())
+        first = asyncio.create_task(StoreWriter(client, database_name).prepare())
         await held_back.wait_until_hit()
-        await StoreRepository(second, database_name).prepare()
+        await StoreWriter(second, database_name).prepare()
         await first
     second.close()
     assert rules_of(other_program, database_name) == OURS
@@ -89,7 +89,7 @@ async def test_without_the_right_to_prepare_it_warns_once_and_the_service_goes_o
 ) -> None:
     if command == "collMod":
         other_program[database_name].create_collection(COLLECTION)
-    repository = StoreRepository(client, database_name)
+    repository = StoreWriter(client, database_name)
     with failing(other_program, command, errorCode=13):
         await repository.prepare()
     assert [vars(record)["action"] for record in caplog.records] == ["validator_not_ours"]
@@ -104,22 +104,21 @@ async def test_a_database_that_fails_is_unavailable_and_says_no_more(
         failing(other_program, "listCollections", errorCode=8),
         pytest.raises(DatabaseUnavailable) as unavailable,
     ):
-        await StoreRepository(client, database_name).prepare()
+        await StoreWriter(client, database_name).prepare()
     assert str(unavailable.value) == DatabaseUnavailable.__doc__
 
 
-async def test_a_database_that_is_not_there_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repository_module, "PRIMARY_SECONDS", 0.1)
+async def test_a_database_that_is_not_there_is_unavailable() -> None:
     nowhere = connect(f"mongodb://127.0.0.1:{free_port()}/?replicaSet=rs0")
-    repository = StoreRepository(nowhere, "store_api")
+    repository = StoreWriter(nowhere, "store_api", Primary(nowhere, patience=0.1))
     with pytest.raises(DatabaseUnavailable):
         await repository.prepare()
-    assert not repository.has_primary
+    assert not repository.primary.look()
     nowhere.close()
 
 
-async def test_the_primary_is_seen(repository: StoreRepository) -> None:
-    assert repository.has_primary
+async def test_the_primary_is_seen(repository: StoreWriter) -> None:
+    assert repository.primary.look()
 
 
 @pytest.mark.usefixtures("repository")

@@ -9,9 +9,9 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from store_api.errors import OutcomeUnknown
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.support.fail_points import failing
 
@@ -53,21 +53,19 @@ def second_try(other_program: MongoClient[dict[str, Any]]) -> SecondTry:
 
 
 @pytest.fixture
-async def retrying(
-    mongo_url: str, shared_database: str, second_try: SecondTry
-) -> AsyncIterator[StoreRepository]:
+async def retrying(mongo_url: str, shared_database: str, second_try: SecondTry) -> AsyncIterator[StoreWriter]:
     client: Client = AsyncIOMotorClient(
         mongo_url, appname=RETRYING, heartbeatFrequencyMS=500, event_listeners=[second_try]
     )
     await client.admin.command("ping")
-    yield StoreRepository(client, shared_database)
+    yield StoreWriter(client, shared_database)
     client.close()
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "many"])
 @pytest.mark.parametrize("code", [18, 211])
 async def test_a_second_try_that_is_refused_leaves_the_outcome_unknown(
-    retrying: StoreRepository,
+    retrying: StoreWriter,
     second_try: SecondTry,
     other_program: MongoClient[dict[str, Any]],
     stores: Documents,

@@ -8,18 +8,18 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from store_api.errors import DatabaseUnavailable
-from store_api.stock.operations import Change
+from store_api.stock.changes import Change
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
 from tests.support.fail_points import failing
 
 
 @pytest.fixture
-async def repository(client: Client, database_name: str) -> StoreRepository:
+async def repository(client: Client, database_name: str) -> StoreWriter:
     """A repository whose stores are this test's alone."""
-    repository = StoreRepository(client, database_name)
+    repository = StoreWriter(client, database_name)
     await repository.prepare()
     return repository
 
@@ -28,9 +28,7 @@ def supply(store_id: str) -> Change:
     return Change(store_id, {"chair": 1}, {}, creates=True)
 
 
-async def test_a_snapshot_is_of_one_store_or_of_all(
-    repository: StoreRepository, own_stores: Documents
-) -> None:
+async def test_a_snapshot_is_of_one_store_or_of_all(repository: StoreWriter, own_stores: Documents) -> None:
     own_stores.insert_many(
         [{"_id": store_id, "items": {"chair": 1}} for store_id in ("north", "$south", "арт")]
     )
@@ -41,7 +39,7 @@ async def test_a_snapshot_is_of_one_store_or_of_all(
 
 
 async def test_a_snapshot_of_an_empty_collection_has_its_moment_too(
-    repository: StoreRepository, own_stores: Documents
+    repository: StoreWriter, own_stores: Documents
 ) -> None:
     snapshot = await repository.snapshot(None)
     assert snapshot.documents == {}
@@ -51,14 +49,14 @@ async def test_a_snapshot_of_an_empty_collection_has_its_moment_too(
 
 
 async def test_a_document_whose_id_is_no_string_is_in_no_snapshot(
-    repository: StoreRepository, own_stores: Documents
+    repository: StoreWriter, own_stores: Documents
 ) -> None:
     insert_unchecked(own_stores, *({"_id": wrong, "items": {}} for wrong in (7, ObjectId(), True)))
     assert (await repository.snapshot(None)).documents == {}
 
 
 async def test_while_the_collection_is_gone_there_is_no_snapshot(
-    repository: StoreRepository, own_stores: Documents
+    repository: StoreWriter, own_stores: Documents
 ) -> None:
     own_stores.drop()
     for store_id in (None, "north"):
@@ -69,7 +67,7 @@ async def test_while_the_collection_is_gone_there_is_no_snapshot(
 
 
 async def test_every_event_up_to_its_moment_is_in_a_snapshot_and_none_after(
-    repository: StoreRepository, own_stores: Documents
+    repository: StoreWriter, own_stores: Documents
 ) -> None:
     async def write() -> None:
         for number in range(60):
@@ -98,7 +96,7 @@ async def test_every_event_up_to_its_moment_is_in_a_snapshot_and_none_after(
 
 
 async def test_a_snapshot_of_thousands_is_of_one_moment_however_many_batches_it_takes(
-    repository: StoreRepository, own_stores: Documents, other_program: MongoClient[dict[str, Any]]
+    repository: StoreWriter, own_stores: Documents, other_program: MongoClient[dict[str, Any]]
 ) -> None:
     store_ids = [f"store-{number:04}" for number in range(3000)]
     own_stores.insert_many([{"_id": store_id, "items": {"chair": 1}} for store_id in store_ids])
@@ -122,7 +120,7 @@ async def test_a_snapshot_of_thousands_is_of_one_moment_however_many_batches_it_
 
 
 async def test_a_snapshot_that_fails_half_way_is_none_at_all(
-    repository: StoreRepository, own_stores: Documents, other_program: MongoClient[dict[str, Any]]
+    repository: StoreWriter, own_stores: Documents, other_program: MongoClient[dict[str, Any]]
 ) -> None:
     own_stores.insert_many([{"_id": f"store-{number:04}", "items": {}} for number in range(200)])
     for failure in ({"errorCode": 43}, {"errorCode": 246}, {"closeConnection": True}):

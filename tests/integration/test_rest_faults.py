@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.in_process_api import JSON, Api, check_problem, report
 from tests.support.fail_points import failing
@@ -202,7 +202,7 @@ def test_our_own_fault_is_a_500_that_says_nothing_and_a_line_that_says_where(
 
     path = f"/stores/{store_id}"
     with monkeypatch.context() as faulty:
-        faulty.setattr(StoreRepository, "read", fail)
+        faulty.setattr(StoreWriter, "read", fail)
         answer = api.call("get", path)
     check_problem(answer, 500, "about:blank", path)
     check_discreet(answer.text)
@@ -222,7 +222,7 @@ def test_a_write_that_fails_by_our_own_fault_has_an_unknown_outcome_and_holds_up
 
     path = f"/stores/{store_id}"
     with monkeypatch.context() as faulty:
-        faulty.setattr(StoreRepository, "apply", fail)
+        faulty.setattr(StoreWriter, "apply", fail)
         answer = api.call("post", path, SUPPLY)
     assert check_problem(answer, 503, "/problems/outcome-unknown", path)["outcome"] == "unknown"
     check_discreet(answer.text)

@@ -6,7 +6,7 @@ import pytest
 from bson import ObjectId, Timestamp
 from pymongo import MongoClient
 
-from store_api.storage import documents
+from store_api.storage import documents, updates
 from tests.integration.conftest import Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
 from watchers.changes import StoreChange
@@ -104,7 +104,7 @@ async def test_an_update_by_a_pipeline_is_told_whatever_the_server_makes_of_it(
     record = Record()
     own_stores.insert_one({"_id": "north", "items": {"chair": 3, "lamp": 0, "table": 1}, "rev": 1})
     async with following(watched, record):
-        own_stores.update_one(documents.sweepable("north"), documents.SWEEP)
+        own_stores.update_one(updates.sweepable("north"), updates.SWEEP)
         await record.until(lambda: bool(record.changes))
     change = record.changes[0]
     stock = {"chair": 3, "lamp": 0, "table": 1}

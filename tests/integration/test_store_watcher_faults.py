@@ -11,7 +11,7 @@ from store_api.errors import DatabaseUnavailable
 from store_api.stock.operations import Stock
 from store_api.storage import documents
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import WATCHER, Documents, WatchedDocuments
 from tests.integration.following import Record, following, watcher_of
 from tests.support.fail_points import failing
@@ -186,7 +186,7 @@ async def test_snapshots_and_changes_together_are_the_stock_however_often_the_st
     client: Client,
     failure: dict[str, Any],
 ) -> None:
-    repository = StoreRepository(client, own_stores.database.name)
+    repository = StoreWriter(client, own_stores.database.name)
     await repository.prepare()
     held: Stock = {}
     moment = Timestamp(0, 0)

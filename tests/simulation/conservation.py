@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from store_api.errors import NotApplied, OutcomeUnknown
-from store_api.stock.operations import Answer, Change, Operation, OperationKind, Stock
+from store_api.stock.changes import Change
+from store_api.stock.operations import Operation, OperationKind, Stock
+from store_api.stock.reports import Answer
 from tests.simulation.invariants import require
 from tests.simulation.witness import Request
 

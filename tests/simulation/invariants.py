@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from store_api.commit import committer
+from store_api.commit import store_queue
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -13,7 +13,8 @@ from store_api.errors import (
     QuantityOverflow,
     StoreNotFound,
 )
-from store_api.stock.operations import Answer, Operation, Report
+from store_api.stock.operations import Operation
+from store_api.stock.reports import Answer, Report
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
 from tests.simulation.witness import Request
@@ -165,7 +166,7 @@ def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> N
     _require_not_applied(evidence, request)
     between = evidence.count_interferences(request)
     broken = evidence.was_broken(request, request.submitted)
-    require(request.turned_away or between >= committer.MOST_ROUNDS or broken, f"only {between} interfered")
+    require(request.turned_away or between >= store_queue.MOST_ROUNDS or broken, f"only {between} interfered")
 
 
 def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
@@ -177,7 +178,7 @@ def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
     # A document that refuses again and again counts as broken, unless each time another one's change was why.
     between = evidence.count_interferences(request)
     refused = evidence.count_faults(request, "write UNFIT")
-    unfit = refused > committer.MOST_UNFIT and between >= committer.MOST_UNFIT
+    unfit = refused > store_queue.MOST_UNFIT and between >= store_queue.MOST_UNFIT
     require(evidence.was_broken(request, first) or unfit, f"it was not broken, and refused {refused} times")
 
 

@@ -79,10 +79,12 @@ def draw_scenery(chance: random.Random) -> Scenery:
         most_waiting=chance.choice((4, 8192, 8192, 8192)),
         most_items=chance.choice((0, 5, 100_000, 100_000)),
         bounds={
-            "batch.MOST_OPERATIONS": chance.choice((1, 2, 5, 1024)),
-            "batch.MOST_LINES": chance.choice((1, 4, 20_000, 20_000)),
+            "decide.MOST_OPERATIONS": chance.choice((1, 2, 5, 1024)),
+            **dict.fromkeys(
+                ("decide.MOST_BATCH_LINES", "last_seen.MOST_FORETOLD"), chance.choice((1, 4, 20_000, 20_000))
+            ),
             "committer.STORES_AT_ONCE": chance.choice((1, 2, 128, 128)),
-            "committer.MOST_ROUNDS": chance.choice((2, 100, 100)),
+            "store_queue.MOST_ROUNDS": chance.choice((2, 100, 100)),
             "sweeper.ZEROS_TO_SWEEP": chance.choice((1, 3, 64)),
         },
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from store_api.commit import committer, sweeper
-from store_api.commit import decide as batch
-from store_api.stock.operations import Answer, Change, Operation, OperationKind
+from store_api.commit import committer, decide, last_seen, store_queue, sweeper
+from store_api.stock.changes import Change
+from store_api.stock.operations import Operation, OperationKind
+from store_api.stock.reports import Answer
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
 from tests.simulation.evidence import Evidence
@@ -19,7 +20,10 @@ from tests.simulation.scenery import Scenery, draw_nature, draw_scenery
 from tests.simulation.virtual_time import NothingWillEverHappen, run
 from tests.simulation.witness import Request, WatchedCommitter, Witness
 
-_MODULES = {"batch": batch, "committer": committer, "sweeper": sweeper}
+_MODULES = {
+    module.__name__.rpartition(".")[2]: module
+    for module in (committer, decide, last_seen, store_queue, sweeper)
+}
 
 LONGEST = 1000.0
 """What takes longer than this, in virtual seconds, never ends."""

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from store_api.commit import committer as committer_module
+from store_api.commit import store_queue
 from store_api.commit.committer import Committer
-from store_api.commit.last_seen import StockMemory
+from store_api.commit.last_seen import LastSeen
 from store_api.errors import (
     BrokenDocument,
     NotApplied,
@@ -14,9 +14,8 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock.operations import Report
+from store_api.stock.reports import Report
 from store_api.storage.documents import ITEMS
-from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.nature import Fate, Nature
 from tests.simulation.scenes import Fated, answers_of, demand, repository_of, supply
 from tests.simulation.virtual_time import in_virtual_time
@@ -27,7 +26,7 @@ from tests.simulation.virtual_time import in_virtual_time
 async def test_a_batch_that_never_gets_through_is_turned_away_and_the_next_has_its_own_chance(
     fate: Fate,
 ) -> None:
-    nature = Fated([fate] * (committer_module.MOST_ROUNDS + 1))
+    nature = Fated([fate] * (store_queue.MOST_ROUNDS + 1))
     committer = Committer(repository_of(nature, s={"a": 5}))
     first = committer.answer(demand("s", {"a": 1}))
     await asyncio.sleep(0.5)
@@ -62,7 +61,7 @@ async def test_our_own_fault_leaves_nobody_waiting_and_claims_nothing() -> None:
 async def test_after_our_own_fault_the_next_batch_has_all_its_chances(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(committer_module, "MOST_ROUNDS", 1)
+    monkeypatch.setattr(store_queue, "MOST_ROUNDS", 1)
     repository = repository_of(Fated([Fate.RACED, Fate.FAULT, Fate.RACED]), s={"a": 5})
     committer = Committer(repository)
     first = committer.answer(supply("s", {"a": 1}))
@@ -72,19 +71,11 @@ async def test_after_our_own_fault_the_next_batch_has_all_its_chances(
     assert await second == Report("s", {"a": 7})
 
 
-class SmallMemoryCommitter(Committer):
-    """A committer with no room for the stocks it sees."""
-
-    def __init__(self, repository: FakeRepository) -> None:
-        super().__init__(repository)
-        self._memory = StockMemory(0)
-
-
 @in_virtual_time
 async def test_a_demand_is_refused_though_the_memory_has_no_room_for_its_store() -> None:
     repository = repository_of(s={"a": 5, "b": 1})
     refusal, report = await answers_of(
-        SmallMemoryCommitter(repository), demand("s", {"a": 6}), demand("s", {"a": 2})
+        Committer(repository, last_seen=LastSeen(0)), demand("s", {"a": 6}), demand("s", {"a": 2})
     )
     assert isinstance(refusal, OutOfStock)
     assert report == Report("s", {"a": 3, "b": 1})
@@ -95,7 +86,7 @@ async def test_a_demand_is_refused_though_the_memory_has_no_room_for_its_store()
 async def test_who_comes_later_does_not_hold_up_a_batch_that_goes_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(committer_module, "MOST_ROUNDS", 3)
+    monkeypatch.setattr(store_queue, "MOST_ROUNDS", 3)
     committer = Committer(repository_of(s={"x": 50}))
     served, refused = [], []
     for number in range(50):

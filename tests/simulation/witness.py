@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from store_api.commit.committer import Committer, _StoreQueue, _Waiting
-from store_api.commit.last_seen import StockMemory
-from store_api.stock.operations import Answer, Change, Operation
+from store_api.commit.committer import Committer
+from store_api.commit.last_seen import LastSeen
+from store_api.commit.store_queue import StoreQueue, Waiting
+from store_api.stock.changes import Change
+from store_api.stock.operations import Operation
+from store_api.stock.reports import Answer
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
 
@@ -111,8 +114,7 @@ class WatchedCommitter(Committer):
     def __init__(
         self, repository: FakeRepository, witness: Witness, *, lanes: int, most_waiting: int, most_items: int
     ) -> None:
-        super().__init__(repository, lanes=lanes, most_waiting=most_waiting)
-        self._memory = StockMemory(most_items)
+        super().__init__(repository, lanes=lanes, most_waiting=most_waiting, last_seen=LastSeen(most_items))
         self._witness = witness
 
     @property
@@ -130,11 +132,12 @@ class WatchedCommitter(Committer):
         """How many operations have no answer yet."""
         return self._waiting
 
-    def _take_batch(self, queue: _StoreQueue) -> None:
+    def _take_off(self, queue: StoreQueue) -> None:
         self._witness.queued(waiting.operation for waiting in queue.waiting)
-        super()._take_batch(queue)
-        self._witness.decided(queue.operations, queue.decision.passed, queue.decision.change)
+        super()._take_off(queue)
+        flight = queue.flight
+        self._witness.decided(flight.operations, flight.decision.passed, flight.decision.change)
 
-    def _resolve(self, waiting: _Waiting, answer: Answer) -> None:
+    def _resolve(self, waiting: Waiting, answer: Answer) -> None:
         self._witness.answered(waiting.operation, answer)
         super()._resolve(waiting, answer)

@@ -15,9 +15,9 @@ from bson import Timestamp
 
 from store_api.errors import DatabaseUnavailable, StoreApiError
 from store_api.feed.feed import Feed
-from store_api.feed.subscribers import Listener
+from store_api.feed.subscribers import Subscriber
 from store_api.storage.documents import Snapshot
-from store_api.web.wire import wire_of
+from store_api.web.socket_writers import wire_of
 from watchers.changes import StoreChange
 
 BROKEN = {"items": "nonsense"}
@@ -46,7 +46,7 @@ def quantities(frame: str) -> tuple[str, dict[str, int]]:
 
 
 @dataclass(eq=False)
-class Reading:
+class StocksAt:
     """A read that the feed waits for; None reads all stores.
 
     Args:
@@ -72,16 +72,16 @@ class Ear:
     only_changes: bool
     first_possible: int
     first_certain: int | None = None
-    listener: Listener | None = None
+    subscriber: Subscriber | None = None
     refusal: StoreApiError | None = None
     leave: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def frames(self) -> list[tuple[str, dict[str, int]]]:
         """Take all frames that wait."""
-        assert self.listener is not None
+        assert self.subscriber is not None
         found = []
-        while self.listener.waiting:
-            frame = await self.listener.next()
+        while self.subscriber.waiting:
+            frame = await self.subscriber.next()
             assert frame is not None
             found.append(quantities(frame))
         return found
@@ -92,7 +92,7 @@ class World:
 
     def __init__(self) -> None:
         self.feed = Feed(self._read, wire_of)
-        self.readings: list[Reading] = []
+        self.readings: list[StocksAt] = []
         self.ears: list[Ear] = []
         self.changes: list[StoreChange] = []
         self.past: list[dict[str, Document]] = [{}]
@@ -158,11 +158,11 @@ class World:
     # The reads
 
     async def _read(self, store_id: str | None) -> Snapshot:
-        reading = Reading(store_id, len(self.changes), asyncio.get_running_loop().create_future())
+        reading = StocksAt(store_id, len(self.changes), asyncio.get_running_loop().create_future())
         self.readings.append(reading)
         return await reading.answer
 
-    def answer(self, reading: Reading, *, after: int | None = None) -> None:
+    def answer(self, reading: StocksAt, *, after: int | None = None) -> None:
         """Answer a read with the stores as they were after so many changes; None is now."""
         self.readings.remove(reading)
         number = len(self.changes) if after is None else max(after, reading.asked_after)
@@ -172,13 +172,13 @@ class World:
         if not reading.answer.done():
             reading.answer.set_result(Snapshot(stores, moment(number)))
 
-    def fail(self, reading: Reading, error: Exception | None = None) -> None:
+    def fail(self, reading: StocksAt, error: Exception | None = None) -> None:
         """Let a read fail."""
         self.readings.remove(reading)
         if not reading.answer.done():
             reading.answer.set_exception(error or DatabaseUnavailable())
 
-    # The listeners
+    # The subscribers
 
     def join(self, store_id: str | None, *, snapshot: bool = False, only_changes: bool = False) -> Ear:
         """Let somebody begin to listen."""
@@ -191,7 +191,7 @@ class World:
         try:
             async with self.feed.listen(
                 ear.store_id, snapshot=ear.snapshot, only_changes=ear.only_changes
-            ) as ear.listener:
+            ) as ear.subscriber:
                 ear.first_certain = len(self.changes)
                 await ear.leave.wait()
         except StoreApiError as error:
@@ -201,7 +201,7 @@ class World:
         """Let somebody go away, listening already or not."""
         self.ears.remove(ear)
         ear.leave.set()
-        if ear.listener is None:
+        if ear.subscriber is None:
             self._tasks[ear].cancel()
 
     async def settle(self) -> None:
@@ -223,7 +223,7 @@ class World:
         for task in self._tasks.values():
             assert task.done()
             assert task.cancelled() or task.exception() is None
-        assert len(self.feed.audience) == 0
+        assert len(self.feed.subscriptions) == 0
         self.begin_afresh()
         await turns()
         assert self.readings == [], "what nobody listens to is still held"

@@ -13,13 +13,13 @@ from bot.compose.composer import Composer
 from bot.compose.draw_chart import png
 from bot.daily.attend import Daily
 from bot.daily.claims import Claims
-from bot.daily.day_report import Means
+from bot.daily.day_report import Tools
 from bot.report.chart import Picture
 from bot.report.timetable import Timetable
-from bot.telegram.chat import Courier
+from bot.telegram.chat import Chat
 from store_api.reports.workbook import Sheet, workbook
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreRepository
+from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.support.bot_api import TOKEN, USER, BotApi
 from tests.support.virtual_clock import VirtualClock
@@ -32,13 +32,13 @@ TIMETABLE = Timetable(time(21), ZoneInfo("UTC"))
 class Bot:
     """One bot in this process, with a clock of its own."""
 
-    means: Means
+    tools: Tools
     time: VirtualClock = field(default_factory=VirtualClock)
 
     @property
     def daily(self) -> Daily:
         """What sends its reports, as freshly started."""
-        return Daily(self.means, TIMETABLE)
+        return Daily(self.tools, TIMETABLE)
 
 
 @pytest.fixture
@@ -60,17 +60,17 @@ def claims_of(client: Client, database_name: str) -> Claims:
 
 
 @pytest.fixture
-async def courier(bot_api: BotApi) -> AsyncIterator[Courier]:
+async def chat(bot_api: BotApi) -> AsyncIterator[Chat]:
     """One who sends to the user by way of the server."""
-    courier = Courier(TOKEN, USER, bot_api.url)
-    yield courier
-    await courier.close()
+    chat = Chat(TOKEN, USER, bot_api.url)
+    yield chat
+    await chat.close()
 
 
 @pytest.fixture
-def new_bot(client: Client, database_name: str, courier: Courier) -> "NewBot":
+def new_bot(client: Client, database_name: str, chat: Chat) -> "NewBot":
     """Makes bots that share database and chat."""
-    return NewBot(client, database_name, courier)
+    return NewBot(client, database_name, chat)
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ class NewBot:
 
     client: Client
     database_name: str
-    courier: Courier
+    chat: Chat
 
     def __call__(self, now: datetime = NINE, store_ids: tuple[str, ...] | None = None) -> Bot:
         """Make one."""
         clock = VirtualClock(now)
-        repository = StoreRepository(self.client, self.database_name)
+        repository = StoreWriter(self.client, self.database_name)
         composer = Composer(repository, store_ids, TIMETABLE.zone, draw=draw_here, build=build_here)
         claims = claims_of(self.client, self.database_name)
-        return Bot(Means(claims, composer, self.courier, clock.clock, Random(1)), clock)
+        return Bot(Tools(claims, composer, self.chat, clock.clock, Random(1)), clock)
 
 
 async def draw_here(picture: Picture) -> bytes:

@@ -219,7 +219,7 @@ async def test_a_fault_of_ours_is_logged_and_ends_nothing(
 ) -> None:
     bot = new_bot()
     daily = bot.daily
-    monkeypatch.setattr(bot.means.composer, "compose", lambda *_: 1 / 0)
+    monkeypatch.setattr(bot.tools.composer, "compose", lambda *_: 1 / 0)
     await daily.attend()
     monkeypatch.undo()
     await daily.attend()

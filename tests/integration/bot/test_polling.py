@@ -21,7 +21,7 @@ async def polling(new_bot: NewBot, store_ids: tuple[str, ...] | None = None) -> 
     """Let a bot answer for as long as this lasts."""
     bot = new_bot(store_ids=store_ids)
     task = asyncio.create_task(
-        Polling(new_bot.courier, dispatcher(bot.means, USER), bot.time.clock, Random(1)).run()
+        Polling(new_bot.chat, dispatcher(bot.tools, USER), bot.time.clock, Random(1)).run()
     )
     try:
         yield

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.commit.decide import Reading, Seen, conclude, decide, refusal_of
+from store_api.commit.conclude import conclude, refusal_of
+from store_api.commit.decide import decide
+from store_api.commit.last_seen import Reading, Seen
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -19,7 +21,9 @@ from store_api.errors import (
     StoreNotFound,
     UnfitDocument,
 )
-from store_api.stock.operations import Operation, Report, Stock, Written, written_despite
+from store_api.stock.changes import Written, written_despite
+from store_api.stock.operations import Operation, Stock
+from store_api.stock.reports import Report
 from tests.support.batches import (
     CLEAN,
     all_batches,

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store_api.commit import decide as batch
-from store_api.commit.decide import Decision, Seen, batch_size, decide, wanted_items
-from store_api.stock.operations import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
+from store_api.commit import decide as decide_module
+from store_api.commit.decide import Decision, batch_size, decide, wanted_items
+from store_api.commit.last_seen import Seen
+from store_api.stock.changes import Change, Written
+from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind, Stock
 from tests.support.batches import (
     CLEAN,
     all_batches,
@@ -110,8 +112,8 @@ def test_a_batch_is_of_cleans_only_or_of_none_and_takes_as_many_as_it_can(waitin
 
 
 def test_a_batch_has_bounds_but_one_operation_always_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MOST_OPERATIONS", 3)
-    monkeypatch.setattr(batch, "MOST_LINES", 4)
+    monkeypatch.setattr(decide_module, "MOST_OPERATIONS", 3)
+    monkeypatch.setattr(decide_module, "MOST_BATCH_LINES", 4)
     assert batch_size([demand(a=1)] * 9) == 3
     assert batch_size([CLEAN] * 9) == 3
     assert batch_size([demand(a=1, b=1)] * 9) == 2

@@ -1,9 +1,8 @@
-from store_api.commit.decide import Seen
-from store_api.commit.last_seen import StockMemory
+from store_api.commit.last_seen import LastSeen, Seen
 
 
 def test_the_latest_news_of_a_store_is_remembered_until_it_is_forgotten() -> None:
-    memory = StockMemory()
+    memory = LastSeen()
     assert memory.recall("s") is None
     memory.remember("s", Seen({"a": 1}, complete=True))
     memory.remember("s", Seen({"a": 2}, complete=False))
@@ -16,7 +15,7 @@ def test_the_latest_news_of_a_store_is_remembered_until_it_is_forgotten() -> Non
 
 
 def test_the_stores_seen_longest_ago_make_room_for_new_ones() -> None:
-    memory = StockMemory(most_items=10)
+    memory = LastSeen(most_items=10)
     for store_id in ("s1", "s2", "s3"):
         memory.remember(store_id, Seen({"a": 1, "b": 2}, complete=True))
     memory.remember("s1", Seen({"a": 0, "b": 2}, complete=True))
@@ -25,7 +24,7 @@ def test_the_stores_seen_longest_ago_make_room_for_new_ones() -> None:
 
 
 def test_however_often_stores_come_and_go_there_is_room_for_as_many() -> None:
-    memory = StockMemory(most_items=6)
+    memory = LastSeen(most_items=6)
     for number in range(100):
         memory.remember(f"s{number % 7}", Seen({"a": number, "b": 0}, complete=True))
         memory.remember("none", Seen(None, complete=True))
@@ -37,7 +36,7 @@ def test_however_often_stores_come_and_go_there_is_room_for_as_many() -> None:
 
 
 def test_a_store_larger_than_the_memory_is_not_remembered_and_pushes_the_others_out() -> None:
-    memory = StockMemory(most_items=3)
+    memory = LastSeen(most_items=3)
     memory.remember("small", Seen({"a": 1}, complete=True))
     memory.remember("large", Seen({"a": 1, "b": 1, "c": 1}, complete=True))
     assert memory.recall("large") is None

@@ -1,7 +1,6 @@
 """The documents of the API: valid, complete, and about the code that there is."""
 
 import tomllib
-from dataclasses import fields
 from typing import Any, cast
 from uuid import uuid4
 
@@ -13,11 +12,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from sanic import Sanic
 
 from store_api import errors
-from store_api.contract import asyncapi, openapi
-from store_api.contract import schemas as shapes
+from store_api.contract import asyncapi, openapi, schemas
 from store_api.contract.bodies import StoreId
 from store_api.pages.routes import assets
-from store_api.telemetry.metrics import Metrics, Sources
+from store_api.web.operators import Operators
 from store_api.web.routes import Rest
 from store_api.web.sockets import Sockets
 from tests.support.service import ROOT
@@ -72,8 +70,7 @@ def test_the_document_is_openapi_3_1() -> None:
 
 
 def test_every_route_is_documented_and_nothing_else() -> None:
-    sources = Sources(**dict.fromkeys((field.name for field in fields(Sources)), NOTHING))
-    routes = routed(Rest(NOTHING, NOTHING, NOTHING).blueprint(), Metrics(sources).blueprint())
+    routes = routed(Rest(NOTHING, NOTHING, NOTHING).blueprint(), Operators(NOTHING, NOTHING).blueprint())
     assert routes == {
         (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods
     }
@@ -123,7 +120,7 @@ def test_item_ids_in_the_document_are_those_of_the_code(value: str, fits: bool) 
 
 
 def test_patterns_are_read_alike_everywhere() -> None:
-    pattern = shapes.schema_of(StoreId)["pattern"]
+    pattern = schemas.schema_of(StoreId)["pattern"]
     assert pattern.startswith("^[^/")
     assert pattern.endswith("]*$")
     assert "ud800" not in pattern

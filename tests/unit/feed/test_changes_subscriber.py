@@ -1,13 +1,12 @@
-"""One listener to changes: each in a frame while it keeps up, merged by store when not, and none lost."""
+"""One subscriber to changes: each in a frame while it keeps up, merged by store when not, and none lost."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.feed import changes_listener
 from store_api.feed import subscribers as queues
-from store_api.feed.changes_listener import ChangesListener
-from store_api.feed.live_store import changes_frame_of
+from store_api.feed.subscribers import ChangesSubscriber
+from store_api.reports.encoding import changes_frame_of
 from store_api.stock.operations import Stock
 from tests.support.feed_world import quantities
 
@@ -16,29 +15,29 @@ some_lines = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size
 steps = st.lists(st.none() | st.tuples(st.sampled_from("ab"), some_lines), max_size=60)
 
 
-def offer(listener: ChangesListener, store_id: str, **lines: int) -> None:
-    listener.offer(store_id, changes_frame_of(store_id, lines), lines)
+def offer(subscriber: ChangesSubscriber, store_id: str, **lines: int) -> None:
+    subscriber.offer(store_id, changes_frame_of(store_id, lines), lines)
 
 
-async def take_all(listener: ChangesListener) -> list[tuple[str, Stock]]:
+async def take_all(subscriber: ChangesSubscriber) -> list[tuple[str, Stock]]:
     frames = []
-    while listener.waiting:
-        frames.append(quantities(await listener.next() or ""))
+    while subscriber.waiting:
+        frames.append(quantities(await subscriber.next() or ""))
     return frames
 
 
 @pytest.fixture
-def behind(monkeypatch: pytest.MonkeyPatch) -> ChangesListener:
+def behind(monkeypatch: pytest.MonkeyPatch) -> ChangesSubscriber:
     """Somebody who has fallen behind as soon as two frames wait."""
     monkeypatch.setattr(queues, "MOST_FRAMES", 1)
-    return ChangesListener()
+    return ChangesSubscriber()
 
 
 @given(steps, st.integers(0, 5), st.integers(50, 300))
 async def test_nothing_that_was_said_is_lost_whatever_is_merged(
     taken_or_offered: list[tuple[str, Stock] | None], most_frames: int, most_bytes: int
 ) -> None:
-    listener, said, heard = ChangesListener(), dict[str, Stock](), dict[str, Stock]()
+    subscriber, said, heard = ChangesSubscriber(), dict[str, Stock](), dict[str, Stock]()
     got = offers = 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(queues, "MOST_FRAMES", most_frames)
@@ -46,25 +45,25 @@ async def test_nothing_that_was_said_is_lost_whatever_is_merged(
         for step in [*taken_or_offered, *[None] * len(taken_or_offered)]:
             if step is not None:
                 offers += 1
-                offer(listener, step[0], **step[1])
+                offer(subscriber, step[0], **step[1])
                 said.setdefault(step[0], {}).update(step[1])
-            elif listener.waiting:
+            elif subscriber.waiting:
                 got += 1
-                store_id, lines = quantities(await listener.next() or "")
+                store_id, lines = quantities(await subscriber.next() or "")
                 heard.setdefault(store_id, {}).update(lines)
-            assert listener.waiting <= max(most_frames, 2)
+            assert subscriber.waiting <= max(most_frames, 2)
     assert heard == said
-    assert got + listener.skipped == offers
+    assert got + subscriber.skipped == offers
 
 
 async def test_while_it_keeps_up_the_frame_itself_is_handed_on() -> None:
-    listener, frame = ChangesListener(), changes_frame_of("a", {"x": 1})
-    listener.offer("a", frame, {"x": 1})
-    assert await listener.next() is frame
+    subscriber, frame = ChangesSubscriber(), changes_frame_of("a", {"x": 1})
+    subscriber.offer("a", frame, {"x": 1})
+    assert await subscriber.next() is frame
 
 
 async def test_merged_lines_have_their_newest_quantity_and_come_and_gone_is_gone(
-    behind: ChangesListener,
+    behind: ChangesSubscriber,
 ) -> None:
     offer(behind, "a", x=1, y=5)
     offer(behind, "a", x=0)
@@ -74,7 +73,7 @@ async def test_merged_lines_have_their_newest_quantity_and_come_and_gone_is_gone
     assert behind.skipped == 2
 
 
-async def test_merging_leaves_alone_what_others_wait_for(behind: ChangesListener) -> None:
+async def test_merging_leaves_alone_what_others_wait_for(behind: ChangesSubscriber) -> None:
     shared = {"x": 1}
     behind.offer("a", "frame", shared)
     offer(behind, "a", x=2)
@@ -82,14 +81,14 @@ async def test_merging_leaves_alone_what_others_wait_for(behind: ChangesListener
     assert shared == {"x": 1}
 
 
-async def test_a_store_that_changes_all_the_time_keeps_its_place(behind: ChangesListener) -> None:
+async def test_a_store_that_changes_all_the_time_keeps_its_place(behind: ChangesSubscriber) -> None:
     offer(behind, "busy", x=1)
     offer(behind, "calm", x=1)
     offer(behind, "busy", x=2)
     assert await take_all(behind) == [("busy", {"x": 2}), ("calm", {"x": 1})]
 
 
-async def test_who_has_caught_up_gets_every_change_again(behind: ChangesListener) -> None:
+async def test_who_has_caught_up_gets_every_change_again(behind: ChangesSubscriber) -> None:
     offer(behind, "a", x=1)
     offer(behind, "a", x=2)
     assert await take_all(behind) == [("a", {"x": 2})]
@@ -99,7 +98,7 @@ async def test_who_has_caught_up_gets_every_change_again(behind: ChangesListener
 
 
 async def test_whole_reports_come_before_all_changes_and_stay_however_large(
-    behind: ChangesListener, monkeypatch: pytest.MonkeyPatch
+    behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "MOST_BYTES", 200)
     whole = [changes_frame_of(store_id, {"x" * 300: 1}) for store_id in "ab"]
@@ -112,9 +111,9 @@ async def test_whole_reports_come_before_all_changes_and_stay_however_large(
 
 
 async def test_who_would_need_more_lines_than_are_kept_is_let_go_as_too_slow(
-    behind: ChangesListener, monkeypatch: pytest.MonkeyPatch
+    behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes_listener, "MOST_LINES", 3)
+    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 3)
     offer(behind, "a", x=1, y=1)
     offer(behind, "b", x=1)
     offer(behind, "a", x=2)
@@ -126,9 +125,9 @@ async def test_who_would_need_more_lines_than_are_kept_is_let_go_as_too_slow(
 
 
 async def test_lines_that_were_taken_do_not_count_any_more(
-    behind: ChangesListener, monkeypatch: pytest.MonkeyPatch
+    behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes_listener, "MOST_LINES", 3)
+    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 3)
     for _ in range(5):
         offer(behind, "a", x=1, y=1)
         offer(behind, "b", x=1)
@@ -137,9 +136,9 @@ async def test_lines_that_were_taken_do_not_count_any_more(
 
 
 async def test_one_change_of_more_lines_is_sent_all_the_same(
-    behind: ChangesListener, monkeypatch: pytest.MonkeyPatch
+    behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes_listener, "MOST_LINES", 1)
+    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 1)
     monkeypatch.setattr(queues, "MOST_BYTES", 1)
     offer(behind, "a", x=1, y=1, z=0)
     assert await take_all(behind) == [("a", {"x": 1, "y": 1, "z": 0})]

@@ -56,7 +56,7 @@ async def test_who_joins_while_a_store_is_read_again_waits_for_it(world: World) 
     world.change("s", items(2))
     ear = world.join("s", snapshot=True)
     await turns()
-    assert ear.listener is None
+    assert ear.subscriber is None
     world.answer(world.readings[0])
     await turns()
     assert await told(ear) == [2]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from store_api.feed import feed
-from store_api.feed.live_store import HeldStore
+from store_api.feed.live_store import LiveStore
 from store_api.stock.operations import Stock
 from tests.support.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
 from watchers.changes import StoreChange
@@ -183,13 +183,13 @@ async def test_no_whole_frame_is_built_for_those_who_hear_changes_and_one_frame_
     def frame(*_: object) -> str:
         raise AssertionError("a whole frame for nobody")
 
-    monkeypatch.setattr(HeldStore, "frame", frame)
+    monkeypatch.setattr(LiveStore, "frame", frame)
     world.change("s", stock(chair=3, table=2), as_update=True)
     world.change("s", stock(sofa=1))
     world.change("s", None)
     world.deliver(3)
     for _ in range(3):
-        frames = [await ear.listener.next() for ear in ears if ear.listener]
+        frames = [await ear.subscriber.next() for ear in ears if ear.subscriber]
         assert len({id(frame) for frame in frames}) == 1
 
 
@@ -203,7 +203,7 @@ async def test_a_changed_line_costs_no_more_in_a_large_store_than_in_a_small_one
         __iter__ = keys = values = items = copy = _refuse  # type: ignore[assignment]
 
     ear = await hearing_changes(world)
-    world.feed._held["s"].stock = Large(chair=1, table=2)
+    world.feed._live["s"].stock = Large(chair=1, table=2)
     change = StoreChange("s", moment(9), updated={"items.chair": 4, "rev": 8}, removed=["items.table"])
     world.feed.take(change)
     assert await lines(ear) == [{"table": 0, "chair": 4}]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from store_api.feed import feed
 from store_api.feed import subscribers as queues
-from store_api.stock.operations import Report, Stock
+from store_api.stock.operations import Stock
+from store_api.stock.reports import Report
 from tests.support.feed_world import BROKEN, Ear, World, quantities, turns
 from watchers.changes import StoreChange
 
@@ -49,9 +50,9 @@ class Client:
 
     async def take(self, most: int = 10**6) -> None:
         """Take so many frames, if so many wait."""
-        listener = self.ear.listener
-        while listener is not None and listener.waiting and most:
-            store_id, lines = quantities(await listener.next() or "")
+        subscriber = self.ear.subscriber
+        while subscriber is not None and subscriber.waiting and most:
+            store_id, lines = quantities(await subscriber.next() or "")
             for item_id, quantity in lines.items():
                 self.stores[store_id][item_id] = quantity
                 if not quantity:
@@ -152,7 +153,7 @@ def test_changes_make_the_very_reports_that_others_are_sent_one_by_one(steps: St
         await play.run(steps)
         for client in play.clients:
             assert (client.ear.refusal is None) == (client.twin.refusal is None)
-            if client.twin.listener is not None:
+            if client.twin.subscriber is not None:
                 await client.take()
                 assert client.passed == await client.twin.frames()
         await play.world.end()
@@ -186,7 +187,7 @@ def check_true(client: Client, store_id: str, known: list[Stock | None]) -> None
     for report in (report for whose, report in client.passed if whose == store_id):
         assert report in known[position:], "never was, or older than the one before"
         position = known.index(report, position)
-    if client.ear.listener is not None and known[-1] is not None:
+    if client.ear.subscriber is not None and known[-1] is not None:
         assert client.stores[store_id] == known[-1], "the last is not how the store stands"
 
 

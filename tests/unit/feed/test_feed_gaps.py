@@ -82,7 +82,7 @@ async def test_a_reading_that_a_gap_fell_into_is_done_again(world: World, store_
     await turns()
     world.answer(before, after=0)
     await turns()
-    assert ear.listener is None
+    assert ear.subscriber is None
     await world.settle()
     assert await told(ear) == [1]
 

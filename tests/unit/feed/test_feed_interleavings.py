@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order: every listener's frames are the truth, in order, to the last one."""
+"""Whatever comes in whatever order: every subscriber's frames are the truth, in order, to the last one."""
 
 import asyncio
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def reports(world: World, store_id: str) -> list[tuple[int, dict[str, int] | Non
 
 async def check_all(world: World, *, every: bool) -> None:
     for ear in world.ears:
-        if ear.listener is None:
+        if ear.subscriber is None:
             assert ear.refusal is not None
             assert not every, "refused without a reason"
             continue
@@ -119,7 +119,7 @@ def check_every(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dic
     most = sum(1 for number, _ in known if number > ear.first_possible)
     if ear.snapshot:
         most += 1
-        # A listener to all stores is not told of a store that is not there.
+        # A subscriber to all stores is not told of a store that is not there.
         least += 1 if ear.store_id is not None or known_at(known, ear.first_certain) else 0
     assert least <= len(told) <= most
     assert told == [lines for _, lines in known][len(known) - len(told) :]

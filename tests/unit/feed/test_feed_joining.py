@@ -8,7 +8,7 @@ import pytest
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.feed.feed import Feed
 from store_api.storage.documents import Snapshot
-from store_api.web.wire import wire_of
+from store_api.web.socket_writers import wire_of
 from tests.support.feed_world import BROKEN, World, listening, moment, open_world, turns
 
 
@@ -95,7 +95,7 @@ async def test_all_who_listen_get_one_and_the_same_frame(world: World) -> None:
     ears = [await listening(world, "s") for _ in range(3)]
     world.change("s", items(a=1))
     world.deliver()
-    frames = [await ear.listener.next() for ear in ears if ear.listener]
+    frames = [await ear.subscriber.next() for ear in ears if ear.subscriber]
     assert frames[0] is frames[1] is frames[2]
 
 
@@ -185,8 +185,8 @@ async def test_an_error_that_nobody_foresaw_does_not_stick_either() -> None:
     with pytest.raises(ZeroDivisionError):
         async with feed.listen("s"):
             pass
-    async with feed.listen("s", snapshot=True) as listener:
-        assert listener.waiting == 1
+    async with feed.listen("s", snapshot=True) as subscriber:
+        assert subscriber.waiting == 1
 
 
 async def test_a_broken_store_has_no_snapshot_to_give_but_can_be_listened_to(world: World) -> None:
@@ -203,7 +203,7 @@ async def test_what_nobody_listens_to_any_more_is_forgotten(world: World) -> Non
     first, second = await listening(world, "s"), await listening(world, "s")
     world.leave(first)
     await turns()
-    assert len(world.feed.audience) == 1
+    assert len(world.feed.subscriptions) == 1
     world.leave(second)
     await turns()
     world.begin_afresh()
@@ -213,8 +213,8 @@ async def test_what_nobody_listens_to_any_more_is_forgotten(world: World) -> Non
 
 async def test_when_the_service_stops_every_listener_is_let_go(world: World) -> None:
     ear = await listening(world, "s")
-    assert ear.listener is not None
-    waiting = asyncio.create_task(ear.listener.next())
+    assert ear.subscriber is not None
+    waiting = asyncio.create_task(ear.subscriber.next())
     await turns()
     world.feed.close()
     assert await waiting is None
@@ -230,4 +230,4 @@ async def test_when_the_service_stops_nobody_joins_any_more_or_has_just_joined(w
     world.answer(reading)
     await turns()
     assert [type(ear.refusal) for ear in (early, late)] == [DatabaseUnavailable] * 2
-    assert len(world.feed.audience) == 0
+    assert len(world.feed.subscriptions) == 0

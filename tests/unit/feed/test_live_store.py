@@ -1,4 +1,4 @@
-"""One store that is held: what was read of it, carried on by what came since."""
+"""One store that is live: what was read of it, carried on by what came since."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import DatabaseUnavailable
-from store_api.feed.live_store import LINES_AT_ONCE, HeldStore, build_frames, read_stocks, stock_in
+from store_api.feed.live_store import LINES_AT_ONCE, LiveStore, build_frames, read_stocks, stock_in
 from store_api.storage.documents import Snapshot
 from tests.support.feed_world import turns
 from watchers.changes import StoreChange
@@ -32,98 +32,98 @@ GONE = StoreChange("s", at(9), deleted=True)
 
 
 def test_a_change_is_carried_over() -> None:
-    held = HeldStore({"a": 1, "b": 2}, at(1))
-    assert held.apply(StoreChange("s", at(2), updated={"items.a": 5, "rev": 3}, removed=["items.b"]))
-    assert held.stock == {"a": 5}
+    live = LiveStore({"a": 1, "b": 2}, at(1))
+    assert live.apply(StoreChange("s", at(2), updated={"items.a": 5, "rev": 3}, removed=["items.b"]))
+    assert live.stock == {"a": 5}
 
 
 def test_a_whole_document_replaces_the_stock() -> None:
-    held = HeldStore({"a": 1}, at(1))
-    assert held.apply(whole(2, b=2))
-    assert held.stock == {"b": 2}
+    live = LiveStore({"a": 1}, at(1))
+    assert live.apply(whole(2, b=2))
+    assert live.stock == {"b": 2}
 
 
 def test_a_store_that_is_gone_is_empty() -> None:
-    held = HeldStore({"a": 1}, at(1))
-    assert held.apply(GONE)
-    assert held.stock == {}
+    live = LiveStore({"a": 1}, at(1))
+    assert live.apply(GONE)
+    assert live.stock == {}
 
 
 @pytest.mark.parametrize("change", [update(2, a=-1), update(2, a="x"), whole(2, a=1.5)])
 def test_a_change_that_is_not_understood_asks_for_a_reading(change: StoreChange) -> None:
-    assert not HeldStore({"a": 1}, at(1)).apply(change)
+    assert not LiveStore({"a": 1}, at(1)).apply(change)
 
 
 def test_fields_mean_nothing_without_the_stock_they_belong_to() -> None:
-    assert not HeldStore().apply(update(2, a=1))
+    assert not LiveStore().apply(update(2, a=1))
 
 
 @pytest.mark.parametrize("change", [whole(9, a=2), GONE])
 def test_what_is_told_whole_needs_no_stock_before_it(change: StoreChange) -> None:
-    held = HeldStore()
-    assert held.apply(change)
-    assert held.stock is not None
+    live = LiveStore()
+    assert live.apply(change)
+    assert live.stock is not None
 
 
 @given(st.lists(st.integers(1, 20), max_size=12).map(sorted), st.integers(0, 21))
 def test_of_what_waited_only_the_newer_is_applied(seconds: list[int], read_at: int) -> None:
-    held = HeldStore(waiting=[update(second, **{f"item{second}": second}) for second in seconds])
-    assert held.settle({}, at(read_at))
-    assert held.stock == {f"item{second}": second for second in seconds if second > read_at}
-    assert held.waiting is None
+    live = LiveStore(waiting=[update(second, **{f"item{second}": second}) for second in seconds])
+    assert live.settle({}, at(read_at))
+    assert live.stock == {f"item{second}": second for second in seconds if second > read_at}
+    assert live.waiting is None
 
 
 def test_a_change_of_the_very_moment_of_the_reading_is_in_it_already() -> None:
-    held = HeldStore(waiting=[update(5, a=-1)])
-    assert held.settle({"a": 7}, at(5))
-    assert held.stock == {"a": 7}
+    live = LiveStore(waiting=[update(5, a=-1)])
+    assert live.settle({"a": 7}, at(5))
+    assert live.stock == {"a": 7}
 
 
 def test_what_came_after_a_change_that_was_not_understood_goes_on_waiting() -> None:
     later = [update(4, a=4), update(5, a=5)]
-    held = HeldStore(waiting=[update(1, a=-1), update(2, a=2), update(3, a=-1), *later])
-    assert not held.settle({}, at(1))
-    assert held.waiting == later
+    live = LiveStore(waiting=[update(1, a=-1), update(2, a=2), update(3, a=-1), *later])
+    assert not live.settle({}, at(1))
+    assert live.waiting == later
 
 
 def test_a_broken_document_waits_for_what_repairs_it() -> None:
-    assert not HeldStore(waiting=[update(3, a=1)]).settle(None, at(2))
-    repaired = HeldStore(waiting=[whole(3, a=1)])
+    assert not LiveStore(waiting=[update(3, a=1)]).settle(None, at(2))
+    repaired = LiveStore(waiting=[whole(3, a=1)])
     assert repaired.settle(None, at(2))
     assert repaired.stock == {"a": 1}
 
 
 async def test_waiting_for_a_reading_ends_with_the_last_of_them() -> None:
-    held = HeldStore()
+    live = LiveStore()
     first, second = asyncio.Event(), asyncio.Event()
 
     async def read_twice() -> None:
         await first.wait()
-        held.reading = asyncio.create_task(read_again())
+        live.reading = asyncio.create_task(read_again())
 
     async def read_again() -> None:
         await second.wait()
-        held.reading = None
+        live.reading = None
 
-    held.reading = asyncio.create_task(read_twice())
-    waiting = asyncio.create_task(held.until_read())
+    live.reading = asyncio.create_task(read_twice())
+    waiting = asyncio.create_task(live.until_read())
     first.set()
     await turns()
     assert not waiting.done()
     second.set()
     await waiting
-    assert held.reading is None
+    assert live.reading is None
 
 
 async def test_whoever_gives_up_waiting_does_not_stop_the_reading() -> None:
-    held, answered = HeldStore(), asyncio.Event()
+    live, answered = LiveStore(), asyncio.Event()
 
     async def read() -> None:
         await answered.wait()
-        held.reading = None
+        live.reading = None
 
-    held.reading = reading = asyncio.create_task(read())
-    waiting = asyncio.create_task(held.until_read())
+    live.reading = reading = asyncio.create_task(read())
+    waiting = asyncio.create_task(live.until_read())
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -134,15 +134,15 @@ async def test_whoever_gives_up_waiting_does_not_stop_the_reading() -> None:
 
 
 async def test_a_reading_that_fails_tells_all_who_wait() -> None:
-    held, answered = HeldStore(), asyncio.Event()
+    live, answered = LiveStore(), asyncio.Event()
 
     async def read() -> None:
         await answered.wait()
-        held.reading = None
+        live.reading = None
         raise DatabaseUnavailable
 
-    held.reading = asyncio.create_task(read())
-    waiting = [asyncio.create_task(held.until_read()) for _ in range(2)]
+    live.reading = asyncio.create_task(read())
+    waiting = [asyncio.create_task(live.until_read()) for _ in range(2)]
     await asyncio.sleep(0)
     answered.set()
     told = await asyncio.gather(*waiting, return_exceptions=True)
@@ -162,21 +162,21 @@ def test_a_store_in_a_snapshot_is_read_empty_if_missing_and_none_if_broken(
 
 
 def test_a_frame_is_the_report_without_what_is_used_up() -> None:
-    held = HeldStore({"a": 1, "b": 0})
-    assert held.frame("s") == '{"store":{"store_id":"s","report":[{"item_id":"a","quantity":1}]}}'
+    live = LiveStore({"a": 1, "b": 0})
+    assert live.frame("s") == '{"store":{"store_id":"s","report":[{"item_id":"a","quantity":1}]}}'
 
 
 def test_a_frame_is_built_once_and_anew_after_every_change() -> None:
-    held = HeldStore({"a": 1})
-    assert held.frame("s") is held.frame("s")
+    live = LiveStore({"a": 1})
+    assert live.frame("s") is live.frame("s")
     for change, quantity in ((update(1, a=2), 2), (whole(2, a=3), 3)):
-        assert held.apply(change)
+        assert live.apply(change)
         assert (
-            held.frame("s")
+            live.frame("s")
             == f'{{"store":{{"store_id":"s","report":[{{"item_id":"a","quantity":{quantity}}}]}}}}'
         )
-    held.replace({})
-    assert held.frame("s") == '{"store":{"store_id":"s","report":[]}}'
+    live.replace({})
+    assert live.frame("s") == '{"store":{"store_id":"s","report":[]}}'
 
 
 async def test_reading_and_writing_many_stores_lets_others_have_their_turns() -> None:
@@ -196,6 +196,6 @@ async def test_reading_and_writing_many_stores_lets_others_have_their_turns() ->
     stocks, _ = await read_stocks(snapshot)
     assert stocks == stores
     assert turns_of_others >= len(stores) - 1
-    await build_frames({store_id: HeldStore(stock) for store_id, stock in stocks.items()})
+    await build_frames({store_id: LiveStore(stock) for store_id, stock in stocks.items()})
     assert turns_of_others >= 2 * (len(stores) - 1)
     counting.cancel()

@@ -1,75 +1,75 @@
 """Who is told what."""
 
-from store_api.feed.live_store import HeldStore
-from store_api.feed.subscribers import Listener
-from store_api.feed.subscriptions import ALL_STORES, Audience
-from store_api.web.wire import wire_of
+from store_api.feed.live_store import LiveStore
+from store_api.feed.subscribers import Subscriber
+from store_api.feed.subscriptions import ALL_STORES, Subscriptions
+from store_api.web.socket_writers import wire_of
 from tests.support.feed_world import quantities
 
 
-def admitted(audience: Audience, store_id: str | None, *, only_changes: bool = False) -> Listener:
-    listener = audience.expect(store_id, only_changes=only_changes)
-    audience.admit(store_id, listener)
-    return listener
+def admitted(subscriptions: Subscriptions, store_id: str | None, *, only_changes: bool = False) -> Subscriber:
+    subscriber = subscriptions.expect(store_id, only_changes=only_changes)
+    subscriptions.admit(store_id, subscriber)
+    return subscriber
 
 
 def test_a_store_is_told_to_its_listeners_and_to_those_who_hear_all() -> None:
-    audience = Audience(wire_of)
-    mine, another, all_stores = (admitted(audience, key) for key in ("s", "another", ALL_STORES))
-    audience.tell("s", HeldStore({"a": 1}))
-    assert [listener.waiting for listener in (mine, another, all_stores)] == [1, 0, 1]
+    subscriptions = Subscriptions(wire_of)
+    mine, another, all_stores = (admitted(subscriptions, key) for key in ("s", "another", ALL_STORES))
+    subscriptions.tell("s", LiveStore({"a": 1}))
+    assert [subscriber.waiting for subscriber in (mine, another, all_stores)] == [1, 0, 1]
 
 
 async def test_whole_reports_and_changes_go_to_those_who_asked_for_them() -> None:
-    audience, held = Audience(wire_of), HeldStore({"a": 1, "b": 1})
-    listeners = [admitted(audience, "s", only_changes=only) for only in (False, True)]
-    held.replace({"a": 1, "b": 2})
-    audience.tell("s", held)
-    frames = [await listener.next() or "" for listener in listeners]
+    subscriptions, live = Subscriptions(wire_of), LiveStore({"a": 1, "b": 1})
+    subscribers = [admitted(subscriptions, "s", only_changes=only) for only in (False, True)]
+    live.replace({"a": 1, "b": 2})
+    subscriptions.tell("s", live)
+    frames = [await subscriber.next() or "" for subscriber in subscribers]
     assert [quantities(frame) for frame in frames] == [("s", {"a": 1, "b": 2}), ("s", {"b": 2})]
-    assert len(audience) == 2
+    assert len(subscriptions) == 2
 
 
 def test_those_who_listen_to_changes_alone_keep_the_place_as_well() -> None:
-    audience = Audience(wire_of)
-    listener = admitted(audience, "s", only_changes=True)
-    assert "s" in audience
-    audience.dismiss("s", listener)
-    assert "s" not in audience
+    subscriptions = Subscriptions(wire_of)
+    subscriber = admitted(subscriptions, "s", only_changes=True)
+    assert "s" in subscriptions
+    subscriptions.dismiss("s", subscriber)
+    assert "s" not in subscriptions
 
 
 def test_a_broken_store_is_told_nobody_and_what_was_told_last_is_kept() -> None:
-    audience, held = Audience(wire_of), HeldStore({"a": 1})
-    listeners = [admitted(audience, "s", only_changes=only) for only in (False, True)]
-    held.replace(None)
-    audience.tell("s", held)
-    assert [listener.waiting for listener in listeners] == [0, 0]
-    assert held.told == {"a": 1}
+    subscriptions, live = Subscriptions(wire_of), LiveStore({"a": 1})
+    subscribers = [admitted(subscriptions, "s", only_changes=only) for only in (False, True)]
+    live.replace(None)
+    subscriptions.tell("s", live)
+    assert [subscriber.waiting for subscriber in subscribers] == [0, 0]
+    assert live.told == {"a": 1}
 
 
 def test_who_is_only_expected_is_told_nothing_and_not_counted_but_keeps_the_place() -> None:
-    audience = Audience(wire_of)
-    listener = audience.expect("s")
-    audience.tell("s", HeldStore({"a": 1}))
-    assert (listener.waiting, len(audience), "s" in audience) == (0, 0, True)
-    audience.admit("s", listener)
-    assert len(audience) == 1
+    subscriptions = Subscriptions(wire_of)
+    subscriber = subscriptions.expect("s")
+    subscriptions.tell("s", LiveStore({"a": 1}))
+    assert (subscriber.waiting, len(subscriptions), "s" in subscriptions) == (0, 0, True)
+    subscriptions.admit("s", subscriber)
+    assert len(subscriptions) == 1
 
 
 def test_the_last_one_to_go_leaves_nothing_behind() -> None:
-    audience = Audience(wire_of)
-    present, expected = admitted(audience, "s"), audience.expect("s")
-    audience.dismiss("s", present)
-    assert "s" in audience
-    assert len(audience) == 0
-    audience.dismiss("s", expected)
-    assert "s" not in audience
+    subscriptions = Subscriptions(wire_of)
+    present, expected = admitted(subscriptions, "s"), subscriptions.expect("s")
+    subscriptions.dismiss("s", present)
+    assert "s" in subscriptions
+    assert len(subscriptions) == 0
+    subscriptions.dismiss("s", expected)
+    assert "s" not in subscriptions
 
 
 async def test_the_end_is_told_to_all_who_are_present() -> None:
-    audience = Audience(wire_of)
-    listeners = [
-        admitted(audience, key, only_changes=only) for key in ("s", ALL_STORES) for only in (True, False)
+    subscriptions = Subscriptions(wire_of)
+    subscribers = [
+        admitted(subscriptions, key, only_changes=only) for key in ("s", ALL_STORES) for only in (True, False)
     ]
-    audience.close()
-    assert [await listener.next() for listener in listeners] == [None] * 4
+    subscriptions.close()
+    assert [await subscriber.next() for subscriber in subscribers] == [None] * 4

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from store_api.reports.workbook import Sheet, workbook
-from store_api.reports.workbook_job import build
+from store_api.reports.workbook_job import WorkbookBuilder
 
 AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 SMALL = [Sheet("abc111", [("=1+1", 10), ("арт-1", 2**63 - 1)])]
@@ -78,7 +78,7 @@ async def delays_during(task: asyncio.Task[bytes]) -> list[float]:
 
 def test_it_is_the_workbook_that_would_be_built_here(run: Run) -> None:
     async def scene() -> None:
-        assert cells(await build(SMALL, AT)) == cells(workbook(SMALL, AT))
+        assert cells(await WorkbookBuilder().build(SMALL, AT)) == cells(workbook(SMALL, AT))
 
     run(scene())
 
@@ -87,14 +87,14 @@ def test_ids_that_are_no_unicode_are_replaced(run: Run) -> None:
     sheets = [Sheet("c\udfff", [("a\ud800b", 1)])]
 
     async def scene() -> None:
-        assert cells(await build(sheets, AT)) == cells(workbook(sheets, AT))
+        assert cells(await WorkbookBuilder().build(sheets, AT)) == cells(workbook(sheets, AT))
 
     run(scene())
 
 
 def test_100_000_lines_do_not_stall_the_event_loop(run: Run) -> None:
     async def scene() -> None:
-        building = asyncio.ensure_future(build(LARGE, AT))
+        building = asyncio.ensure_future(WorkbookBuilder().build(LARGE, AT))
         delays = await delays_during(building)
         assert (await building).startswith(b"PK")
         # A thread in this process would make every second wait longer than 4 ms.
@@ -107,7 +107,7 @@ def test_100_000_lines_do_not_stall_the_event_loop(run: Run) -> None:
 def test_a_failing_build_raises(run: Run, folders: Path) -> None:
     async def scene() -> None:
         with pytest.raises(RuntimeError, match="time zone"):
-            await build(SMALL, AT.replace(tzinfo=None))
+            await WorkbookBuilder().build(SMALL, AT.replace(tzinfo=None))
         assert not entries(folders)
 
     run(scene())
@@ -115,8 +115,8 @@ def test_a_failing_build_raises(run: Run, folders: Path) -> None:
 
 def test_no_more_are_built_at_once_than_there_are_turns(run: Run, folders: Path) -> None:
     async def scene() -> None:
-        turns = asyncio.Semaphore(2)
-        building = asyncio.gather(*(build(SMALL, AT, turns) for _ in range(5)))
+        builder = WorkbookBuilder(2)
+        building = asyncio.gather(*(builder.build(SMALL, AT) for _ in range(5)))
         most = 0
         while not building.done():
             most = max(most, len(entries(folders)))
@@ -138,7 +138,7 @@ def test_a_cancelled_build_leaves_nothing_behind(run: Run, folders: Path, moment
     }
 
     async def scene() -> None:
-        building = asyncio.ensure_future(build(LARGE, AT))
+        building = asyncio.ensure_future(WorkbookBuilder().build(LARGE, AT))
         await until(reached[moment])
         building.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -152,10 +152,10 @@ def test_a_cancelled_build_leaves_nothing_behind(run: Run, folders: Path, moment
 
 def test_a_cancelled_build_gives_its_turn_back(run: Run) -> None:
     async def scene() -> None:
-        turns = asyncio.Semaphore(1)
-        first = asyncio.ensure_future(build(LARGE, AT, turns))
-        await until(turns.locked)
-        second = asyncio.ensure_future(build(SMALL, AT, turns))
+        builder = WorkbookBuilder(1)
+        first = asyncio.ensure_future(builder.build(LARGE, AT))
+        await until(lambda: builder.is_full)
+        second = asyncio.ensure_future(builder.build(SMALL, AT))
         first.cancel()
         assert cells(await second) == cells(workbook(SMALL, AT))
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.reports.workbook import content_disposition, sheet_titles
+from store_api.reports.workbook import sheet_titles
+from store_api.web.routes import content_disposition
 
 AT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), min_size=1, max_size=40)

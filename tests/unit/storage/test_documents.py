@@ -9,17 +9,14 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from store_api.errors import BrokenDocument
-from store_api.stock.operations import Change, Stock, differences
-from store_api.storage.documents import (
-    apply_update,
-    field_of,
+from store_api.stock.changes import Change, differences
+from store_api.stock.operations import Stock
+from store_api.storage.documents import apply_update, field_of, item_id_of, path_of, read_stock
+from store_api.storage.updates import (
     guard_of,
-    item_id_of,
     lone_guard_of,
     overview_pipeline,
-    path_of,
     projection_of,
-    read_stock,
     sweepable,
     update_of,
 )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.contract.bodies import MOST_LINES, MOST_PIECES
+from store_api.contract.bodies import MOST_GROUP_LINES, MOST_PIECES
 from store_api.errors import InvalidInput, NotJson
 from store_api.stock.operations import Operation, OperationKind
 from store_api.web.requests import clean_operation, group_operation, item_operation, wants_only_changes
@@ -160,15 +160,15 @@ def test_a_group_keeps_its_order_and_sums_what_is_named_again() -> None:
 
 
 def test_a_group_holds_10_000_lines_whose_sum_is_no_quantitys_limit() -> None:
-    operation = read_group(group_body([line("a", MOST_PIECES)] * MOST_LINES))
-    assert operation.items == {"a": MOST_LINES * MOST_PIECES}
+    operation = read_group(group_body([line("a", MOST_PIECES)] * MOST_GROUP_LINES))
+    assert operation.items == {"a": MOST_GROUP_LINES * MOST_PIECES}
 
 
 @pytest.mark.parametrize(
     ("items", "path"),
     [
         ([], "$.items"),
-        ([line()] * (MOST_LINES + 1), "$.items"),
+        ([line()] * (MOST_GROUP_LINES + 1), "$.items"),
         ({}, "$.items"),
         ({"a": 1}, "$.items"),
         (None, "$.items"),

@@ -1,0 +1,115 @@
+"""One store's queue: who waits for it, what of that is in flight, and who lands with which answer; no I/O."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import msgspec
+
+from store_api.commit.conclude import conclude
+from store_api.commit.decide import Decision, batch_size, decide, wanted_items
+from store_api.commit.last_seen import Reading, Seen, seen_after
+from store_api.errors import BrokenDocument, Overloaded
+from store_api.stock.changes import Written
+from store_api.stock.operations import Operation
+from store_api.stock.reports import Answer
+
+MOST_ROUNDS = 100
+"""How often others may come between the decision and the write before a batch is turned away."""
+
+MOST_UNFIT = 2
+"""How often a whole, sound document may refuse an update in a row before it counts as broken."""
+
+
+class Waiting(msgspec.Struct, eq=False):
+    """One operation, and where its answer is awaited."""
+
+    operation: Operation
+    answer: asyncio.Future[Answer]
+
+
+class Flight(msgspec.Struct, eq=False):
+    """A batch on its way to the database and back.
+
+    Args:
+        batch: who is on board, in their order.
+        decision: what was decided of them.
+        wanted: the items whose quantities answer all of them; None for the whole store.
+    """
+
+    batch: Sequence[Waiting] = ()
+    decision: Decision = Decision(None, ())
+    wanted: frozenset[str] | None = None
+
+    @property
+    def operations(self) -> list[Operation]:
+        """The operations on board."""
+        return [waiting.operation for waiting in self.batch]
+
+
+class StoreQueue(msgspec.Struct, eq=False):
+    """What waits for one store, and its batch in flight.
+
+    Args:
+        store_id: the store.
+        seen: what was last seen of it.
+        waiting: who waits, in their order.
+        flight: the batch that is on its way; an empty one between flights.
+        rounds: how many flights in a row answered nobody.
+        unfit: how many of those the document itself refused.
+        again: how many at the front are to be decided again.
+    """
+
+    store_id: str
+    seen: Seen | None = None
+    waiting: deque[Waiting] = msgspec.field(default_factory=deque)
+    flight: Flight = msgspec.field(default_factory=Flight)
+    rounds: int = 0
+    unfit: int = 0
+    again: int = 0
+
+    def take_off(self) -> None:
+        """Take a batch from the front, and decide it on what was last seen."""
+        size = batch_size(waiting.operation for waiting in self.waiting)
+        # Those who are decided again go by themselves: what they need has been read, and newcomers, whose
+        # items may be unknown, could make the guard fail for them again and again.
+        flight = self.flight = Flight([self.waiting.popleft() for _ in range(min(size, self.again or size))])
+        operations = flight.operations
+        flight.wanted = wanted_items(operations)
+        flight.decision = decide(operations, self.seen)
+
+    def learn(self, written: Written | None, reading: Reading) -> None:
+        """Keep what was read after the write, for the next decision."""
+        wanted = self.flight.wanted
+        found = reading
+        if isinstance(reading, dict) and wanted is not None:
+            found = {item_id: reading.get(item_id, 0) for item_id in wanted}
+        self.seen = seen_after(
+            self.seen, self.flight.decision.change, written, found, complete=wanted is None
+        )
+
+    def land(self, written: Written | None, reading: Reading) -> list[tuple[Waiting, Answer]]:
+        """End the flight: give who is answered, and put the others back to the front of the queue."""
+        flight = self.flight
+        answers = conclude(flight.operations, flight.decision, written, reading)
+        self.rounds = self.rounds + 1 if not any(answers) else 0
+        self.unfit = self.unfit + 1 if self.rounds and written is Written.UNFIT else 0
+        if self.unfit > MOST_UNFIT:
+            answers = [BrokenDocument(self.store_id, "MongoDB cannot update it")] * len(answers)
+        elif self.rounds > MOST_ROUNDS:
+            answers = [Overloaded()] * len(answers)
+        if all(answers):
+            self.rounds = self.unfit = 0
+        # Only now: were the answers not to be had by a fault of ours, whoever is on board would be abandoned.
+        self.flight = Flight()
+        landed = list(zip(flight.batch, answers, strict=True))
+        again = [waiting for waiting, answer in landed if answer is None]
+        self.again = len(again)
+        self.waiting.extendleft(reversed(again))
+        return [(waiting, answer) for waiting, answer in landed if answer is not None]
+
+    def abandon(self) -> Sequence[Waiting]:
+        """End a flight that came to nothing by a fault of ours; gives who was on board."""
+        flight, self.flight = self.flight, Flight()
+        self.rounds = self.unfit = self.again = 0
+        return flight.batch

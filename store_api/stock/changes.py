@@ -1,0 +1,69 @@
+"""Guarded changes of a stock: what is written, what became of it, what it makes of the stock; pure."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+import msgspec
+
+from store_api.errors import AppliedUnreported, BrokenDocument, NotApplied, StoreApiError, UnfitDocument
+from store_api.stock.operations import Stock
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One guarded write to one store, applied whole or not at all.
+
+    Args:
+        store_id: the store it is about.
+        increments: what is added to each item, in pieces; negative for a demand.
+        least: the pieces of each item that must be there for the change to happen.
+        creates: whether a missing store is created.
+        empties: whether everything in the store goes, before the increments.
+        found: the stock that must be there, exactly, for the change to happen; None where `least` is enough.
+        leaves: the stock that the change makes of what must be found.
+    """
+
+    store_id: str
+    increments: Mapping[str, int]
+    least: Mapping[str, int]
+    creates: bool = False
+    empties: bool = False
+    found: Stock | None = None
+    leaves: Stock | None = None
+
+
+def differences(before: Stock, after: Stock) -> Stock:
+    """List the lines in which a report of `after` differs from one of `before`; a quantity of 0 is gone."""
+    changed = {item_id: quantity for item_id, quantity in after.items() if quantity != before.get(item_id, 0)}
+    changed.update((item_id, 0) for item_id, quantity in before.items() if quantity and item_id not in after)
+    return changed
+
+
+def added(stock: Stock, increments: Mapping[str, int]) -> Stock:
+    """Add increments to items that are in a stock, which keep their order."""
+    left = dict(stock)
+    for item_id, increment in increments.items():
+        left[item_id] += increment
+    return left
+
+
+class Written(Enum):
+    """What became of one guarded change."""
+
+    APPLIED = "applied"
+    NOT_MATCHED = "its guard did not hold"
+    UNFIT = "the document could not take it"
+    UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
+    UNKNOWN = "the database did not say"
+
+
+def written_despite(error: StoreApiError) -> Written:
+    """Tell what became of changes whose writing ended in an error."""
+    match error:
+        case UnfitDocument():
+            return Written.UNFIT
+        case BrokenDocument() | AppliedUnreported():
+            return Written.APPLIED
+        case NotApplied():
+            return Written.UNAVAILABLE
+        case _:
+            return Written.UNKNOWN

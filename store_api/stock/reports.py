@@ -1,0 +1,52 @@
+"""What is told of stores: a report, an answer to an operation, a line of the overview; pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from store_api.errors import StoreApiError
+from store_api.stock.operations import Stock
+
+
+@dataclass(slots=True)
+class Report:
+    """What a store holds: its lines in the document's order.
+
+    Args:
+        store_id: the store.
+        lines: the quantity of each item, in pieces.
+        encoded: its JSON once somebody asked for it; a batch shares one report.
+    """
+
+    store_id: str
+    lines: Mapping[str, int]
+    encoded: bytes | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, store_id: str, stock: Stock) -> "Report":
+        """Report a whole stock; an item of which nothing is left is not in it."""
+        if 0 in stock.values():
+            return cls(store_id, {item_id: quantity for item_id, quantity in stock.items() if quantity})
+        return cls(store_id, stock)
+
+    @classmethod
+    def of_items(cls, store_id: str, stock: Stock, items: Iterable[str]) -> "Report":
+        """Report just these items, those of which nothing is left included."""
+        return cls(store_id, {item_id: stock.get(item_id, 0) for item_id in items})
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSummary:
+    """One store of the overview: how many items it holds, and how many pieces in all."""
+
+    store_id: str
+    items: int
+    units: int
+
+
+Answer = Report | StoreApiError
+"""What an operation ends as."""
+
+
+def outcome_of(answer: Answer) -> str:
+    """Name what an operation ended as, to be counted: "applied", or the slug of its error."""
+    return answer.slug if isinstance(answer, StoreApiError) else "applied"

@@ -1,0 +1,49 @@
+"""What operators and their tools ask: whether the process runs, whether it can do its work, its figures."""
+
+from dataclasses import dataclass
+
+from sanic import Blueprint, HTTPResponse, Request
+
+from store_api.contract.problems import not_ready
+from store_api.contract.schemas import Health
+from store_api.telemetry.metrics import CONTENT_TYPE, Metrics
+from store_api.telemetry.readiness import Readiness
+from store_api.web.error_handler import problem_response
+from store_api.web.routes import READ, json_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Operators:
+    """What these routes need: whether we are ready, and what was counted."""
+
+    readiness: Readiness
+    metrics: Metrics
+
+    async def live(self, request: Request) -> HTTPResponse:
+        """`GET /health/live`."""
+        return json_answer(Health("live"))
+
+    async def ready(self, request: Request) -> HTTPResponse:
+        """`GET /health/ready`."""
+        state = self.readiness.state()
+        if state.ready:
+            return json_answer(Health("ready"))
+        problem = not_ready(
+            request.path,
+            primary_reachable=state.primary_reachable,
+            change_stream_alive=state.change_stream_alive,
+            stopping=state.stopping,
+        )
+        return problem_response(problem)
+
+    async def figures(self, request: Request) -> HTTPResponse:
+        """`GET /metrics`."""
+        return HTTPResponse(self.metrics.text(), content_type=CONTENT_TYPE)
+
+    def blueprint(self) -> Blueprint:
+        """Lay out the routes."""
+        routes = Blueprint("operators")
+        routes.add_route(self.live, "/health/live", methods=READ, name="live")
+        routes.add_route(self.ready, "/health/ready", methods=READ, name="ready")
+        routes.add_route(self.figures, "/metrics", methods=READ, name="metrics")
+        return routes

@@ -35,8 +35,8 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 	@exec $(BIN)/python -m bench.demo $(ARGS)
 
 # What drives whole programs for long is run without coverage, which slows all of them down.
-COVERED := tests/unit tests/contract tests/integration tests/end_to_end
-PLAIN := tests/browser tests/faults tests/replica_init
+COVERED := tests/unit tests/house tests/contract tests/integration tests/end_to_end
+PLAIN := tests/browser tests/examples tests/faults tests/replica_init
 IN_PAIRS := -m "not load" --numprocesses 2 --dist loadfile --durations 15
 
 test: install-dev       ## every test, with coverage

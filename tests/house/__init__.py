@@ -1,1 +1,1 @@
-"""The rules of the house that a program can check."""
+"""The house rules that a program can check."""

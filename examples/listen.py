@@ -1,0 +1,92 @@
+"""Follows a store live and keeps its report up to date, whoever changes it. Ctrl-C ends it.
+
+    .venv/bin/python examples/listen.py abc111
+    .venv/bin/python examples/listen.py abc111 --api http://127.0.0.1:8000
+
+The first frame on a connection holds the whole report, and every frame after it just the lines that changed:
+a line replaces the quantity of its item, and 0 removes the item. The store need not exist yet.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+from contextlib import suppress
+from urllib.parse import quote
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds."""
+
+
+async def follow(store_id: str, api: str) -> None:
+    """Follow the store for ever, through every fault.
+
+    Args:
+        store_id: the store's id.
+        api: the base URL of the service.
+
+    Raises:
+        SystemExit: the service will never serve this, as its problem says.
+    """
+    path = f"/ws/stores/{quote(store_id, safe='')}?snapshot=true&only=changes"
+    stock: dict[str, int] = {}
+    failures = 0
+    while True:
+        reason = "the connection was lost"
+        try:
+            # No limit for a frame: a large store's first one is large. No proxy: the service is near.
+            async with connect("ws" + api.removeprefix("http") + path, max_size=None, proxy=None) as socket:
+                await replace(stock, socket, store_id)
+                failures = 0
+                async for frame in socket:
+                    change(stock, frame)
+        except InvalidStatus as refusal:
+            reason = problem_of(refusal)
+            if refusal.response.status_code < 500:
+                raise SystemExit(reason) from None
+        except (OSError, WebSocketException) as error:
+            reason = str(error)
+        failures += 1
+        pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** (failures - 1)) * random.uniform(0.5, 1.0)
+        print(f"not connected: {reason}; again in {pause:.1f} s", flush=True)
+        await asyncio.sleep(pause)
+
+
+async def replace(stock: dict[str, int], socket: ClientConnection, store_id: str) -> None:
+    """Take the first frame, which is the whole report, in place of what was known."""
+    stock.clear()
+    stock.update(lines_of(await socket.recv()))
+    print(f"{store_id}: {len(stock)} items, {sum(stock.values())} units", flush=True)
+
+
+def change(stock: dict[str, int], frame: str | bytes) -> None:
+    """Carry a frame of changed lines over, and say what changed."""
+    for item_id, quantity in lines_of(frame).items():
+        print(f"{item_id}: {stock.get(item_id, 0)} -> {quantity}", flush=True)
+        stock[item_id] = quantity
+        if quantity == 0:
+            del stock[item_id]
+
+
+def lines_of(frame: str | bytes) -> dict[str, int]:
+    """Read the lines of a frame, by item."""
+    return {line["item_id"]: line["quantity"] for line in json.loads(frame)["store"]["report"]}
+
+
+def problem_of(refusal: InvalidStatus) -> str:
+    """Say why there is no socket, in the service's own words where it has any."""
+    with suppress(ValueError, LookupError):
+        return str(json.loads(refusal.response.body or b"")["detail"])
+    return str(refusal)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Follow a store live.")
+    parser.add_argument("store_id")
+    parser.add_argument("--api", default="http://127.0.0.1:8000", help="default: %(default)s")
+    options = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        asyncio.run(follow(options.store_id, options.api))

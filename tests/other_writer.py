@@ -14,6 +14,7 @@ from bson import json_util
 from pymongo import MongoClient
 
 from tests.service import ROOT, environment
+from tests.support.programs import begun, unwatched
 
 Command = dict[str, Any]
 
@@ -39,10 +40,9 @@ class OtherWriter:
 async def other_writer(mongo_url: str, database: str) -> AsyncIterator[OtherWriter]:
     """Start it, on a database; it ends when this is left."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.other_writer", mongo_url, database),
+        *begun(sys.executable, "-m", "tests.other_writer", mongo_url, database),
         cwd=ROOT,
-        env=environment({}),
+        env=unwatched(environment({})),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -18,6 +18,7 @@ import pytest
 
 from store_api.settings import help_text
 from tests.mongod import free_port, wait_until
+from tests.support.programs import begun
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30.0
@@ -93,7 +94,7 @@ class Service:
         """Start it, or start it again; `wait_until_ready` follows."""
         with (self._folder / "stdout").open("wb") as output, (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "store_api"],
+                begun(sys.executable, "-m", "store_api"),
                 cwd=self._folder,
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
@@ -189,7 +190,7 @@ def run_python(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program of ours to its end, in a folder that has no `.env`."""
     return subprocess.run(
-        [sys.executable, *arguments],
+        begun(sys.executable, *arguments),
         cwd=folder,
         env=environment(settings),
         stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ import pytest
 from tests.image.building import Image, built, missing
 from tests.mongod import free_port, wait_until
 from tests.service import ROOT, children_of
+from tests.support.programs import begun
 
 JSON = {"Content-Type": "application/json"}
 SUPPLY = '{"operation": "supply", "item_id": "chair", "quantity": 3}'
@@ -67,7 +68,7 @@ def served(image: Image, variables: Mapping[str, str], **options: Any) -> Iterat
     port = free_port()
     line, settings = image.command(image.config["Cmd"], {"PORT": str(port), **variables}, **options)
     with subprocess.Popen(
-        line, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        begun(*line), env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield Served(process, port)

@@ -18,6 +18,7 @@ from pymongo import MongoClient
 from bench.http_client import Connection
 from tests.listening import Socket, listening
 from tests.service import ROOT, Service, environment
+from tests.support.programs import begun
 
 CLIENTS = 200
 OPERATIONS = 20_000
@@ -108,8 +109,9 @@ async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> No
                 seen.append({})
                 following.append(asyncio.create_task(follow(socket, seen[-1])))
             foreign = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "tests.load.foreign_program", mongo_url, database, ",".join(STORES), ",".join(ITEMS)),
+                *begun(sys.executable, "-m", "tests.load.foreign_program", mongo_url, database),
+                ",".join(STORES),
+                ",".join(ITEMS),
                 cwd=ROOT,
                 env=environment({}),
                 stdin=asyncio.subprocess.PIPE,

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 from tests.mongod import ReplicaSetOfThree, wait_until
 from tests.service import ROOT
+from tests.support.programs import begun
 
 PROGRAM = ROOT / "mongo-replica-init"
 SECONDS = 60.0
@@ -38,7 +39,7 @@ class Running:
         inherited = {name: value for name, value in os.environ.items() if name not in ours}
         self.said: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, PROGRAM, *arguments],
+            begun(sys.executable, PROGRAM, *arguments),
             env={**inherited, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import MongoClient
 
 from bench.scenes import fill
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 
 MODULES = {
     "ceiling": "bench.peers.bare_sanic",

@@ -15,7 +15,7 @@ from bench.crowd import memory_of
 from bench.scenes import PLENTY, Scene, Sent, write_requests
 from bench.writes import SCRIPT
 from bench.wrk import run_wrk
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 from store_api.storage.documents import VALIDATOR
 
 PORT, MONGO_PORT = 8795, 27795

@@ -18,7 +18,7 @@ from pymongo.write_concern import WriteConcern
 from bench.broadcasts import LINES, SOCKETS
 from bench.contestants import running
 from bench.crowd import Crowd, memory_of, processor_seconds_of
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 from store_api.storage.documents import VALIDATOR
 
 PORT, MONGO_PORT = 8790, 27790

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 from store_api.errors import StoreApiError, WrongSetting
-from store_api.processes.workers import run_workers
+from store_api.processes import run_workers
 from store_api.service import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
 from store_api.telemetry import logs

@@ -14,11 +14,10 @@ import pymongo
 from pymongo.errors import PyMongoError
 from sanic import Sanic
 
-from store_api.commit.committer import Committer
-from store_api.commit.ports import Stores
+from store_api.commit import Committer, Stores
 from store_api.contract.bodies import LARGEST_BODY
 from store_api.errors import PartDied
-from store_api.feed.feed import Feed
+from store_api.feed import Feed
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings

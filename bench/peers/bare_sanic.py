@@ -8,7 +8,7 @@ import os
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.reports.encoding import report_json
-from store_api.stock.reports import Report
+from store_api.stock import Report
 from store_api.web.serving import App
 
 

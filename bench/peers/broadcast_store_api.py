@@ -10,7 +10,7 @@ import os
 from bson import Timestamp
 from sanic import HTTPResponse, Request, Sanic
 
-from store_api.feed.feed import Feed
+from store_api.feed import Feed
 from store_api.storage.documents import Snapshot
 from store_api.web.serving import App
 from store_api.web.socket_writers import wire_of

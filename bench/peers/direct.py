@@ -7,14 +7,13 @@ import asyncio
 import os
 import socket
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.commit.conclude import refusal_of
 from store_api.commit.decide import decide
 from store_api.errors import Overloaded, StoreApiError
 from store_api.service import Parts, serve
 from store_api.settings import Settings
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Answer, Report
+from store_api.stock import Answer, Operation, Report
 
 
 class DirectCommitter(Committer):

@@ -15,7 +15,7 @@ from bot.report.chart import MOST_DAYS, Picture, picture
 from bot.report.message import Heading
 from bot.report.stocktake import EarlierReport, Stocktake
 from bot.report.timetable import DueReport
-from store_api.processes.job import run_job
+from store_api.processes import run_job
 from store_api.reports.workbook import Sheet
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.storage.writer import StoreWriter

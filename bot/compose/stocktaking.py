@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.report.stocktake import Stocktake, StoreStock, Trouble
 from store_api.errors import BrokenDocument
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 from store_api.storage.writer import StoreWriter
 
 PAGE = 500

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 
 
 class Trouble(Enum):

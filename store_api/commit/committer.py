@@ -19,9 +19,7 @@ from store_api.commit.round_trip import Readings, Verdicts
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.commit.sweeper import Sweeper
 from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError
-from store_api.stock.changes import Written
-from store_api.stock.operations import Operation, OperationKind
-from store_api.stock.reports import Answer, Report, outcome_of
+from store_api.stock import Answer, Operation, OperationKind, Report, Written, outcome_of
 
 log = logging.getLogger(__name__)
 

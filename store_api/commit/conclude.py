@@ -19,9 +19,7 @@ from store_api.errors import (
     StoreApiError,
     StoreNotFound,
 )
-from store_api.stock.changes import Written
-from store_api.stock.operations import Operation, OperationKind, Stock, shortages
-from store_api.stock.reports import Answer, Report
+from store_api.stock import Answer, Operation, OperationKind, Report, Stock, Written, shortages
 
 
 def refusal_of(operation: Operation, stock: Stock | None) -> NotApplied | None:

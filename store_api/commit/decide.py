@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from store_api.commit.last_seen import Seen, foretold
-from store_api.stock.changes import Change
-from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind
+from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
 
 MOST_OPERATIONS = 1024
 MOST_BATCH_LINES = 10_000

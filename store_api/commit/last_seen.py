@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
-from store_api.stock.changes import Change, Written, added
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock, Written, added
 
 TRUSTED = 8
 """How many times in a row a store must be found as it was left before more is asked of it than is needed:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from store_api.errors import BrokenDocument
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock, Written
 
 
 class Sweepable(Protocol):

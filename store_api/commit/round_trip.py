@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from store_api.commit.last_seen import Reading
 from store_api.commit.ports import Stores
 from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError
-from store_api.stock.changes import Change, Written, written_despite
+from store_api.stock import Change, Written, written_despite
 
 Verdicts = Mapping[str, Written]
 """What became of changes, by store."""

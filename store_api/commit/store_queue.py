@@ -10,9 +10,7 @@ from store_api.commit.conclude import conclude
 from store_api.commit.decide import Decision, batch_size, decide, wanted_items
 from store_api.commit.last_seen import Reading, Seen, seen_after
 from store_api.errors import BrokenDocument, Overloaded
-from store_api.stock.changes import Written
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Answer
+from store_api.stock import Answer, Operation, Written
 
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""

@@ -5,7 +5,7 @@ import logging
 
 from store_api.commit.ports import Sweepable
 from store_api.errors import StoreApiError
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from store_api.contract.bodies import ItemId, StoreId
-from store_api.stock.operations import LARGEST_QUANTITY
+from store_api.stock import LARGEST_QUANTITY
 
 Count = Annotated[int, Meta(ge=0)]
 

@@ -18,8 +18,6 @@ from store_api.embedded.program import ending, find_mongod, mongod_arguments
 from store_api.errors import EmbeddedMongoError
 from store_api.settings import EMBEDDED_REPLICA_SET
 
-__all__ = ["EmbeddedMongo", "find_mongod", "mongod_arguments"]
-
 START_SECONDS = 60.0
 POLL_SECONDS = 0.01
 RETRY_SECONDS = 0.1

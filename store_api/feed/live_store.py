@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 
 from store_api.errors import BrokenDocument
 from store_api.reports.encoding import report_json
-from store_api.stock.changes import differences
-from store_api.stock.operations import Stock
-from store_api.stock.reports import Report
+from store_api.stock import Report, Stock, differences
 from store_api.storage import documents
 from store_api.storage.documents import Snapshot
 from watchers.changes import EARLIEST, Moment, StoreChange

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from store_api.stock.reports import Report
+from store_api.stock import Report
 
 _encode = msgspec.json.encode
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from store_api.processes.job import run_job
+from store_api.processes import run_job
 from store_api.reports.workbook import Job, Sheet, legible
 
 AT_ONCE = 2

@@ -12,8 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from store_api.errors import BrokenDocument
-from store_api.stock.changes import differences
-from store_api.stock.operations import LARGEST_QUANTITY, Stock
+from store_api.stock import LARGEST_QUANTITY, Stock, differences
 from watchers.changes import Moment
 
 ITEMS = "items"

@@ -13,7 +13,7 @@ from pymongo.errors import (
 )
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
-from store_api.stock.changes import Written
+from store_api.stock import Written
 from store_api.storage import updates
 
 log = logging.getLogger(__name__)

@@ -8,8 +8,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.stock.operations import Stock
-from store_api.stock.reports import StoreSummary
+from store_api.stock import Stock, StoreSummary
 from store_api.storage import documents, updates
 from store_api.storage.clients import Client
 from store_api.storage.documents import Snapshot

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from store_api.stock.changes import Change
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock
 from store_api.storage.documents import ITEMS, REVISION, field_of, path_of
 
 

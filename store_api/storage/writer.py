@@ -12,8 +12,7 @@ from pymongo.collection import Collection as PyMongoCollection
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from store_api.errors import AppliedUnreported, BrokenDocument, StoreApiError
-from store_api.stock.changes import Change, Written, written_despite
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock, Written, written_despite
 from store_api.storage import documents, updates
 from store_api.storage.clients import Client, blocking
 from store_api.storage.driver_errors import UNAUTHORIZED, translated, written_by

@@ -15,7 +15,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from store_api.stock.operations import OperationKind
+from store_api.stock import OperationKind
 
 FILES = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder that worker processes share; prometheus-client reads it when it is imported."""

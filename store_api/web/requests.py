@@ -20,7 +20,7 @@ from store_api.contract.bodies import (
 )
 from store_api.contract.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
 from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
-from store_api.stock.operations import Operation, OperationKind, sum_items
+from store_api.stock import Operation, OperationKind, sum_items
 
 Body = TypeVar("Body")
 

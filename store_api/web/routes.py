@@ -17,8 +17,7 @@ from store_api.contract.schemas import Overview
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import report_json
 from store_api.reports.workbook import Sheet, legible
-from store_api.stock.operations import Operation, Stock
-from store_api.stock.reports import Answer, Report, StoreSummary
+from store_api.stock import Answer, Operation, Report, Stock, StoreSummary
 from store_api.web.error_handler import error_response
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.requests import (

@@ -11,9 +11,7 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 
 from store_api.contract.channels import BROKEN_RULE, GOING_AWAY, OUR_FAULT, SLOWEST_SECONDS, TOO_SLOW
 from store_api.errors import UpgradeRequired
-from store_api.feed.feed import Feed
-from store_api.feed.subscribers import Subscriber
-from store_api.feed.subscriptions import ALL_STORES
+from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
 from store_api.web.requests import store_id_of, wants_only_changes, wants_snapshot
 from store_api.web.socket_writers import SocketWriters

@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from tests.browser.conftest import Open
 from tests.browser.dashboard import CHANGE, CONTENTS, STORE_CHANGE, STORE_CHANGED, UNITS, address_of
 from tests.end_to_end.conftest import Stores
+from tests.support.programs import begun
 from tests.support.service import Service, needs_proc
 
 JSON = "Content-Type: application/json"
@@ -23,8 +24,10 @@ async def test_a_write_by_curl_appears(open_page: Open, service: Service, store_
     page = await open_page(address_of(store_id))
     await page.is_live()
     body = msgspec.json.encode(supply("chair", 1234)).decode()
-    command = ["curl", "-sf", f"{service.url}/stores/{store_id}", "-H", JSON, "-d", body]
-    curl = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
+    address = f"{service.url}/stores/{store_id}"
+    curl = await asyncio.create_subprocess_exec(
+        *begun("curl", "-sf", address, "-H", JSON, "-d", body), stdout=subprocess.DEVNULL
+    )
     assert await curl.wait() == 0
     await page.shows("chair", "1,234")
     await page.shows("chair", "+1,234", CHANGE)

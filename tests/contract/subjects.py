@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from pymongo.collection import Collection
 
-from store_api.commit.ports import Stores
+from store_api.commit import Stores
 from store_api.errors import StoreApiError
 from store_api.storage.writer import StoreWriter
 from tests.simulation.fake_repository import FakeRepository

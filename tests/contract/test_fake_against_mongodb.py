@@ -8,8 +8,7 @@ from pymongo.errors import BulkWriteError
 
 from store_api.commit.decide import decide
 from store_api.commit.last_seen import Seen
-from store_api.stock.changes import Change
-from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind
+from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
 from store_api.storage.driver_errors import NO_SINGLE_ID
 from store_api.storage.updates import lone_guard_of, update_of
 from tests.contract.subjects import FakeSubject, RealSubject, outcome_of

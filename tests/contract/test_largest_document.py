@@ -6,7 +6,7 @@ import pytest
 from bson import encode
 
 from store_api.errors import UnfitDocument
-from store_api.stock.changes import Change, Written
+from store_api.stock import Change, Written
 from tests.contract.subjects import RealSubject
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024

@@ -3,8 +3,7 @@
 import pytest
 
 from store_api.errors import BrokenDocument, UnfitDocument
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import LARGEST_QUANTITY
+from store_api.stock import LARGEST_QUANTITY, Change, Written
 from store_api.storage.updates import LARGEST_PROVEN_BY_UPDATE
 from tests.contract.subjects import Subject, outcome_of
 from tests.simulation.history import Document

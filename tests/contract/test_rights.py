@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.contract.subjects import RealSubject

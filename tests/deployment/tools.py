@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import yaml
 
+from tests.support.programs import begun
 from tests.support.service import ROOT
 
 TOOLS = ROOT / ".venv" / "deploy" / "bin"
@@ -40,7 +41,7 @@ def run(
         pytest.skip(f"{tool} is not installed: make deploy-check does it")
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     done = subprocess.run(
-        [TOOLS / tool, *arguments],
+        begun(TOOLS / tool, *arguments),
         cwd=folder,
         env={**kept, "PATH": f"{TOOLS}:{kept.get('PATH', '')}", **(variables or {})},
         capture_output=True,
@@ -90,7 +91,7 @@ def _secrets() -> dict[str, bytes]:
     files = {"telegram.env": b"BOT_TOKEN=123456:ABC\n"}
     with TemporaryDirectory(prefix="store_api-test-") as folder:
         made = subprocess.run(
-            [sys.executable, ROOT / "mongo-replica-init", "make-secrets", folder],
+            begun(sys.executable, ROOT / "mongo-replica-init", "make-secrets", folder),
             env={**os.environ, "MONGO_HOSTS": "mongodb-0.mongodb:27017"},
             capture_output=True,
             text=True,

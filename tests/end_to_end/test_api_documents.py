@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from store_api.pages.routes import assets
 from tests.end_to_end.conftest import Stores
 from tests.support.listening import listening
+from tests.support.programs import begun, unwatched
 from tests.support.service import ROOT, Service
 
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
@@ -29,9 +30,9 @@ async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> N
     bounds = ("--seed", "13247", "--max-examples", "6", "--generation-deterministic", "--warnings", "off")
     settings = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.end_to_end.schemathesis_hooks"}
     schemathesis = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command, *bounds),
+        *begun(sys.executable, *command, *bounds),
         cwd=tmp_path,
-        env={**os.environ, **settings},
+        env=unwatched({**os.environ, **settings}),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

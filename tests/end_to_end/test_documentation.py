@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from tests.end_to_end.reader import Mistake, Place, Reader
 from tests.house.markdown import NOT_RUN, ROOT, RUN, RUN_PAGES, SHOWN, exchanges, split, text_of
-from tests.service import Service
+from tests.support.service import Service
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 

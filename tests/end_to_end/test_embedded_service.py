@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from tests.support.listening import listening, read_report
 from tests.support.mongod import free_port, wait_until
+from tests.support.programs import begun
 from tests.support.service import Service, are_gone, children_of, needs_proc
 
 pytestmark = needs_proc
@@ -51,7 +52,7 @@ def test_it_says_where_everything_is(embedded: Service) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_curl_line_that_it_prints_works(embedded: Service) -> None:
     line = embedded.output[embedded.output.index("curl ") :]
-    ran = subprocess.run(["sh", "-c", line], capture_output=True, timeout=10, check=True)
+    ran = subprocess.run(begun("sh", "-c", line), capture_output=True, timeout=10, check=True)
     assert read_report(ran.stdout).items == {"item-1": 10}
 
 

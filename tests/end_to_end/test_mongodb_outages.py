@@ -15,7 +15,7 @@ import pytest
 from pymongo import MongoClient
 
 from bench.http_client import Connection
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 from tests.support.listening import Report, apply_changes, listening, read_report
 from tests.support.mongod import found_mongod, free_port, wait_until
 from tests.support.service import Service, new_store_id

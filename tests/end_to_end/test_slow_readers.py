@@ -10,8 +10,8 @@ from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
+from store_api.feed import Feed
 from store_api.feed import subscribers as queues
-from store_api.feed.feed import Feed
 from store_api.storage.documents import Snapshot
 from store_api.web import socket_writers as socket_writers
 from store_api.web.socket_writers import wire_of

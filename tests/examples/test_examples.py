@@ -14,8 +14,8 @@ import pytest
 from pymongo import MongoClient
 
 from store_api.settings import Settings
-from tests.mongod import free_port
-from tests.service import ROOT, Service, environment, new_store_id
+from tests.support.mongod import free_port
+from tests.support.service import ROOT, Service, environment, new_store_id
 
 EXAMPLES = ROOT / "examples"
 SECONDS = 20.0

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.programs import begun
 from tests.support.service import ROOT
 
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
@@ -44,7 +45,7 @@ def missing() -> str | None:
     absent = [tool for tool in TOOLS if shutil.which(tool) is None]
     if absent:
         return f"there is no {', '.join(absent)} (Debian: apt-get install buildah mmdebstrap)"
-    if subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False).returncode:
+    if subprocess.run(begun("unshare", "--mount", "--pid", "--fork", "true"), check=False).returncode:
         return "this system gives no namespaces"
     return None
 
@@ -110,7 +111,9 @@ class Image:
     def run(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run something in the image to its end."""
         line, settings = self.command(arguments, **options)
-        return subprocess.run(line, env=settings, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            begun(*line), env=settings, capture_output=True, text=True, timeout=60, check=False
+        )
 
 
 @contextmanager
@@ -141,7 +144,7 @@ class _Buildah:
     def __call__(self, *arguments: str) -> str:
         store = ["--root", str(self._folder / "root"), "--runroot", str(self._folder / "run")]
         done = subprocess.run(
-            ["buildah", *store, "--storage-driver", "vfs", *arguments],
+            begun("buildah", *store, "--storage-driver", "vfs", *arguments),
             capture_output=True,
             text=True,
             env={**os.environ, "BUILDAH_ISOLATION": "chroot"},
@@ -156,7 +159,7 @@ class _Buildah:
     def make_base(self, name: str) -> None:
         archive = self._folder / "base.tar"
         subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", archive],
+            begun("mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", archive),
             check=True,
         )
         container = self("from", "scratch")
@@ -171,7 +174,7 @@ class _Buildah:
 def _pip_of_this_system(folder: Path) -> list[str]:
     """Let pip in the build find packages as pip does here: its settings, and the folders that they name."""
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+        begun(sys.executable, "-m", "pip", "config", "list"), capture_output=True, text=True, check=True
     ).stdout
     settings = dict(re.findall(r"^(?:global|:env:)\.([\w-]+)='(.*)'$", listed, re.MULTILINE))
     config = folder / "pip.conf"

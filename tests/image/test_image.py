@@ -14,6 +14,7 @@ import pytest
 
 from tests.image.building import Image, built, missing
 from tests.support.mongod import free_port, wait_until
+from tests.support.programs import begun
 from tests.support.service import ROOT, children_of
 
 JSON = {"Content-Type": "application/json"}
@@ -67,7 +68,7 @@ def served(image: Image, variables: Mapping[str, str], **options: Any) -> Iterat
     port = free_port()
     line, settings = image.command(image.config["Cmd"], {"PORT": str(port), **variables}, **options)
     with subprocess.Popen(
-        line, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        begun(*line), env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield Served(process, port)

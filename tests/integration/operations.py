@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from store_api.stock.operations import Operation, OperationKind
+from store_api.stock import Operation, OperationKind
 
 
 def supply(store_id: str, items: Mapping[str, int], *, minimal: bool = False) -> Operation:

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from bson import Int64
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.errors import OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.stock.reports import Report
+from store_api.stock import Report
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 from tests.integration.operations import clean, demand, supply

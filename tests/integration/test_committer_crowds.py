@@ -10,10 +10,9 @@ import pytest
 from bson import Int64
 from pymongo.change_stream import ChangeStream
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.errors import BrokenDocument, OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.stock.operations import Operation, OperationKind
-from store_api.stock.reports import Report
+from store_api.stock import Operation, OperationKind, Report
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents

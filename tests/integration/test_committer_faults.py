@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -16,8 +16,7 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Report
+from store_api.stock import Operation, Report
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import BROKEN, insert_unchecked
 from tests.integration.conftest import Documents

@@ -11,9 +11,10 @@ import pytest
 from pymongo import MongoClient
 from pymongo.uri_parser import parse_uri
 
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
 from store_api.errors import EmbeddedMongoError
 from tests.support.mongod import found_mongod, free_port, wait_until
+from tests.support.programs import begun
 
 SERVICE = """
 import signal, sys
@@ -119,10 +120,9 @@ def test_a_killed_service_leaves_no_process_and_its_next_start_finds_the_data(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     port = free_port()
-    command = [sys.executable, "-c", SERVICE, str(tmp_path), str(port)]
     # A group of its own stands for a terminal's: Ctrl-C goes to the whole group.
     with subprocess.Popen(
-        command,
+        begun(sys.executable, "-c", SERVICE, tmp_path, str(port)),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from store_api.embedded.mongo import find_mongod
+from store_api.embedded import find_mongod
 from store_api.embedded.program import mongod_of_the_wheel
 from store_api.errors import EmbeddedMongoError
 

@@ -6,7 +6,7 @@ from bson import Int64
 from pymongo import MongoClient
 
 from store_api.errors import UnfitDocument
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage.clients import connect
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents

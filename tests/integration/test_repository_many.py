@@ -14,7 +14,7 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
-from store_api.stock.changes import Change, Written
+from store_api.stock import Change, Written
 from store_api.storage import updates
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter

@@ -16,7 +16,7 @@ from store_api.errors import (
     StoreApiError,
     UnfitDocument,
 )
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import BROKEN, insert_unchecked

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from bson import Decimal128, Int64, ObjectId
 
-from store_api.stock.reports import StoreSummary
+from store_api.stock import StoreSummary
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents

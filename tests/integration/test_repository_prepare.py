@@ -10,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from store_api.errors import DatabaseUnavailable
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage import documents
 from store_api.storage.clients import Client, connect
 from store_api.storage.primary import Primary

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from store_api.errors import OutcomeUnknown
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents

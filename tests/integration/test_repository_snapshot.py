@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from store_api.errors import DatabaseUnavailable
-from store_api.stock.changes import Change
+from store_api.stock import Change
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked

@@ -8,7 +8,7 @@ from bson import Timestamp
 from pymongo import MongoClient
 
 from store_api.errors import DatabaseUnavailable
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 from store_api.storage import documents
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter

@@ -17,6 +17,7 @@ from pymongo import MongoClient
 
 from bench.http_client import Connection
 from tests.support.listening import Socket, listening
+from tests.support.programs import begun
 from tests.support.service import ROOT, Service, environment
 
 CLIENTS = 200
@@ -108,8 +109,9 @@ async def test_every_unit_is_accounted_for(mongo_url: str, tmp_path: Path) -> No
                 seen.append({})
                 following.append(asyncio.create_task(follow(socket, seen[-1])))
             foreign = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "tests.load.foreign_program", mongo_url, database, ",".join(STORES), ",".join(ITEMS)),
+                *begun(sys.executable, "-m", "tests.load.foreign_program", mongo_url, database),
+                ",".join(STORES),
+                ",".join(ITEMS),
                 cwd=ROOT,
                 env=environment({}),
                 stdin=asyncio.subprocess.PIPE,

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from tests.support.mongod import ReplicaSetOfThree, wait_until
+from tests.support.programs import begun
 from tests.support.service import ROOT
 
 PROGRAM = ROOT / "mongo-replica-init"
@@ -38,7 +39,7 @@ class Running:
         inherited = {name: value for name, value in os.environ.items() if name not in ours}
         self.said: list[str] = []
         self._process = subprocess.Popen(
-            [sys.executable, PROGRAM, *arguments],
+            begun(sys.executable, PROGRAM, *arguments),
             env={**inherited, **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

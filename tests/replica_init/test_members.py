@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
+from store_api.embedded import mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
-from store_api.embedded.mongo import mongod_arguments
 from tests.replica_init.running import Run, Running, run, variables_for
 from tests.support.mongod import ReplicaSetOfThree, found_mongod, free_port, wait_until
 

@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from store_api.errors import NotApplied, OutcomeUnknown
-from store_api.stock.changes import Change
-from store_api.stock.operations import Operation, OperationKind, Stock
-from store_api.stock.reports import Answer
+from store_api.stock import Answer, Change, Operation, OperationKind, Stock
 from tests.simulation.invariants import require
 from tests.simulation.witness import Request
 

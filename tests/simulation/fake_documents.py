@@ -3,8 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import LARGEST_QUANTITY, Stock
+from store_api.stock import LARGEST_QUANTITY, Change, Stock, Written
 from store_api.storage.documents import ITEMS, REVISION
 from tests.simulation.history import Document
 

@@ -14,8 +14,7 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock, Written
 from tests.simulation.fake_documents import changed, projected, swept
 from tests.simulation.history import Commit, Document, History, truth_of
 from tests.simulation.nature import Fate, Nature

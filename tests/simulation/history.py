@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from store_api.errors import BrokenDocument
-from store_api.stock.changes import Change
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock
 from store_api.storage.documents import read_stock
 
 Document = Mapping[str, Any]

@@ -13,8 +13,7 @@ from store_api.errors import (
     QuantityOverflow,
     StoreNotFound,
 )
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Answer, Report
+from store_api.stock import Answer, Operation, Report
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
 from tests.simulation.witness import Request

@@ -7,7 +7,7 @@ likelihood of its own, so that none hides another.
 import random
 from dataclasses import dataclass
 
-from store_api.stock.operations import LARGEST_QUANTITY
+from store_api.stock import LARGEST_QUANTITY
 from tests.simulation.nature import Fate, RandomNature
 
 

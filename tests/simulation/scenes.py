@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from store_api.commit.committer import Committer
-from store_api.stock.operations import Operation, OperationKind, Stock
-from store_api.stock.reports import Answer
+from store_api.commit import Committer
+from store_api.stock import Answer, Operation, OperationKind, Stock
 from store_api.storage.documents import ITEMS
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History

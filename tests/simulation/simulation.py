@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from store_api.commit import committer, decide, last_seen, store_queue, sweeper
-from store_api.stock.changes import Change
-from store_api.stock.operations import Operation, OperationKind
-from store_api.stock.reports import Answer
+from store_api.stock import Answer, Change, Operation, OperationKind
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
 from tests.simulation.evidence import Evidence

@@ -4,15 +4,14 @@ import asyncio
 
 import pytest
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.commit.last_seen import TRUSTED
 from store_api.errors import (
     OutOfStock,
     Overloaded,
     StoreNotFound,
 )
-from store_api.stock.changes import Change
-from store_api.stock.reports import Report
+from store_api.stock import Change, Report
 from store_api.storage.documents import ITEMS
 from tests.simulation.nature import Nature
 from tests.simulation.scenes import answers_of, clean, demand, now, repository_of, supply

@@ -6,9 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from store_api.stock.changes import Change
-from store_api.stock.operations import Operation, OperationKind, Stock
-from store_api.stock.reports import Answer
+from store_api.stock import Answer, Change, Operation, OperationKind, Stock
 from store_api.storage.documents import ITEMS
 from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository

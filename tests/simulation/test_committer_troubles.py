@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from store_api.commit import store_queue
-from store_api.commit.committer import Committer
+from store_api.commit import Committer, store_queue
 from store_api.commit.last_seen import LastSeen
 from store_api.errors import (
     BrokenDocument,
@@ -14,7 +13,7 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock.reports import Report
+from store_api.stock import Report
 from store_api.storage.documents import ITEMS
 from tests.simulation.nature import Fate, Nature
 from tests.simulation.scenes import Fated, answers_of, demand, repository_of, supply

@@ -15,9 +15,7 @@ from store_api.commit.conclude import conclude
 from store_api.commit.decide import Decision, decide
 from store_api.commit.last_seen import Seen
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
-from store_api.stock.changes import Change, Written, written_despite
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Answer, Report
+from store_api.stock import Answer, Change, Operation, Report, Written, written_despite
 from tests.simulation.invariants import Violation
 from tests.simulation.simulation import Simulation
 

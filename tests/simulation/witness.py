@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from store_api.commit.committer import Committer
+from store_api.commit import Committer
 from store_api.commit.last_seen import LastSeen
 from store_api.commit.store_queue import StoreQueue, Waiting
-from store_api.stock.changes import Change
-from store_api.stock.operations import Operation
-from store_api.stock.reports import Answer
+from store_api.stock import Answer, Change, Operation
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from store_api.commit.decide import Decision
 from store_api.commit.last_seen import Reading, Seen
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind, Stock
+from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.simulation.fake_documents import changed
 from tests.simulation.history import truth_of
 

@@ -10,15 +10,20 @@ from typing import Any, Self
 
 import msgspec
 
+from tests.support.impatient import impatiently
 from tests.support.mongod import wait_until
+from tests.support.programs import begun
 from tests.support.service import environment, run_python
 
 STOP_SECONDS = 15.0
+PATIENT: Mapping[str, float] = {}
 
 
-def run_bot(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m bot` to its end, in a folder that has no `.env`."""
-    return run_python(folder, settings, "-m", "bot", *arguments, seconds=90)
+def run_bot(
+    folder: Path, settings: Mapping[str, str], *arguments: str, patience: Mapping[str, float] = PATIENT
+) -> "subprocess.CompletedProcess[str]":
+    """Run `python -m bot` to its end, in a folder that has no `.env`; `patience` as for BotProcess."""
+    return run_python(folder, settings, *impatiently(patience, "bot", *arguments), seconds=90)
 
 
 class BotProcess:
@@ -27,18 +32,22 @@ class BotProcess:
     Args:
         folder: gets what the program says; made if need be.
         settings: environment variables.
+        patience: constants, as `package.module.NAME`, and the seconds that they are to be.
     """
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], patience: Mapping[str, float] = PATIENT
+    ) -> None:
         self._folder = folder
         self._settings = settings
+        self._patience = patience
 
     def __enter__(self) -> Self:
         """Start it."""
         self._folder.mkdir(exist_ok=True)
         with (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "bot"],
+                begun(sys.executable, *impatiently(self._patience, "bot")),
                 cwd=self._folder,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,

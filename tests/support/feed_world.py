@@ -14,8 +14,7 @@ from typing import Any
 from bson import Timestamp
 
 from store_api.errors import DatabaseUnavailable, StoreApiError
-from store_api.feed.feed import Feed
-from store_api.feed.subscribers import Subscriber
+from store_api.feed import Feed, Subscriber
 from store_api.storage.documents import Snapshot
 from store_api.web.socket_writers import wire_of
 from watchers.changes import StoreChange

@@ -16,8 +16,8 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
-from store_api.embedded.mongo import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.settings import EMBEDDED_REPLICA_SET
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import Enum
 
-from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind, Stock
+from store_api.stock import LARGEST_QUANTITY, Operation, OperationKind, Stock
 
 
 class Refused(Enum):

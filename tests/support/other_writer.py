@@ -13,6 +13,7 @@ from typing import Any
 from bson import json_util
 from pymongo import MongoClient
 
+from tests.support.programs import begun, unwatched
 from tests.support.service import ROOT, environment
 
 Command = dict[str, Any]
@@ -39,10 +40,9 @@ class OtherWriter:
 async def other_writer(mongo_url: str, database: str) -> AsyncIterator[OtherWriter]:
     """Start it, on a database; it ends when this is left."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.support.other_writer", mongo_url, database),
+        *begun(sys.executable, "-m", "tests.support.other_writer", mongo_url, database),
         cwd=ROOT,
-        env=environment({}),
+        env=unwatched(environment({})),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

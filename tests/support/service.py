@@ -20,6 +20,7 @@ import pytest
 from bot.settings import BotSettings
 from store_api.settings import Settings
 from tests.support.mongod import free_port, wait_until
+from tests.support.programs import begun
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30.0
@@ -95,7 +96,7 @@ class Service:
         """Start it, or start it again; `wait_until_ready` follows."""
         with (self._folder / "stdout").open("wb") as output, (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "store_api"],
+                begun(sys.executable, "-m", "store_api"),
                 cwd=self._folder,
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
@@ -191,7 +192,7 @@ def run_python(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a program of ours to its end, in a folder that has no `.env`."""
     return subprocess.run(
-        [sys.executable, *arguments],
+        begun(sys.executable, *arguments),
         cwd=folder,
         env=environment(settings),
         stdin=subprocess.DEVNULL,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import openpyxl
 
-from store_api.embedded.mongo import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo
+from store_api.storage import clients
 from tests.end_to_end.bot.conftest import Documents
 from tests.support.bot_api import STRANGER, TOKEN, USER, BotApi, Stall
 from tests.support.bot_process import BotProcess
@@ -88,7 +89,8 @@ def test_killed_between_claim_and_send_the_next_one_sends(
 
 def test_a_database_that_is_down_is_waited_for(tmp_path: Path, bot_api: BotApi, due: dict[str, str]) -> None:
     mongo = EmbeddedMongo(tmp_path / "data", free_port(), found_mongod())
-    with BotProcess(tmp_path / "bot", {**due, "MONGO_URL": mongo.url}) as bot:
+    patience = {f"{clients.__name__}.COMMAND_SECONDS": 2.0, f"{clients.__name__}.PRIMARY_SECONDS": 0.5}
+    with BotProcess(tmp_path / "bot", {**due, "MONGO_URL": mongo.url}, patience) as bot:
         bot.wait_for("database_awaited")
         bot_api.say("/stores")
         bot_api.wait_for(lambda api: len(api.texts()) == 1, "an excuse")

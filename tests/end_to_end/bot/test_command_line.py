@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
+from store_api.storage import clients
 from tests.end_to_end.bot.test_bot import sheets
 from tests.support.bot_api import TOKEN, BotApi, Refuse
 from tests.support.bot_process import run_bot
@@ -68,6 +69,9 @@ def test_a_dry_run_needs_no_token_and_writes_what_would_be_sent(
 
 
 def test_a_dry_run_without_a_database_is_one_line(tmp_path: Path) -> None:
-    ran = run_bot(tmp_path, {"MONGO_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0"}, "--dry-run", "out")
+    nowhere = {"MONGO_URL": "mongodb://127.0.0.1:1/?replicaSet=rs0"}
+    ran = run_bot(
+        tmp_path, nowhere, "--dry-run", "out", patience={f"{clients.__name__}.COMMAND_SECONDS": 0.5}
+    )
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.splitlines() == ["bot: The database cannot be reached right now; nothing was applied."]

@@ -1,13 +1,24 @@
+import os
 import socket
 import subprocess
 import sys
 
 import pytest
 
+from tests.support.programs import begun, unwatched
+from tests.support.service import ROOT
+
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench.demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        begun(sys.executable, "-m", "bench.demo", *arguments),
+        cwd=ROOT,
+        env=unwatched(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
 def test_a_service_that_does_not_run_is_one_clear_line() -> None:

@@ -21,9 +21,7 @@ from store_api.errors import (
     StoreNotFound,
     UnfitDocument,
 )
-from store_api.stock.changes import Written, written_despite
-from store_api.stock.operations import Operation, Stock
-from store_api.stock.reports import Report
+from store_api.stock import Operation, Report, Stock, Written, written_despite
 from tests.support.batches import (
     CLEAN,
     all_batches,

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from store_api.commit import decide as decide_module
 from store_api.commit.decide import Decision, batch_size, decide, wanted_items
 from store_api.commit.last_seen import Seen
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind, Stock
+from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.support.batches import (
     CLEAN,
     all_batches,

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from store_api.commit.decide import decide
 from store_api.commit.last_seen import TRUSTED, Reading, Seen, foretold, seen_after
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.stock.changes import Change, Written
-from store_api.stock.operations import Operation, Stock
+from store_api.stock import Change, Operation, Stock, Written
 from tests.support.batches import (
     all_batches,
     apply_to,

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from store_api.embedded.mongo import mongod_arguments, replica_set_change, why_it_ended
+from store_api.embedded import mongod_arguments
+from store_api.embedded.mongo import replica_set_change, why_it_ended
 from store_api.embedded.program import probe_problem
 
 DATA_DIR = Path("/data")

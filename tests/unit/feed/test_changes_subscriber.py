@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from store_api.feed import subscribers as queues
 from store_api.feed.subscribers import ChangesSubscriber
 from store_api.reports.encoding import changes_frame_of
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 from tests.support.feed_world import quantities
 
 some_lines = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size=3)

@@ -6,7 +6,7 @@ import pytest
 
 from store_api.feed import feed
 from store_api.feed.live_store import LiveStore
-from store_api.stock.operations import Stock
+from store_api.stock import Stock
 from tests.support.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
 from watchers.changes import StoreChange
 

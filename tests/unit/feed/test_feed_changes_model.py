@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from store_api.feed import feed
 from store_api.feed import subscribers as queues
-from store_api.stock.operations import Stock
-from store_api.stock.reports import Report
+from store_api.stock import Report, Stock
 from tests.support.feed_world import BROKEN, Ear, World, quantities, turns
 from watchers.changes import StoreChange
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.feed.feed import Feed
+from store_api.feed import Feed
 from store_api.storage.documents import Snapshot
 from store_api.web.socket_writers import wire_of
 from tests.support.feed_world import BROKEN, World, listening, moment, open_world, turns

@@ -1,8 +1,8 @@
 """Who is told what."""
 
+from store_api.feed import ALL_STORES, Subscriber
 from store_api.feed.live_store import LiveStore
-from store_api.feed.subscribers import Subscriber
-from store_api.feed.subscriptions import ALL_STORES, Subscriptions
+from store_api.feed.subscriptions import Subscriptions
 from store_api.web.socket_writers import wire_of
 from tests.support.feed_world import quantities
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from store_api.pages.routes import DASHBOARD_POLICY, assets
+from tests.house.test_rooms import is_long
 from tests.support.service import ROOT
-from tests.unit.test_house import is_long
 
 FILES = [*(ROOT / "store_api/pages/dashboard").iterdir(), *(ROOT / "store_api/pages/api_docs").iterdir()]
 MODULES = [file for file in FILES if file.suffix == ".js"]

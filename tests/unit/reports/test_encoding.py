@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.reports.encoding import report_json
-from store_api.stock.reports import Report
+from store_api.stock import Report
 
 ids = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
 

@@ -5,9 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import Shortage
-from store_api.stock.changes import differences
-from store_api.stock.operations import shortages, sum_items
-from store_api.stock.reports import Report
+from store_api.stock import Report, differences, shortages, sum_items
 
 item_ids = st.sampled_from("abc")
 stocks = st.dictionaries(item_ids, st.integers(0, 3))

@@ -9,8 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from store_api.errors import BrokenDocument
-from store_api.stock.changes import Change, differences
-from store_api.stock.operations import Stock
+from store_api.stock import Change, Stock, differences
 from store_api.storage.documents import apply_update, field_of, item_id_of, path_of, read_stock
 from store_api.storage.updates import (
     guard_of,

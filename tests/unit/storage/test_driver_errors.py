@@ -23,7 +23,7 @@ from pymongo.errors import (
 )
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
-from store_api.stock.changes import Written
+from store_api.stock import Written
 from store_api.storage.driver_errors import translate, translated, written_by
 
 WORDS = "mongodb://user:secret-word@db-1.internal:27017"

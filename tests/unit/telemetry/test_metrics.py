@@ -5,7 +5,7 @@ from collections import Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from store_api.errors import BrokenDocument, OutcomeUnknown, OutOfStock
-from store_api.stock.operations import OperationKind
+from store_api.stock import OperationKind
 from store_api.telemetry.metrics import Metrics, Sources
 
 DEMAND, SUPPLY = OperationKind.DEMAND, OperationKind.SUPPLY

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from store_api.contract.bodies import MOST_GROUP_LINES, MOST_PIECES
 from store_api.errors import InvalidInput, NotJson
-from store_api.stock.operations import Operation, OperationKind
+from store_api.stock import Operation, OperationKind
 from store_api.web.requests import clean_operation, group_operation, item_operation, wants_only_changes
 from tests.unit.web.bodies import group_body, item_body, line
 

@@ -163,7 +163,7 @@ def drawn(page: str) -> Set[tuple[str, str]]:
 
 
 def arrows_to_draw() -> Set[tuple[str, str]]:
-    """Give the table's arrows as the picture names them: bot and watchers whole, the rooms between by name."""
+    """Give the table's arrows as the picture names them: bot and watchers whole, all other rooms by name."""
 
     def name(room: str) -> str:
         package, _, inner = room.partition(".")

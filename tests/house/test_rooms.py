@@ -15,16 +15,16 @@ LARGE_FILES: dict[str, str] = {}
 """Files that may be larger, each with its reason; one that has become small needs no excuse any more."""
 
 DOORS: dict[str, str] = {
-    "store_api.stock": "LARGEST_QUANTITY Answer Change Operation OperationKind Report Stock StoreSummary Written added"
-    " differences outcome_of shortages sum_items written_despite",
+    "store_api.stock": "LARGEST_QUANTITY Answer Change Operation OperationKind Report Stock StoreSummary Written"
+    " added differences outcome_of shortages sum_items written_despite",
     "store_api.commit": "Committer Stores",
     "store_api.feed": "ALL_STORES Feed Subscriber",
     "store_api.embedded": "EmbeddedMongo find_mongod mongod_arguments",
     "store_api.processes": "run_job run_workers",
 }
-"""What each folder with a door shows. A door in one of the others would load its large packages for everybody."""
+"""What each folder with a door shows; one in another folder would load that folder's large packages."""
 
-COLUMNS = {"store_api.storage.reader": 1}
+COLUMNS = {"store_api.storage.reader": 1, "store_api.storage.updates": 1}
 """The overview's number of items is called as the field that it is counted from."""
 
 

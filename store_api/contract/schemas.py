@@ -32,7 +32,7 @@ class Report(Struct, forbid_unknown_fields=True):
     store: StoreReport
 
 
-class ChangedLine(Struct, forbid_unknown_fields=True):
+class ChangedLine(Struct, forbid_unknown_fields=True, gc=False):
     """One item, and how many pieces of it there are now; 0 is none any more."""
 
     item_id: ItemId

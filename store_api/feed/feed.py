@@ -10,7 +10,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.feed.live_store import LiveStore, StocksAt, build_frames, keep_quiet, read_stocks, stock_in
+from store_api.feed.live_store import (
+    LiveStore,
+    Reading,
+    State,
+    StocksAt,
+    build_frames,
+    read_stocks,
+    reading_of,
+    stock_in,
+)
 from store_api.feed.subscribers import Subscriber
 from store_api.feed.subscriptions import ALL_STORES, Subscriptions
 from store_api.storage.documents import Snapshot
@@ -43,12 +52,10 @@ class Feed:
         self._on_told = on_told
         self.subscriptions = Subscriptions(to_wire)
         self._live: dict[str, LiveStore] = {}
-        self._all_at: Moment | None = None
-        self._all_waiting: list[StoreChange] | None = None
-        self._all_reading: asyncio.Task[None] | None = None
-        self._stream_open = False
+        self._all_since: Moment | None = None
+        self._all_reading: Reading | None = None
+        self._stream_open = self._closed = False
         self._times_begun = 0
-        self._closed = False
 
     @asynccontextmanager
     async def listen(
@@ -81,13 +88,13 @@ class Feed:
         """Apply one change and tell whoever listens to that store."""
         live = self._live.get(change.store_id)
         if live is None:
-            if self._all_waiting is not None:
-                self._all_waiting.append(change)
-            if self._all_at is None or change.at <= self._all_at:
+            if self._all_reading is not None:
+                self._all_reading.waiting.append(change)
+            if self._all_since is None or change.at <= self._all_since:
                 return
             live = self._live[change.store_id] = LiveStore()
-        if live.waiting is not None:
-            live.waiting.append(change)
+        if live.reading is not None:
+            live.reading.waiting.append(change)
         elif change.at > live.at:
             if not live.apply(change):
                 self._read_again(change.store_id, live)
@@ -103,11 +110,11 @@ class Feed:
             StoreApiError: it could not be read; to be called again.
         """
         self._times_begun += 1
-        if self._all_at is not None:
+        if self._all_since is not None:
             snapshot = await self._read(ALL_STORES)
             known = set(self._live)
-            if self._all_at is not None:
-                self._all_at = snapshot.at
+            if self._all_since is not None:
+                self._all_since = snapshot.at
                 known.update(snapshot.documents)
             for store_id in known:
                 self._replace(store_id, self._live.setdefault(store_id, LiveStore()), snapshot)
@@ -131,12 +138,12 @@ class Feed:
                     live.tell_all_again()
             return
         live = self._live[store_id]
-        if live.stock is None:
+        if live.state is State.BROKEN:
             raise BrokenDocument(store_id, "it cannot be read as a report")
         subscriber.offer(store_id, live.frame(store_id))
 
     def _replace(self, store_id: str, live: LiveStore, snapshot: Snapshot) -> None:
-        is_stale = live.waiting is None and live.times_begun < self._times_begun
+        is_stale = live.state is not State.READING and live.times_begun < self._times_begun
         if is_stale and self._live.get(store_id) is live:
             live.replace(stock_in(snapshot, store_id))
             live.at = snapshot.at
@@ -151,11 +158,10 @@ class Feed:
 
     async def _make_all_live(self) -> None:
         # One reading serves everybody who joins meanwhile, whichever of them goes away.
-        if self._all_at is None:
+        if self._all_since is None:
             if self._all_reading is None:
-                self._all_reading = asyncio.create_task(self._read_all())
-                self._all_reading.add_done_callback(keep_quiet)
-            await asyncio.shield(self._all_reading)
+                self._all_reading = reading_of(self._read_all())
+            await asyncio.shield(self._all_reading.task)
         # What is still being read for others would be missing from a snapshot, and its changes unheard.
         for live in [live for live in self._live.values() if live.reading is not None]:
             await live.until_read()
@@ -164,12 +170,10 @@ class Feed:
         live = self._live.get(store_id)
         if live is None:
             live = self._live[store_id] = LiveStore({})
-            if self._all_at is not None:
-                live.at = self._all_at
+            if self._all_since is not None:
+                live.at = self._all_since
             else:
-                live.waiting = []
-                live.reading = asyncio.create_task(self._read_first(store_id, live))
-                live.reading.add_done_callback(keep_quiet)
+                live.reading = reading_of(self._read_first(store_id, live))
         await live.until_read()
 
     async def _read_at_once(self, store_id: str | None) -> StocksAt:
@@ -182,21 +186,19 @@ class Feed:
 
     async def _read_first(self, store_id: str, live: LiveStore) -> None:
         try:
-            reading = await self._read_at_once(store_id)
+            stocks_at = await self._read_at_once(store_id)
         except Exception:
             # Whoever waited goes away with the error, but those who listen to all stores stay.
-            if self._all_at is not None or self._all_reading is not None:
+            if self._all_since is not None or self._all_reading is not None:
                 self._read_again(store_id, live)
             elif self._live.get(store_id) is live:
                 del self._live[store_id]
             raise
-        live.reading = None
-        self._settle(store_id, live, reading)
-        # Whoever waited for it begins with what was read.
-        live.mark_told()
+        self._settle(store_id, live, stocks_at)
+        live.mark_told()  # whoever waited for it begins with what was read
 
-    def _settle(self, store_id: str, live: LiveStore, reading: StocksAt) -> None:
-        stocks, at = reading
+    def _settle(self, store_id: str, live: LiveStore, stocks_at: StocksAt) -> None:
+        stocks, at = stocks_at
         live.times_begun = self._times_begun
         if not live.settle(stocks.get(store_id, {}), at):
             self._read_again(store_id, live)
@@ -204,49 +206,45 @@ class Feed:
     def _read_again(self, store_id: str, live: LiveStore) -> None:
         """Read a store whose change was not understood; changes wait until it is."""
         live.replace(None)
-        live.waiting = live.waiting or []
-        live.reading = asyncio.create_task(self._read_until_read(store_id, live))
+        live.wait_for(reading_of(self._read_until_read(store_id, live)))
 
     async def _read_until_read(self, store_id: str, live: LiveStore) -> None:
-        reading = None
-        while reading is None and self._live.get(store_id) is live:
+        stocks_at = None
+        while stocks_at is None and self._live.get(store_id) is live:
             try:
-                reading = await self._read_at_once(store_id)
+                stocks_at = await self._read_at_once(store_id)
             except Exception as error:  # noqa: BLE001  (one that nobody foresaw must not silence the store)
                 log.warning(
                     "Could not read a store again",
                     extra={"action": "read_failed", "store": store_id, "error": type(error).__name__},
                 )
                 await asyncio.sleep(RETRY_SECONDS)
-        live.reading = None
         # Let go and joined anew meanwhile, the store has a newer reading than this one.
-        if reading is not None and self._live.get(store_id) is live:
-            self._settle(store_id, live, reading)
+        if stocks_at is not None and self._live.get(store_id) is live:
+            self._settle(store_id, live, stocks_at)
             self.subscriptions.tell(store_id, live)
+        else:
+            live.reading = None
 
     async def _read_all(self) -> None:
-        self._all_waiting = []
         try:
             stocks, at = await self._read_at_once(ALL_STORES)
-            # What is live already is as new as its own reading.
+            # What is held already is as new as its own reading.
             for store_id in stocks.keys() - self._live.keys():
                 self._live[store_id] = LiveStore(stocks[store_id], at, self._times_begun)
-            self._all_at = at
-            waiting, self._all_waiting = self._all_waiting, None
-            for change in waiting:
+            self._all_since = at
+            reading, self._all_reading = self._all_reading, None
+            for change in reading.waiting if reading is not None else ():
                 self.take(change)
         finally:
-            self._all_waiting = None
             self._all_reading = None
             self._forget_unheard(ALL_STORES)
 
     def _forget_unheard(self, store_id: str | None) -> None:
         if self._all_reading is not None or ALL_STORES in self.subscriptions:
             return
-        self._all_at = None
+        self._all_since = None
         if store_id is None:
-            self._live = {
-                live_id: live for live_id, live in self._live.items() if live_id in self.subscriptions
-            }
+            self._live = {key: live for key, live in self._live.items() if key in self.subscriptions}
         elif store_id not in self.subscriptions:
             self._live.pop(store_id, None)

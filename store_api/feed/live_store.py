@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
 
 from store_api.errors import BrokenDocument
 from store_api.reports.encoding import report_json
@@ -20,8 +22,26 @@ StocksAt = tuple[dict[str, Stock | None], Moment]
 LINES_AT_ONCE = 5_000
 """Lines that are read or written before others have their turn: about a millisecond's."""
 
-_UNLIKE_ANY = -1
-"""A quantity that no item has: its line counts as changed, whatever it is now."""
+
+class State(Enum):
+    """How a store stands with its feed."""
+
+    READING = "its document is being read, and changes wait"
+    LIVE = "its stock is known, and changes carry it on"
+    BROKEN = "its document is no stock; the next whole one mends it"
+
+
+@dataclass(slots=True)
+class Reading:
+    """A reading under way: the changes that come meanwhile wait for it.
+
+    Args:
+        task: who reads.
+        waiting: what came since it began.
+    """
+
+    task: asyncio.Task[None]
+    waiting: list[StoreChange] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -29,23 +49,30 @@ class LiveStore:
     """A store's stock as it stood at `at`.
 
     Args:
-        stock: None while the document is broken, or was not read yet.
+        stock: the quantities; None unless its `state` is LIVE.
         at: what is not newer is in the stock already.
         times_begun: how often its feed had begun afresh when it was last read; older is stale.
-        waiting: the changes that came while the store is being read; None while it is not.
-        reading: the task that reads it.
+        reading: the reading under way, if there is one.
         told: the stock that was told last, where `stock` is another since; None where it is the same one.
         changed: the lines that changed in `stock` itself since it was told; 0 is gone.
+        doubted: the items whose last telling some have missed; they count as changed.
     """
 
     stock: Stock | None = None
     at: Moment = EARLIEST
     times_begun: int = 0
-    waiting: list[StoreChange] | None = None
-    reading: asyncio.Task[None] | None = None
+    reading: Reading | None = None
     told: Stock | None = None
     changed: Stock = field(default_factory=dict)
+    doubted: Collection[str] = ()
     _frame: str | None = None
+
+    @property
+    def state(self) -> State:
+        """How it stands right now."""
+        if self.reading is not None:
+            return State.READING
+        return State.BROKEN if self.stock is None else State.LIVE
 
     def frame(self, store_id: str) -> str:
         """Build the text frame that tells the whole report, once for all who ask before it changes."""
@@ -80,16 +107,18 @@ class LiveStore:
         """List the lines that differ from what was told last; 0 is gone. There must be a stock."""
         if self.told is None or self.stock is None:
             return self.changed
-        return differences(self.told, self.stock)
+        changed = differences(self.told, self.stock)
+        changed.update((item_id, self.stock.get(item_id, 0)) for item_id in self.doubted)
+        return changed
 
     def mark_told(self) -> None:
         """Note that whoever listens knows the stock as it is now."""
-        self.told, self.changed = None, {}
+        self.told, self.changed, self.doubted = None, {}, ()
 
     def tell_all_again(self) -> None:
         """Let every line count as changed when the stock is told next: some were not told the last one."""
         if self.told is not None:
-            self.told = {item_id: _UNLIKE_ANY for item_id, quantity in self.told.items() if quantity}
+            self.doubted = [item_id for item_id, quantity in self.told.items() if quantity]
 
     async def until_read(self) -> None:
         """Wait while it is being read; whoever goes away does not stop the reading.
@@ -98,17 +127,29 @@ class LiveStore:
             StoreApiError: it could not be read.
         """
         while self.reading is not None:
-            await asyncio.shield(self.reading)
+            await asyncio.shield(self.reading.task)
+
+    def wait_for(self, reading: Reading) -> None:
+        """Let changes wait for a reading, behind those that waited for the one before."""
+        if self.reading is not None:
+            reading.waiting = self.reading.waiting
+        self.reading = reading
 
     def settle(self, stock: Stock | None, at: Moment) -> bool:
-        """Take what was read, then the newer of what waited; False where it must be read again."""
+        """End the reading: take what was read, then the newer of what waited.
+
+        Returns:
+            False where it must be read again, and some changes go on waiting.
+        """
         self.replace(stock)
         self.at = at
-        waiting, self.waiting = self.waiting or [], None
+        reading = self.reading
+        waiting = [] if reading is None else reading.waiting
         for position, change in enumerate(waiting):
             if change.at > at and not self.apply(change):
-                self.waiting = waiting[position + 1 :]
+                del waiting[: position + 1]
                 return False
+        self.reading = None
         return True
 
 
@@ -156,7 +197,13 @@ async def _let_others(lines: int) -> int:
     return 0
 
 
-def keep_quiet(reading: asyncio.Task[None]) -> None:
-    """Take note of how a reading ended: all who waited for it may have gone."""
+def reading_of(work: Coroutine[Any, Any, None]) -> Reading:
+    """Begin a reading; all who wait for it may go before it ends."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_keep_quiet)
+    return Reading(task)
+
+
+def _keep_quiet(reading: asyncio.Task[None]) -> None:
     if not reading.cancelled():
         reading.exception()

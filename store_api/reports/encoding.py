@@ -4,24 +4,40 @@ from collections.abc import Mapping
 
 import msgspec
 
+from store_api.contract.schemas import ChangedLine, Changes, StoreChanges
 from store_api.stock import Report
 
 _encode = msgspec.json.encode
 
 
-class _Line(msgspec.Struct, gc=False):
-    item_id: str
-    quantity: int
-
-
 def report_json(report: Report) -> bytes:
     """Encode a report as `{"store": {"store_id": ..., "report": [{"item_id": ..., "quantity": ...}]}}`."""
-    if report.encoded is None:
-        lines = list(map(_Line, report.lines.keys(), report.lines.values()))
-        report.encoded = _encode({"store": {"store_id": report.store_id, "report": lines}})
-    return report.encoded
+    return _lines_json(report.store_id, report.lines)
+
+
+class ReportEncoder:
+    """Encodes reports for answers, and one that is asked for many times in a row only once.
+
+    All who share a batch are answered with the same report, one right after the other.
+    """
+
+    def __init__(self) -> None:
+        self._report: Report | None = None
+        self._json = b""
+
+    def __call__(self, report: Report) -> bytes:
+        """Encode a report as `report_json` does."""
+        if report is not self._report:
+            self._json = report_json(report)
+            self._report = report
+        return self._json
 
 
 def changes_frame_of(store_id: str, lines: Mapping[str, int]) -> str:
     """Build the text frame that tells just these lines, those with 0 included."""
-    return report_json(Report(store_id, lines)).decode()
+    return _lines_json(store_id, lines).decode()
+
+
+def _lines_json(store_id: str, lines: Mapping[str, int]) -> bytes:
+    # A whole report is of the same shape as one of changes, but that it holds no 0.
+    return _encode(Changes(StoreChanges(store_id, list(map(ChangedLine, lines.keys(), lines.values())))))

@@ -1,25 +1,23 @@
 """What is told of stores: a report, an answer to an operation, a line of the overview; pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from store_api.errors import StoreApiError
 from store_api.stock.operations import Stock
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a store holds: its lines in the document's order.
 
     Args:
         store_id: the store.
         lines: the quantity of each item, in pieces.
-        encoded: its JSON once somebody asked for it; a batch shares one report.
     """
 
     store_id: str
     lines: Mapping[str, int]
-    encoded: bytes | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, store_id: str, stock: Stock) -> "Report":

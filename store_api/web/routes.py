@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
@@ -15,7 +15,7 @@ from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
 from store_api.contract.schemas import Overview
 from store_api.errors import StoreApiError, StoreNotFound
-from store_api.reports.encoding import report_json
+from store_api.reports.encoding import ReportEncoder
 from store_api.reports.workbook import Sheet, legible
 from store_api.stock import Answer, Operation, Report, Stock, StoreSummary
 from store_api.web.error_handler import error_response
@@ -66,10 +66,11 @@ class Rest:
     stores: Stores
     operations: Operations
     build_workbook: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]]
+    encode: Callable[[Report], bytes] = field(default_factory=ReportEncoder)
 
     async def report(self, request: Request, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}`."""
-        return WholeAnswer(report_json(await self._report(store_id)), JSON)
+        return WholeAnswer(self.encode(await self._report(store_id)), JSON)
 
     async def xlsx_report(self, request: Request, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report`."""
@@ -134,7 +135,7 @@ class Rest:
         answer = await self.operations.answer(operation)
         if isinstance(answer, StoreApiError):
             return error_response(request, answer)
-        return WholeAnswer(report_json(answer), JSON, MINIMAL if operation.minimal else "")
+        return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "")
 
 
 def json_answer(shape: Struct) -> HTTPResponse:

@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.contract": ("stock", "msgspec"),
     "store_api.processes": ("", ""),
     "store_api.embedded": ("settings", "fiftyone pymongo"),
-    "store_api.reports": ("processes stock", "msgspec openpyxl"),
+    "store_api.reports": ("contract processes stock", "msgspec openpyxl"),
     "store_api.storage": ("stock watchers", "motor msgspec pymongo"),
     "store_api.commit": ("stock", "msgspec"),
     "store_api.feed": ("reports stock storage watchers", ""),

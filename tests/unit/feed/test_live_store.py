@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import DatabaseUnavailable
-from store_api.feed.live_store import LINES_AT_ONCE, LiveStore, build_frames, read_stocks, stock_in
+from store_api.feed.live_store import (
+    LINES_AT_ONCE,
+    LiveStore,
+    Reading,
+    State,
+    build_frames,
+    read_stocks,
+    reading_of,
+    stock_in,
+)
 from store_api.storage.documents import Snapshot
 from tests.support.feed_world import turns
 from watchers.changes import StoreChange
@@ -49,6 +58,11 @@ def test_a_store_that_is_gone_is_empty() -> None:
     assert live.stock == {}
 
 
+def being_read(waiting: list[StoreChange]) -> LiveStore:
+    nobody: Any = None
+    return LiveStore(reading=Reading(nobody, waiting))
+
+
 @pytest.mark.parametrize("change", [update(2, a=-1), update(2, a="x"), whole(2, a=1.5)])
 def test_a_change_that_is_not_understood_asks_for_a_reading(change: StoreChange) -> None:
     assert not LiveStore({"a": 1}, at(1)).apply(change)
@@ -67,29 +81,33 @@ def test_what_is_told_whole_needs_no_stock_before_it(change: StoreChange) -> Non
 
 @given(st.lists(st.integers(1, 20), max_size=12).map(sorted), st.integers(0, 21))
 def test_of_what_waited_only_the_newer_is_applied(seconds: list[int], read_at: int) -> None:
-    live = LiveStore(waiting=[update(second, **{f"item{second}": second}) for second in seconds])
+    live = being_read([update(second, **{f"item{second}": second}) for second in seconds])
     assert live.settle({}, at(read_at))
     assert live.stock == {f"item{second}": second for second in seconds if second > read_at}
-    assert live.waiting is None
+    assert live.state is State.LIVE
 
 
 def test_a_change_of_the_very_moment_of_the_reading_is_in_it_already() -> None:
-    live = LiveStore(waiting=[update(5, a=-1)])
+    live = being_read([update(5, a=-1)])
     assert live.settle({"a": 7}, at(5))
     assert live.stock == {"a": 7}
 
 
 def test_what_came_after_a_change_that_was_not_understood_goes_on_waiting() -> None:
     later = [update(4, a=4), update(5, a=5)]
-    live = LiveStore(waiting=[update(1, a=-1), update(2, a=2), update(3, a=-1), *later])
+    live = being_read([update(1, a=-1), update(2, a=2), update(3, a=-1), *later])
     assert not live.settle({}, at(1))
-    assert live.waiting == later
+    assert live.reading is not None
+    assert live.reading.waiting == later
 
 
 def test_a_broken_document_waits_for_what_repairs_it() -> None:
-    assert not LiveStore(waiting=[update(3, a=1)]).settle(None, at(2))
-    repaired = LiveStore(waiting=[whole(3, a=1)])
+    broken = being_read([update(3, a=1)])
+    assert not broken.settle(None, at(2))
+    assert broken.state is State.READING
+    repaired = being_read([whole(3, a=1)])
     assert repaired.settle(None, at(2))
+    assert repaired.state is State.LIVE
     assert repaired.stock == {"a": 1}
 
 
@@ -99,13 +117,13 @@ async def test_waiting_for_a_reading_ends_with_the_last_of_them() -> None:
 
     async def read_twice() -> None:
         await first.wait()
-        live.reading = asyncio.create_task(read_again())
+        live.reading = reading_of(read_again())
 
     async def read_again() -> None:
         await second.wait()
         live.reading = None
 
-    live.reading = asyncio.create_task(read_twice())
+    live.reading = reading_of(read_twice())
     waiting = asyncio.create_task(live.until_read())
     first.set()
     await turns()
@@ -122,15 +140,15 @@ async def test_whoever_gives_up_waiting_does_not_stop_the_reading() -> None:
         await answered.wait()
         live.reading = None
 
-    live.reading = reading = asyncio.create_task(read())
+    live.reading = reading = reading_of(read())
     waiting = asyncio.create_task(live.until_read())
     await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
     answered.set()
-    await reading
-    assert not reading.cancelled()
+    await reading.task
+    assert not reading.task.cancelled()
 
 
 async def test_a_reading_that_fails_tells_all_who_wait() -> None:
@@ -141,7 +159,7 @@ async def test_a_reading_that_fails_tells_all_who_wait() -> None:
         live.reading = None
         raise DatabaseUnavailable
 
-    live.reading = asyncio.create_task(read())
+    live.reading = reading_of(read())
     waiting = [asyncio.create_task(live.until_read()) for _ in range(2)]
     await asyncio.sleep(0)
     answered.set()

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.reports.encoding import report_json
+from store_api.reports.encoding import ReportEncoder, report_json
 from store_api.stock import Report
 
 ids = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
@@ -35,4 +35,5 @@ def test_an_empty_store_has_an_empty_report() -> None:
 
 def test_a_report_that_many_wait_for_is_encoded_once() -> None:
     report = Report("s", {"a": 1})
-    assert report_json(report) is report_json(report)
+    encode = ReportEncoder()
+    assert encode(report) is encode(report)

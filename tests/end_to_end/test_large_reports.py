@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import httpx
 import pytest
 
-from bench.http_client import Connection
+from bench.load.http_client import Connection
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service, children_of, command_line
 

@@ -14,7 +14,8 @@ from bson import json_util
 from pymongo import MongoClient
 
 from tests.service import ROOT, environment
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
+from tests.support.unwatched import unwatched
 
 Command = dict[str, Any]
 

@@ -14,7 +14,8 @@ from store_api.pages import assets
 from tests.end_to_end.conftest import Stores
 from tests.listening import listening
 from tests.service import ROOT, Service
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
+from tests.support.unwatched import unwatched
 
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
 

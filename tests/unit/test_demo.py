@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from tests.service import ROOT
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
+from tests.support.unwatched import unwatched
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,8 @@ from store_api.stock import Report, Stock
 from tests.feed_world import BROKEN, Ear, World, quantities, turns
 from watchers.store_watcher import StoreChange
 
+pytestmark = pytest.mark.unwatched
+
 STORES = ("a", "b")
 ITEMS = ("chair", "table", "lamp")
 WRITES = ("update", "update", "update", "sweep", "rev", "replace", "set whole", "delete")

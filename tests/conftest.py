@@ -1,15 +1,24 @@
 """What all tests share: a real MongoDB for the session, and a database of its own for each test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 
 from store_api.storage.clients import Client, connect
 from tests.support.mongod import replica_set_of_one
+from tests.support.unwatched import nobody_watches
+
+# How long one example takes says how busy the machine is. Every test has a time limit of its own.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 
@@ -48,6 +57,13 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     await client.admin.command("ping")
     yield client
     client.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage look away where a test is marked so."""
+    with nobody_watches() if item.get_closest_marker("unwatched") else nullcontext():
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -34,20 +34,19 @@ bot: install            ## the evening report on Telegram; ARGS="--once", "--dry
 demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores 20 --baskets 5000 --speed 100"
 	@exec $(BIN)/python -m bench.demo $(ARGS)
 
-# What drives whole programs for long is run without coverage, which slows all of them down.
-COVERED := tests/end_to_end tests/integration tests/contract tests/unit tests/house
-PLAIN := tests/faults tests/browser tests/replica_init tests/simulation tests/examples
-QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit tests/house
 # Files go to the workers in the order of their folders, the longest first, so that all end at about the same time.
-# Tests wait for elections and browsers more than they compute: there are more workers than cores.
+# Elections and browsers are waited for more than computed: there are more workers than cores.
+LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init tests/simulation tests/integration \
+    tests/contract tests/unit tests/house tests/examples
+QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit tests/house
 SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
 test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(COVERED) $(SPREAD) --numprocesses 3 --durations 15 $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 3 \
+	    --durations 15 $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest $(PLAIN) $(SPREAD) --numprocesses 3 --durations 15 $(ARGS)
 	$(BIN)/python -m pytest tests/load -s
 
 quick: install-dev      ## the tests that take seconds: less than a minute

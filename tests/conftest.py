@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,10 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+TESTS = Path(__file__).parent
+UNWATCHED = ("browser", "faults", "load", "replica_init", "simulation")
+"""Folders that drive whole programs for long, or simulate: coverage slows them, and learns nothing new."""
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 
@@ -61,8 +66,10 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let coverage look away where a test is marked so."""
-    with nobody_watches() if item.get_closest_marker("unwatched") else nullcontext():
+    """Let coverage look away from whole folders, and where a test is marked so."""
+    folder = item.path.relative_to(TESTS).parts[0]
+    looks_away = folder in UNWATCHED or item.get_closest_marker("unwatched")
+    with nobody_watches() if looks_away else nullcontext():
         return (yield)
 
 

@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import httpx
 import pytest
+from pymongo import MongoClient
 
 from bench.load.http_client import Connection
-from tests.end_to_end.conftest import Stores
+from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.service import Service, children_of, command_line
 
 ITEMS = 100_000
@@ -17,9 +21,13 @@ LONGEST_WAIT_SECONDS = 1.0
 """Of a request that does nothing, on a busy machine; a workbook in the same process would take 2.2 s."""
 
 
+pytestmark = pytest.mark.unwatched
+
+
 @pytest.fixture
-def service(one_process: Service) -> Service:
-    return one_process
+def service(mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path: Path) -> Iterator[Service]:
+    with service_alone(mongo_url, mongo, tmp_path, "1") as service:
+        yield service
 
 
 async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 
 from coverage import Coverage
 
+WATCHED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""The variables with which a program is watched, whoever starts it; none where coverage does not run."""
+
 
 def unwatched(environment: Mapping[str, str]) -> dict[str, str]:
     """Give an environment in which coverage does not watch a program that is started."""

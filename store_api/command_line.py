@@ -11,7 +11,8 @@ from pathlib import Path
 
 from store_api import early_stop
 from store_api.embedded import EmbeddedMongo
-from store_api.errors import StoreApiError, WrongSetting
+from store_api.errors import StoreApiError
+from store_api.listening import address_to_ask, open_port, shown
 from store_api.processes import run_workers
 from store_api.service import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     _allow_many_sockets()
     try:
         settings = Settings.read(environment_with_env_file(Path.cwd()))
-        with _listen(settings) as listener, _database(settings):
+        # The port first of all: one that is taken is one clear line, and nothing was started.
+        with open_port(settings.host, settings.port) as listener, _database(settings):
             _serve(settings, listener)
     except StoreApiError as error:
         print(f"store_api: {error}", file=sys.stderr)
@@ -56,17 +58,6 @@ def _database(settings: Settings) -> AbstractContextManager[object]:
     return EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port)
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """Open the port first of all: a port that is taken is one clear line, and nothing was started."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=1024)
-    except OSError as error:
-        raise WrongSetting(
-            "PORT", f"cannot listen on {settings.host}:{settings.port}: {error.strerror}"
-        ) from None
-
-
 def _serve(settings: Settings, listener: socket.socket) -> None:
     if settings.workers == 1:
         serve(settings, listener, on_start=partial(_announce, settings))
@@ -82,7 +73,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 def _announce(settings: Settings) -> None:
-    address = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = shown(address_to_ask(settings.host))
     port = settings.port
     whose = "embedded" if settings.mongo_url is None else "yours"
     mongo = re.sub(r"//[^/]*@", "//", settings.database_url)

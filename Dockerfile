@@ -22,11 +22,11 @@ ENV PATH=/opt/store_api/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
-    HOST=0.0.0.0 \
+    HOST=:: \
     PORT=8000
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["python", "-c", "import os, sys; from http.client import HTTPConnection; connection = HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); connection.request('GET', '/health/live'); sys.exit(connection.getresponse().status != 200)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["python", "-m", "store_api.healthcheck", "live"]
 CMD ["python", "-m", "store_api"]

@@ -1,61 +1,16 @@
-"""`python -m bot`: the evening report on Telegram."""
+"""`python -m bot`: the evening report on Telegram; it can be told to stop from its first moment."""
 
-import asyncio
 import sys
-from pathlib import Path
 
-from bot.options import HELP, Account, Options, WrongArgument, secrets_of
-from bot.settings import BotSettings
-from store_api.errors import StoreApiError
-from store_api.settings import environment_with_env_file
-from store_api.telemetry import logs
-
-LIBRARIES = (*logs.LIBRARIES, "aiogram", "aiohttp", "matplotlib")
+from store_api import early_stop
 
 
 def main() -> int:
-    """Do as told; one line on standard error for whatever prevents it."""
-    secrets: list[str] = []
-    try:
-        options = Options.read(sys.argv[1:])
-        if options.help:
-            print(HELP)
-            return 0
-        settings = BotSettings.read(environment_with_env_file(Path.cwd()))
-        secrets = secrets_of(settings)
-        logs.configure(terminal=sys.stderr.isatty(), secrets=secrets, libraries=LIBRARIES)
-        _do(options, settings)
-    except WrongArgument as wrong:
-        return _complain(str(wrong), 2)
-    except StoreApiError as error:
-        return _complain(logs.redacted(str(error), secrets), 1)
-    except OSError as error:
-        return _complain(f"{error.strerror}: {error.filename}", 1)
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    """Do as told, and give the exit code."""
+    early_stop.end_when_told(early_stop.UNDONE if sys.argv[1:] else early_stop.STOPPED)
+    from bot import command_line
 
-
-def _do(options: Options, settings: BotSettings) -> None:
-    if options.dry_run is not None:
-        from bot.daily.dry_run import dry_run
-
-        for file in asyncio.run(dry_run(settings, options.dry_run)):
-            print(file)
-        return
-    account = Account.of(settings)
-    # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
-    from bot.program import once, run
-
-    if options.once:
-        print(asyncio.run(once(settings, account)))
-    else:
-        asyncio.run(run(settings, account))
-
-
-def _complain(line: str, exit_code: int) -> int:
-    print(f"bot: {line}", file=sys.stderr)
-    return exit_code
+    return command_line.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

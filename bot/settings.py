@@ -2,29 +2,35 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import time
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from store_api.settings import DatabaseSettings, setting, whole_number
 
 
 def _store_ids(text: str) -> tuple[str, ...]:
+    # An id may hold a comma, but who types one means to separate.
+    if any(character in text for character in ",;/"):
+        raise ValueError("must be store ids separated by spaces, without commas and slashes")
     return tuple(dict.fromkeys(text.split()))
 
 
 def _time_of_day(text: str) -> time:
-    try:
-        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007  (a wall time; its zone is REPORT_TZ)
-    except ValueError:
-        raise ValueError("must be a time of day from 00:00 to 23:59") from None
+    if not re.fullmatch(r"([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError("must be a time of day from 00:00 to 23:59")
+    hour, _, minute = text.partition(":")
+    return time(int(hour), int(minute))
 
 
 def _time_zone(text: str) -> ZoneInfo:
     try:
         return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("must be a time zone's name, like Europe/Berlin") from None
+        alike = [name for name in available_timezones() if name.lower() == text.lower()]
+    if len(alike) != 1:
+        raise ValueError("must be a time zone's name, like Europe/Berlin")
+    return ZoneInfo(alike[0])
 
 
 def _bot_token(text: str) -> str:
@@ -34,9 +40,15 @@ def _bot_token(text: str) -> str:
 
 
 def _web_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a URL like https://api.telegram.org")
+    wrong = ValueError("must be a URL like https://api.telegram.org")
+    try:
+        parts = urlsplit(text)
+        # Reading the port is what checks it.
+        well = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise wrong from None
+    if not well or parts.query or parts.fragment or re.search(r"\s", text):
+        raise wrong
     return text.rstrip("/")
 
 

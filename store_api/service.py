@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pymongo
-from pymongo.errors import PyMongoError
 from sanic import Sanic
 
 from store_api.commit import Committer, Stores
@@ -21,7 +20,8 @@ from store_api.feed import Feed
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
-from store_api.storage.clients import blocking, connect, connect_watcher
+from store_api.storage.clients import blocking, connect, connect_watcher, look_for_primary, members_are_known
+from store_api.storage.primary import LOOK_SECONDS
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from store_api.telemetry import logs
@@ -171,13 +171,14 @@ class Service:
 
     async def start(self, app: App) -> None:
         """Start what runs beside the requests; the port opens whether or not MongoDB is there."""
-        for_ever = [
+        for_ever = [asyncio.create_task(self._watch(), name=type(self.watcher).__name__)]
+        for_ever += [
             asyncio.create_task(part.run(), name=type(part).__name__)
-            for part in (self.watcher, self.heartbeat, self.metrics, self.sockets)
+            for part in (self.heartbeat, self.metrics, self.sockets)
         ]
         for task in for_ever:
             task.add_done_callback(lambda task: _stop_if_dead(app, task))
-        self._tasks = [*for_ever, asyncio.create_task(self._open())]
+        self._tasks = [*for_ever, asyncio.create_task(look_for_primary(self._client))]
         if (parent := multiprocessing.parent_process()) is not None:
             _stop_with_parent(app, parent.sentinel)
 
@@ -202,15 +203,11 @@ class Service:
                 client.close()
         log.info("Stopped", extra={"action": "stopped"})
 
-    async def _open(self) -> None:
-        """Let the driver begin to look for a primary; from then on it looks by itself."""
-        try:
-            await self._client.admin.command("ping")
-        except PyMongoError as error:
-            log.warning(
-                "MongoDB is not there yet",
-                extra={"action": "database_awaited", "error": type(error).__name__},
-            )
+    async def _watch(self) -> None:
+        """Follow the stores, from when MongoDB's members are known: the stream would look them up, too."""
+        while not members_are_known(self._client):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_SECONDS)
+        await self.watcher.run()
 
     def _note_delay(self, change: StoreChange) -> None:
         if change.committed_at is not None:

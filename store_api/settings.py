@@ -1,20 +1,36 @@
 """Settings: read once from the environment and a `.env` file, validated whole, then frozen."""
 
+import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
-from pymongo.errors import PyMongoError
-from pymongo.uri_parser import parse_uri
 
 from store_api.errors import WrongSetting
 
 EMBEDDED_REPLICA_SET = "rs0"
 
 Value = TypeVar("Value")
+
+_AROUND = re.compile(r"\A[\s\ufeff\u200b]+|[\s\ufeff\u200b]+\Z")
+_QUOTES = ('""', "''", "“”", "‘’")
+_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+
+
+def meant(text: str) -> str:
+    """Take off what stands around a value and is not meant.
+
+    Blanks, line ends (`echo` puts one into a Secret), a byte order mark, and one pair of quotes, which
+    `docker run --env-file` leaves where a shell takes them off.
+    """
+    bare = _AROUND.sub("", text)
+    if bare[:1] + bare[-1:] in _QUOTES and not {bare[0], bare[-1]} & set(bare[1:-1]):
+        return _AROUND.sub("", bare[1:-1])
+    return bare
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
@@ -29,8 +45,13 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def _mongo_url(text: str) -> str:
+    # Only here, so that who reads other settings does not load the driver.
+    from pymongo.errors import PyMongoError
+    from pymongo.uri_parser_shared import _validate_uri
+
     try:
-        parse_uri(text, validate=True)
+        # Not `parse_uri`, which asks DNS for the members of mongodb+srv://, and DNS may be away just now.
+        _validate_uri(text, validate=True)
     except (PyMongoError, ValueError):
         # The driver's own message may repeat the password.
         raise ValueError("must be a URL like mongodb://host:27017/?replicaSet=rs0") from None
@@ -40,13 +61,30 @@ def _mongo_url(text: str) -> str:
 def _database(text: str) -> str:
     if not text or len(text.encode()) > 63 or any(character in '/\\. "$*<>:|?\0' for character in text):
         raise ValueError("must be a database name that MongoDB takes")
+    if text.lower() in ("admin", "config", "local"):
+        raise ValueError("must be a database of its own: admin, config and local are MongoDB's")
     return text
 
 
 def _host(text: str) -> str:
-    if not text or any(character.isspace() or character == "/" for character in text):
-        raise ValueError("must be a host name or an address")
-    return text
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        if _NAME.fullmatch(text) is None or len(text) > 253:
+            raise ValueError(
+                "must be a host name or an address: 0.0.0.0 is every IPv4 address, :: is every address"
+            ) from None
+    return bare
+
+
+def _folder(text: str) -> Path:
+    if "://" in text or "$" in text or any(character < " " for character in text):
+        raise ValueError("must be a folder, without variables in it")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("must be a folder: whose home its ~ means is not known") from None
 
 
 def setting(variable: str, default: str | None, parse: Callable[[str], Value], text: str) -> Value:
@@ -92,33 +130,52 @@ class DatabaseSettings:
         Raises:
             WrongSetting: for the first variable that is wrong.
         """
-        values: dict[str, Any] = {}
-        for described in fields(cls):
-            variable, default = described.metadata["variable"], described.metadata["default"]
-            text = environment.get(variable) or default
-            try:
-                values[described.name] = None if text is None else described.metadata["parse"](text)
-            except ValueError as wrong:
-                raise WrongSetting(variable, str(wrong)) from None
-        return cls(**values)
+        return cls(**{described.name: _value(described, environment) for described in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Settings(DatabaseSettings):
     """What the service was told at its start; one field a variable, in the order of `--help`."""
 
-    data_dir: Path = setting("DATA_DIR", "./data", Path, "where the embedded MongoDB keeps its data")
+    data_dir: Path = setting("DATA_DIR", "./data", _folder, "where the embedded MongoDB keeps its data")
     host: str = setting("HOST", "127.0.0.1", _host, "the address to listen on")
     port: int = setting("PORT", "8000", whole_number(1, 65535), "the port to listen on")
     workers: int = setting("WORKERS", "1", whole_number(1, 256), "processes that serve")
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot hold together."""
+        if self.mongo_url is None and self.port == self.embedded_mongo_port:
+            raise WrongSetting("EMBEDDED_MONGO_PORT", "must be another port than PORT")
+
+
+def value_of(of: type[DatabaseSettings], variable: str, environment: Mapping[str, str]) -> Any:
+    """Read one variable as all of them are read.
+
+    Raises:
+        WrongSetting: it is wrong.
+    """
+    (described,) = (each for each in fields(of) if each.metadata["variable"] == variable)
+    return _value(described, environment)
+
+
+def _value(described: Field[Any], environment: Mapping[str, str]) -> Any:
+    variable, default = described.metadata["variable"], described.metadata["default"]
+    text = meant(environment.get(variable) or "") or default
+    try:
+        return None if text is None else described.metadata["parse"](text)
+    except ValueError as wrong:
+        raise WrongSetting(variable, str(wrong)) from None
 
 
 def environment_with_env_file(folder: Path) -> dict[str, str]:
     """Merge `folder/.env` under the process's environment, which wins."""
     try:
-        found = dotenv_values(folder / ".env")
+        # Some editors put a byte order mark first.
+        found = dotenv_values(folder / ".env", encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise WrongSetting(".env", "must be UTF-8 text") from None
+    except OSError as error:
+        raise WrongSetting(".env", f"cannot be read: {error.strerror}") from None
     from_file = {name: value for name, value in found.items() if value is not None}
     return {**from_file, **os.environ}
 

@@ -6,21 +6,14 @@ from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pymongo
-from pymongo.errors import PyMongoError
 
 from bot.compose.composer import Composer
 from bot.daily.claims import Claims
 from bot.settings import BotSettings
-from store_api.storage.clients import Client, connect
+from store_api.storage.clients import connect, look_for_primary
 from store_api.storage.writer import StoreWriter
 
 GOODBYE_SECONDS = 0.5
-
-
-async def _open(client: Client) -> None:
-    """Let the driver begin to look for a primary; the repository asks it for nothing before it sees one."""
-    with suppress(PyMongoError):
-        await client.admin.command("ping")
 
 
 @asynccontextmanager
@@ -28,7 +21,7 @@ async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Compos
     """Connect, whether or not MongoDB is there yet, and let go at the end."""
     client = connect(settings.database_url)
     repository = StoreWriter(client, settings.mongo_db)
-    opening = asyncio.create_task(_open(client))
+    opening = asyncio.create_task(look_for_primary(client))
     try:
         yield (
             Claims(client, settings.mongo_db, uuid4().hex),

@@ -47,8 +47,9 @@ def initiate(settings: Settings) -> None:
     replica_set = ReplicaSet(settings, secrets.key if secrets else None, _say)
     replica_set.begin()
     with replica_set.connect() as client:
-        primary = client.primary
-        _say(f"{settings.replica_set}: {primary and ':'.join(map(str, primary))} is the primary")
+        if client.primary is not None:
+            host, port = client.primary
+            _say(f"{settings.replica_set}: {f'[{host}]' if ':' in host else host}:{port} is the primary")
         if secrets is not None:
             users = Users(replica_set, client, settings.wait_seconds, _say)
             users.make(service_user(settings, secrets.service_password))

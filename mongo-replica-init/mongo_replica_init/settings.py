@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from mongo_replica_init.problems import WrongVariable
@@ -22,7 +23,7 @@ VARIABLES = {
 }
 """Each variable's default and what it means."""
 
-_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}")
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_][A-Za-z0-9_.-]*)):([0-9]{1,5})")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
@@ -46,25 +47,63 @@ class Settings:
         Raises:
             WrongVariable: for the first that is wrong.
         """
-        text = {name: environment.get(name) or default for name, (default, _) in VARIABLES.items()}
-        hosts = tuple(dict.fromkeys(filter(None, (host.strip() for host in text["MONGO_HOSTS"].split(",")))))
-        if not hosts or not all(_HOST.fullmatch(host) for host in hosts):
-            raise WrongVariable("MONGO_HOSTS: must be like mongo-1:27017,mongo-2:27017,mongo-3:27017")
+        text = {
+            name: _meant(environment.get(name, "")) or default for name, (default, _) in VARIABLES.items()
+        }
+        hosts = tuple(
+            dict.fromkeys(_host(part.strip()) for part in text["MONGO_HOSTS"].split(",") if part.strip())
+        )
+        if not hosts:
+            raise WrongVariable(
+                "MONGO_HOSTS: must name the members, like mongo-1:27017,mongo-2:27017,mongo-3:27017"
+            )
         for name in ("REPLICA_SET", "MONGO_DB", "SERVICE_USER", "WRITER_USER"):
             if not _NAME.fullmatch(text[name]):
                 raise WrongVariable(f"{name}: must be letters, digits, _ and -")
+        if text["MONGO_DB"].lower() in ("admin", "config", "local"):
+            raise WrongVariable(
+                "MONGO_DB: must be a database of its own: admin, config and local are MongoDB's"
+            )
         if text["SERVICE_USER"] == text["WRITER_USER"]:
             raise WrongVariable("WRITER_USER: must be another user than SERVICE_USER")
         return cls(
             hosts=hosts,
             replica_set=text["REPLICA_SET"],
             database=text["MONGO_DB"],
-            secrets=Path(text["SECRETS_DIR"]) if text["SECRETS_DIR"] else None,
+            secrets=_folder(text["SECRETS_DIR"]) if text["SECRETS_DIR"] else None,
             service_user=text["SERVICE_USER"],
             writer_user=text["WRITER_USER"],
             election_milliseconds=_whole_number(text, "ELECTION_MILLISECONDS", 500, 60_000),
             wait_seconds=_whole_number(text, "WAIT_SECONDS", 1, 3600),
         )
+
+
+def _meant(text: str) -> str:
+    """Take off blanks, line ends, a byte order mark, and quotes that no shell has taken off."""
+    bare = text.strip("\ufeff \t\r\n")
+    return bare[1:-1].strip() if len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'" else bare
+
+
+def _host(text: str) -> str:
+    """Read a member as MongoDB and its driver do: names in small letters, an IPv6 address in brackets."""
+    parts = _HOST.fullmatch(text)
+    if parts is None or not 1 <= int(parts[3]) <= 65535:
+        raise WrongVariable(
+            "MONGO_HOSTS: each must be like mongo-1:27017, 192.0.2.1:27017 or [2001:db8::1]:27017"
+        )
+    if parts[1] is None:
+        return f"{parts[2].lower()}:{int(parts[3])}"
+    try:
+        return f"[{IPv6Address(parts[1])}]:{int(parts[3])}"
+    except ValueError:
+        raise WrongVariable("MONGO_HOSTS: what is in brackets must be an IPv6 address") from None
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise WrongVariable("SECRETS_DIR: whose home its ~ means is not known") from None
 
 
 def _whole_number(text: Mapping[str, str], name: str, least: int, most: int) -> int:

@@ -52,8 +52,8 @@ def next_step(name: str, hosts: Sequence[str], answers: Mapping[str, Hello]) -> 
 
 
 def members_of(answer: Hello) -> set[str]:
-    """Name all members of the set that a member tells of."""
-    return {host for kind in ("hosts", "passives", "arbiters") for host in answer.get(kind, ())}
+    """Name all members of the set that a member tells of, in small letters as `Settings` has them."""
+    return {host.lower() for kind in ("hosts", "passives", "arbiters") for host in answer.get(kind, ())}
 
 
 def config_of(name: str, hosts: Sequence[str], election_milliseconds: int) -> dict[str, Any]:

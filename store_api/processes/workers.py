@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
@@ -49,7 +50,14 @@ def run_workers(
 
 def _start(serve: Callable[[], None]) -> SpawnProcess:
     worker = multiprocessing.get_context("spawn").Process(target=_work, args=(serve,))
-    worker.start()
+    # A worker is born deaf to a terminal's Ctrl-C: while it imports, Python would show a trace of it. The
+    # tracker comes first, since its own start lets the signal through again.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        worker.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return worker
 
 

@@ -1,5 +1,7 @@
-"""The lines that build the driver's clients."""
+"""The lines that build the driver's clients, and let them begin to look for a primary."""
 
+import asyncio
+import logging
 import os
 from typing import Any
 
@@ -9,6 +11,12 @@ os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo.collection import Collection
+from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.uri_parser_shared import SRV_SCHEME
+
+from store_api.storage.members import Members
+
+log = logging.getLogger(__name__)
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 
@@ -18,6 +26,9 @@ COMMAND_SECONDS = 15.0
 PRIMARY_SECONDS = 5.0
 """How long an operation waits for a primary before it is turned away."""
 
+LOOKUP_SECONDS = 2.0
+"""How long until a name that DNS does not know is looked up again."""
+
 
 def connect(url: str) -> Client:
     """Build the client for reads and writes; it connects in the background.
@@ -25,7 +36,8 @@ def connect(url: str) -> Client:
     A name that is no UTF-8, which some drivers write unchecked, is read with replacement characters: one such
     document must not make a reading of many fail.
     """
-    return AsyncIOMotorClient(
+    members = Members(known=not url.startswith(SRV_SCHEME))
+    client: Client = AsyncIOMotorClient(
         url,
         timeoutMS=int(COMMAND_SECONDS * 1000),
         serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
@@ -34,7 +46,42 @@ def connect(url: str) -> Client:
         tz_aware=True,
         unicode_decode_error_handler="replace",
         appname="store_api",
+        event_listeners=[members],
     )
+    members.replica_set = client.options.replica_set_name
+    return client
+
+
+def members_are_known(client: Client) -> bool:
+    """Whether the driver knows whom to look for; asked for anything before, it would wait for DNS."""
+    return all(each.known for each in client.options.event_listeners if isinstance(each, Members))
+
+
+async def look_for_primary(client: Client) -> None:
+    """Let the driver begin to look for a primary; from then on it looks by itself.
+
+    The members that a URL of mongodb+srv:// stands for are looked up again until DNS names them.
+    """
+    said: set[type[BaseException | None]] = set()
+    while True:
+        try:
+            await client.admin.command("ping")
+        except PyMongoError as error:
+            if members_are_known(client) or not isinstance(error, ConfigurationError):
+                log.warning(
+                    "MongoDB is not there yet",
+                    extra={"action": "database_awaited", "error": type(error).__name__},
+                )
+                return
+            # Which name it was, and what DNS said. Its words differ from time to time, in seconds and ports.
+            if (kind := type(error.__cause__)) not in said:
+                said.add(kind)
+                log.warning(
+                    "MongoDB's members cannot be looked up: %s", error, extra={"action": "members_not_found"}
+                )
+            await asyncio.sleep(LOOKUP_SECONDS)
+        else:
+            return
 
 
 def connect_watcher(url: str, name: str = "store_api watcher") -> Client:

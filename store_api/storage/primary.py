@@ -3,7 +3,7 @@
 import asyncio
 
 from store_api.errors import DatabaseUnavailable
-from store_api.storage.clients import PRIMARY_SECONDS, Client
+from store_api.storage.clients import PRIMARY_SECONDS, Client, members_are_known
 
 LOOK_SECONDS = 0.05
 """How often it is looked for."""
@@ -21,10 +21,12 @@ class Primary:
         self._client = client
         self._patience = patience
         self._missed_at: float | None = None
+        self._is_known = False
 
     def look(self) -> bool:
         """Whether the monitors see a primary right now; asks nobody."""
-        seen = self._client.primary is not None
+        self._is_known = self._is_known or members_are_known(self._client)
+        seen = self._is_known and self._client.primary is not None
         if seen:
             self._missed_at = None
         return seen

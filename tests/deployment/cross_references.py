@@ -23,6 +23,7 @@ MONGOD_FLAGS = {
     "--replSet=rs0",
     "--port=27017",
     "--bind_ip_all",
+    "--ipv6",
     "--journalCommitInterval=2",
     "--networkMessageCompressors=snappy,zstd",
     "--wiredTigerCacheSizeGB=0.5",
@@ -210,4 +211,22 @@ def hosts_wrong(manifests: list[Manifest], namespace: str = "store-api") -> list
             for config in of_kind(manifests, "ConfigMap")
             if config.get("data", {}).get("MONGO_HOSTS", wanted) != wanted
         ]
+    return wrong
+
+
+def families_wrong(manifests: list[Manifest]) -> list[str]:
+    """List what works in one family of addresses alone: listeners, Services, and ways out."""
+    wrong = []
+    for workload in workloads(manifests):
+        for container in containers(workload):
+            host = environment(container, manifests).get("HOST", "::")
+            wrong += [] if host == "::" else [f"{name_of(workload)}: listens on {host}"]
+    for service in of_kind(manifests, "Service"):
+        spec = service["spec"]
+        if spec.get("clusterIP") != "None" and spec.get("ipFamilyPolicy") != "PreferDualStack":
+            wrong.append(f"{name_of(service)}: has an address of one family")
+    for policy in of_kind(manifests, "NetworkPolicy"):
+        for rule in policy["spec"].get("egress", ()):
+            out = {peer["ipBlock"]["cidr"] for peer in rule.get("to", ()) if "ipBlock" in peer}
+            wrong += [] if out in (set(), {"0.0.0.0/0", "::/0"}) else [f"{name_of(policy)}: {sorted(out)}"]
     return wrong

@@ -109,7 +109,20 @@ def ports_wrong(project: Manifest) -> list[str]:
     return wrong
 
 
-CHECKS = (variables_wrong, members_wrong, hardening_wrong, order_wrong, ports_wrong)
+def families_wrong(project: Manifest) -> list[str]:
+    """List what is reached, or asked how it is, in one family of addresses alone."""
+    wrong = []
+    for name, service in project["services"].items():
+        host = (service.get("environment") or {}).get("HOST", "::")
+        asked = service.get("healthcheck", {}).get("test", ())
+        wrong += [] if host == "::" else [f"{name}: listens on {host}"]
+        wrong += [
+            f"{name}: is asked at an address" for word in asked if re.search(r"127\.|::|localhost", word)
+        ]
+    return wrong
+
+
+CHECKS = (variables_wrong, members_wrong, hardening_wrong, order_wrong, ports_wrong, families_wrong)
 
 
 @pytest.fixture
@@ -155,10 +168,12 @@ def test_the_example_of_an_env_file_is_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("check", "right", "wrong"),
     [
-        (variables_wrong, "HOST: 0.0.0.0", "HOSTS: 0.0.0.0"),
+        (variables_wrong, 'HOST: "::"', 'HOSTS: "::"'),
+        (variables_wrong, 'HOST: "::"', 'HOST: "*"'),
         (variables_wrong, "WORKERS: ${WORKERS:-1}", "WORKERS: ${WORKERS:-none}"),
         (variables_wrong, "REPLICA_SET: rs0", "REPLICA_SETS: rs0"),
         (members_wrong, "--journalCommitInterval=2", "--journalCommitInterval=100"),
+        (members_wrong, "    - --ipv6\n", ""),
         (members_wrong, "    - --keyFile=/secrets/keyFile\n", ""),
         (members_wrong, "mongo-2:27017,", "mongo-4:27017,"),
         (hardening_wrong, "read_only: true", "read_only: false"),
@@ -170,6 +185,8 @@ def test_the_example_of_an_env_file_is_one(tmp_path: Path) -> None:
         (order_wrong, "  healthcheck:\n    test: [CMD, mongosh", "  x-health:\n    test: [CMD, mongosh"),
         (ports_wrong, "127.0.0.1}", "0.0.0.0}"),
         (ports_wrong, ":-8000}:8000", ":-8000}:80"),
+        (families_wrong, 'HOST: "::"', "HOST: 0.0.0.0"),
+        (families_wrong, "store_api.healthcheck, ready", "store_api.healthcheck, 127.0.0.1"),
     ],
     ids=lambda value: value.__name__ if callable(value) else str(value)[:30],
 )
@@ -197,6 +214,12 @@ def test_a_planted_error_is_found_by_a_tool(planted: Path, tool: str, right: str
         "docker-compose": ("-f", FILES[0], "config", "-q"),
     }
     assert run(tool, *arguments[tool], folder=planted).exit_code == 1
+
+
+@pytest.mark.parametrize(("given", "host"), [("0.0.0.0", "0.0.0.0"), ("[::]", "::"), ("[::1]", "::1")])  # noqa: S104
+def test_the_api_is_published_at_an_address_of_either_family(given: str, host: str) -> None:
+    project = compose("docker-compose.yml", variables={"API_ADDRESS": given})
+    assert [port["host_ip"] for port in project["services"]["api"]["ports"]] == [host]
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,5 +1,6 @@
 """The Dockerfile, as far as it can be judged without building it; `make image-check` builds it."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -76,3 +77,10 @@ def test_the_image_takes_in_neither_tests_nor_secrets_nor_an_embedded_mongod() -
     let_in = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert let_in == {"requirements/image.lock", "store_api", "watchers", "bot", "mongo-replica-init"}
     assert "fiftyone" not in (ROOT / "requirements/image.lock").read_text()
+
+
+def test_the_image_listens_on_every_address_and_is_asked_how_it_is_wherever_it_listens() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"\bHOST=(\S+)", text) == ["::"]
+    (asked,) = re.findall(r"^HEALTHCHECK .* CMD (.*)", text, re.MULTILINE)
+    assert json.loads(asked) == ["python", "-m", "store_api.healthcheck", "live"]

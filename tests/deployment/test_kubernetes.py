@@ -23,6 +23,7 @@ CHECKS = (
     crossed.volumes_wrong,
     crossed.targets_wrong,
     crossed.hosts_wrong,
+    crossed.families_wrong,
 )
 API, MONGODB, POLICIES = "k8s/base/api.yaml", "k8s/mongodb/mongodb.yaml", "k8s/base/network-policies.yaml"
 
@@ -82,7 +83,9 @@ def test_a_mongodb_that_is_there_already_takes_one_line(planted: Path) -> None:
     assert {check.__name__: check(built) for check in CHECKS} == {check.__name__: [] for check in CHECKS}
     assert crossed.of_kind(built, "StatefulSet", "Job") == []
     (egress,) = [each for each in built if crossed.name_of(each) == "NetworkPolicy/uses-mongodb"]
-    assert egress["spec"]["egress"][0]["to"] == [{"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    assert egress["spec"]["egress"][0]["to"] == [
+        {"ipBlock": {"cidr": cidr}} for cidr in ("0.0.0.0/0", "::/0")
+    ]
     secrets = [
         each for each in crossed.of_kind(built, "Secret") if each["metadata"]["name"].startswith("mongo-url")
     ]
@@ -231,6 +234,9 @@ def test_a_pod_has_more_time_to_end_than_it_needs(overlay: tuple[Path, list[Mani
         (ports_wrong, MONGODB, "--port=27017", "--port=27018"),
         (ports_wrong, "k8s/base/kustomization.yaml", "PORT=8000", "PORT=80"),
         (crossed.settings_wrong, "k8s/base/kustomization.yaml", "WORKERS=1", "WORKER=1"),
+        (crossed.families_wrong, "k8s/base/kustomization.yaml", "HOST=::", "HOST=0.0.0.0"),
+        (crossed.families_wrong, API, "  ipFamilyPolicy: PreferDualStack\n", ""),
+        (crossed.families_wrong, POLICIES, "cidr: ::/0", "cidr: fe80::/10"),
         (crossed.settings_wrong, "k8s/mongodb/kustomization.yaml", "WAIT_SECONDS", "WAIT"),
         (crossed.references_wrong, API, "key: MONGO_URL", "key: MONGODB_URL"),
         (crossed.references_wrong, "k8s/base/bot.yaml", "name: telegram", "name: telegraph"),

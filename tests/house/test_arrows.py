@@ -32,7 +32,9 @@ TABLE: dict[str, tuple[str, str]] = {
         "commit contract feed pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
-    "store_api.__main__": ("embedded processes service settings telemetry", ""),
+    "store_api.early_stop": ("", ""),
+    "store_api.command_line": ("early_stop embedded processes service settings telemetry", ""),
+    "store_api.__main__": ("command_line early_stop", ""),
     "bot": ("", ""),
     "bot.clock": ("", ""),
     "bot.errors": ("", ""),
@@ -51,7 +53,11 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "bot.commands": ("compose daily errors report retries", "aiogram"),
     "bot.program": ("clock commands daily errors options report settings telegram", ""),
-    "bot.__main__": ("daily options program settings store_api.settings store_api.telemetry", ""),
+    "bot.command_line": (
+        "daily options program settings store_api.early_stop store_api.settings store_api.telemetry",
+        "",
+    ),
+    "bot.__main__": ("command_line store_api.early_stop", ""),
 }
 
 FLOORS = ("watchers", "store_api", "bot")
@@ -173,7 +179,7 @@ def arrows_to_draw() -> Set[tuple[str, str]]:
         (name(room), name(full(room, other)))
         for room, (ours, _) in TABLE.items()
         for other in ours.split()
-        if room != "store_api.__main__"
+        if room not in ("store_api.__main__", "store_api.command_line")
     }
     return {(one, other) for one, other in pairs if one != other}
 

@@ -103,6 +103,78 @@ def test_a_wrong_variable_is_named(variables: Mapping[str, str], named: str) -> 
         Settings.read(variables)
 
 
+TYPED = [
+    # variable, what somebody types, and what is meant by it; None is a refusal
+    ("MONGO_HOSTS", "a:1, b:2\n", ("a:1", "b:2")),
+    ("MONGO_HOSTS", "a:1,\n  b:2,\n", ("a:1", "b:2")),
+    ("MONGO_HOSTS", '"a:1,b:2"', ("a:1", "b:2")),
+    ("MONGO_HOSTS", "Mongo-1.Example:27017", ("mongo-1.example:27017",)),
+    ("MONGO_HOSTS", "stack_mongo_1:27017", ("stack_mongo_1:27017",)),
+    ("MONGO_HOSTS", "_a:1", ("_a:1",)),
+    ("MONGO_HOSTS", "[::1]:30001", ("[::1]:30001",)),
+    ("MONGO_HOSTS", "[2001:DB8:0:0::1]:27017", ("[2001:db8::1]:27017",)),
+    ("MONGO_HOSTS", "a:1,A:1,[::1]:1,[0::1]:1", ("a:1", "[::1]:1")),
+    ("MONGO_HOSTS", "a:65535", ("a:65535",)),
+    ("MONGO_HOSTS", "a:99999", None),
+    ("MONGO_HOSTS", "a:65536", None),
+    ("MONGO_HOSTS", "a:0", None),
+    ("MONGO_HOSTS", "a:-1", None),
+    ("MONGO_HOSTS", "::1:30001", None),
+    ("MONGO_HOSTS", "[::1]", None),
+    ("MONGO_HOSTS", "[::1:30001", None),
+    ("MONGO_HOSTS", "[1.2.3.4]:1", None),
+    ("MONGO_HOSTS", "[:::1]:1", None),
+    ("MONGO_HOSTS", "a:1 b:2", None),
+    ("MONGO_HOSTS", "a:1;b:2", None),
+    ("MONGO_HOSTS", "rs0/a:1,b:2", None),
+    ("MONGO_HOSTS", "mongodb://a:1,b:2/?replicaSet=rs0", None),
+    ("MONGO_HOSTS", "mongodb+srv://a", None),
+    ("MONGO_HOSTS", " , ,", None),
+    ("REPLICA_SET", "rs0\n", "rs0"),
+    ("REPLICA_SET", "'rs0'", "rs0"),
+    ("REPLICA_SET", "a:1", None),
+    ("REPLICA_SET", "rs0,rs1", None),
+    ("MONGO_DB", " stock ", "stock"),
+    ("MONGO_DB", "admin", None),
+    ("MONGO_DB", "Local", None),
+    ("MONGO_DB", "mongodb://a", None),
+    ("SERVICE_USER", '"api"', "api"),
+    ("SERVICE_USER", "api@admin", None),
+    ("WRITER_USER", "writer\r\n", "writer"),
+    ("WRITER_USER", "a:b", None),
+    ("SECRETS_DIR", "/secrets\n", Path("/secrets")),
+    ("SECRETS_DIR", "~/secrets", Path.home() / "secrets"),
+    ("SECRETS_DIR", "~nobody-has-this-name/secrets", None),
+    ("WAIT_SECONDS", " 60 ", 60),
+    ("WAIT_SECONDS", "60s", None),
+    ("WAIT_SECONDS", "1e2", None),
+    ("ELECTION_MILLISECONDS", '"1000"', 1000),
+    ("ELECTION_MILLISECONDS", "1000ms", None),
+    ("ELECTION_MILLISECONDS", "10_000", None),
+]
+FIELDS = {"MONGO_HOSTS": "hosts", "MONGO_DB": "database", "SECRETS_DIR": "secrets"}
+
+
+@pytest.mark.parametrize(("variable", "typed", "is_meant"), TYPED)
+def test_what_people_type_is_taken_as_meant_or_refused_in_one_line(
+    variable: str, typed: str, is_meant: object
+) -> None:
+    if is_meant is not None:
+        settings = Settings.read({**NAMED, variable: typed})
+        assert getattr(settings, FIELDS.get(variable, variable.lower())) == is_meant
+        return
+    with pytest.raises(WrongVariable, match=f"^{variable}: ") as wrong:
+        Settings.read({**NAMED, variable: typed})
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_wrong_variable_is_one_line_and_no_trace() -> None:
+    end = run({"MONGO_HOSTS": "127.0.0.1:99999"})
+    assert (end.exit_code, end.said) == (2, [])
+    assert end.complaint.startswith("mongo-replica-init: MONGO_HOSTS: each must be like ")
+    assert end.complaint.count("\n") == 1
+
+
 def test_help_lists_every_variable_and_another_argument_is_refused() -> None:
     listed = "\n".join(run({}, "--help").said)
     assert all(name in listed for name in VARIABLES)
@@ -118,6 +190,7 @@ def test_help_lists_every_variable_and_another_argument_is_refused() -> None:
         ({"a:1": NEW, "b:2": NEW, "c:3": NEW}, Next.INITIATE),
         ({"c:3": MEMBER}, Next.GO_ON),
         ({"a:1": NEW, "b:2": NEW, "c:3": MEMBER}, Next.GO_ON),
+        ({"a:1": {"setName": "rs0", "hosts": ["A:1", "B:2", "c:3"]}}, Next.GO_ON),
         ({"a:1": {"setName": "rs0", "hosts": ["a:1"], "passives": ["b:2"], "arbiters": ["c:3"]}}, Next.GO_ON),
     ],
 )

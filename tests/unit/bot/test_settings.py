@@ -58,7 +58,6 @@ def test_every_variable_is_read() -> None:
         ("REPORT_TIME", "24:00"),
         ("REPORT_TIME", "21:00:00"),
         ("REPORT_TZ", "Europe"),
-        ("BOT_TOKEN", "1:secret-word\n"),
         ("TELEGRAM_API", "ftp://secret-word"),
         ("TELEGRAM_API", "http://[::1"),
         ("SPECIAL_USER", "@me"),
@@ -78,6 +77,86 @@ def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(
     assert str(wrong.value).startswith(f"{variable}: ")
     assert "\n" not in str(wrong.value)
     assert "secret-word" not in str(wrong.value)
+
+
+TYPED = [
+    # variable, what somebody types, and what is meant by it; None is a refusal
+    ("BOT_TOKEN", "1:abc\n", "1:abc"),
+    ("BOT_TOKEN", ' "1:abc" ', "1:abc"),
+    ("BOT_TOKEN", "bot1:abc", None),
+    ("BOT_TOKEN", "1:abc def", None),
+    ("BOT_TOKEN", "BOT_TOKEN=1:abc", None),
+    ("BOT_TOKEN", "https://api.telegram.org/bot1:abc", None),
+    ("BOT_TOKEN", "42", None),
+    ("SPECIAL_USER", "42\n", 42),
+    ("SPECIAL_USER", "'42'", 42),
+    ("SPECIAL_USER", "-42", None),
+    ("SPECIAL_USER", "42.0", None),
+    ("SPECIAL_USER", "4 2", None),
+    ("SPECIAL_USER", "1:abc", None),
+    ("SPECIAL_USER", "https://t.me/me", None),
+    ("STORE_IDS", "a b\n", ("a", "b")),
+    ("STORE_IDS", "a\n b\t a", ("a", "b")),
+    ("STORE_IDS", '"a b"', ("a", "b")),
+    ("STORE_IDS", "Ä it's", ("Ä", "it's")),
+    ("STORE_IDS", "a,b", None),
+    ("STORE_IDS", "a, b", None),
+    ("STORE_IDS", "a;b", None),
+    ("STORE_IDS", "/stores/a", None),
+    ("REPORT_TIME", "21:00\n", time(21, 0)),
+    ("REPORT_TIME", "'7:30'", time(7, 30)),
+    ("REPORT_TIME", "00:00", time(0, 0)),
+    ("REPORT_TIME", "7:5", None),
+    ("REPORT_TIME", "21", None),
+    ("REPORT_TIME", "21.00", None),
+    ("REPORT_TIME", "2100", None),
+    ("REPORT_TIME", "1260", None),  # what YAML 1.1 makes of 21:00
+    ("REPORT_TIME", "9:00 pm", None),
+    ("REPORT_TIME", "٢١:٠٠", None),
+    ("REPORT_TIME", "0 21 * * *", None),
+    ("REPORT_TIME", "Europe/Berlin", None),
+    ("REPORT_TZ", "europe/berlin", "Europe/Berlin"),
+    ("REPORT_TZ", "EUROPE/BERLIN\n", "Europe/Berlin"),
+    ("REPORT_TZ", "utc", "UTC"),
+    ("REPORT_TZ", '"Europe/Berlin"', "Europe/Berlin"),
+    ("REPORT_TZ", "Berlin", None),
+    ("REPORT_TZ", "Europe", None),
+    ("REPORT_TZ", "UTC+1", None),
+    ("REPORT_TZ", "+01:00", None),
+    ("REPORT_TZ", "/etc/localtime", None),
+    ("REPORT_TZ", "21:00", None),
+    ("TELEGRAM_API", "http://127.0.0.1:81/\n", "http://127.0.0.1:81"),
+    ("TELEGRAM_API", "HTTPS://telegram.example", "HTTPS://telegram.example"),
+    ("TELEGRAM_API", "http://[::1]:81", "http://[::1]:81"),
+    ("TELEGRAM_API", "http://127.0.0.1:99999", None),
+    ("TELEGRAM_API", "http://127.0.0.1:port", None),
+    ("TELEGRAM_API", "http://a b", None),
+    ("TELEGRAM_API", "http://a/?x", None),
+    ("TELEGRAM_API", "api.telegram.org", None),
+    ("TELEGRAM_API", "localhost:8081", None),
+    ("TELEGRAM_API", "1:abc", None),
+]
+
+
+@pytest.mark.parametrize(("variable", "typed", "is_meant"), TYPED)
+def test_what_people_type_is_taken_as_meant_or_refused_in_one_line(
+    variable: str, typed: str, is_meant: object
+) -> None:
+    if is_meant is not None:
+        (name,) = [each.name for each in fields(BotSettings) if each.metadata["variable"] == variable]
+        found = getattr(BotSettings.read({variable: typed}), name)
+        assert getattr(found, "key", found) == is_meant
+        return
+    with pytest.raises(WrongSetting) as wrong:
+        BotSettings.read({variable: typed})
+    assert str(wrong.value).startswith(f"{variable}: ")
+    assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize("variable", OWN)
+def test_what_is_nothing_but_blanks_and_quotes_counts_as_unset(variable: str) -> None:
+    for nothing in ("", " ", "\n", "\t\r\n", '""', "''", ' "" ', "\ufeff"):
+        assert BotSettings.read({variable: nothing}) == BotSettings.read({})
 
 
 def test_they_are_never_printed() -> None:

@@ -1,0 +1,93 @@
+"""The command line: reads the settings, starts an embedded MongoDB where none is named, and serves."""
+
+import re
+import resource
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+
+from store_api import early_stop
+from store_api.embedded import EmbeddedMongo
+from store_api.errors import StoreApiError
+from store_api.listening import address_to_ask, open_port, shown
+from store_api.processes import run_workers
+from store_api.service import serve
+from store_api.settings import Settings, environment_with_env_file, help_text
+from store_api.telemetry import logs
+from store_api.telemetry.metrics import shared_by_workers
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until told to stop; one line on standard error for whatever prevents it."""
+    early_stop.unwind_when_told(early_stop.STOPPED)
+    if {"--help", "-h"} & set(arguments):
+        print(help_text(Settings, "usage: python -m store_api [--help]"))
+        return 0
+    if arguments:
+        print(f"store_api: no such argument: {arguments[0]}; see --help", file=sys.stderr)
+        return 2
+    logs.configure(terminal=sys.stderr.isatty())
+    _allow_many_sockets()
+    try:
+        settings = Settings.read(environment_with_env_file(Path.cwd()))
+        # The port first of all: one that is taken is one clear line, and nothing was started.
+        with open_port(settings.host, settings.port) as listener, _database(settings):
+            _serve(settings, listener)
+    except StoreApiError as error:
+        print(f"store_api: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return early_stop.INTERRUPTED
+    return 0
+
+
+def _allow_many_sockets() -> None:
+    """Raise the soft limit of open files, often 1,024, to the hard one; worker processes inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems (macOS) call the hard limit infinite and then refuse it.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _database(settings: Settings) -> AbstractContextManager[object]:
+    if settings.mongo_url is not None:
+        return nullcontext()
+    return EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port)
+
+
+def _serve(settings: Settings, listener: socket.socket) -> None:
+    if settings.workers == 1:
+        serve(settings, listener, on_start=partial(_announce, settings))
+    else:
+        _announce(settings)
+        with shared_by_workers() as forget_worker:
+            run_workers(
+                settings.workers,
+                partial(serve, settings, listener),
+                close_port=listener.close,
+                on_death=forget_worker,
+            )
+
+
+def _announce(settings: Settings) -> None:
+    address = shown(address_to_ask(settings.host))
+    port = settings.port
+    whose = "embedded" if settings.mongo_url is None else "yours"
+    mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
+    print(
+        f"""
+store_api is up
+  dashboard  http://{address}:{port}/
+  API        http://{address}:{port}/stores, described at /docs
+  sockets    ws://{address}:{port}/ws/stores and /ws/stores/STORE_ID
+  MongoDB    {mongo} ({whose})
+
+try it:
+  curl -X POST http://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\
+       -d '{{"operation": "supply", "item_id": "item-1", "quantity": 10}}'
+""",
+        flush=True,
+    )

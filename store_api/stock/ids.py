@@ -1,6 +1,7 @@
 """Ids: what may name a store or an item, and how people tell two of them apart; pure.
 
-Two ids are the same where their characters (Unicode code points) are: nothing is folded, trimmed or normalised.
+Two ids are the same where their characters (Unicode code points) are: nothing is folded, trimmed or
+normalised.
 """
 
 import re
@@ -15,7 +16,7 @@ UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufde
 PLAIN_STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
 """What a store's id matches as a whole."""
 
-# What Unicode lets programs ignore, or draws as nothing, though its category is a letter's, symbol's or mark's.
+# Drawn as nothing, though the category is a letter's, a symbol's or a mark's.
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 # What makes another picture of the character before it: a part of emoji, of Persian and of Indian words.
 _JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")

@@ -41,7 +41,7 @@ VALIDATOR: dict[str, Any] = {
         },
     }
 }
-"""Refuses, from any writer, exactly what `read_stock` calls broken, and a revision that is no whole number."""
+"""Refuses, from any writer, exactly what `read_stock` calls broken, and a revision that is no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _wanted_of(field: str) -> str:
 
 def _shortened(name: str) -> str:
     """Quote a name, however long it is; nothing in it gets at a terminal."""
-    return ascii(name) if len(name) <= LONGEST_ID else f"{ascii(name[:16])}... of {len(name):,} characters"
+    return ascii(name) if len(name) <= LONGEST_ID else f"{name[:16]!a}... of {len(name):,} characters"
 
 
 def path_of(item_id: str) -> str:
@@ -104,11 +104,12 @@ def read_stock(document: Mapping[str, Any]) -> Stock:
     """
     store_id = document["_id"]
     try:
-        if PLAIN_STORE_ID.fullmatch(store_id) is None:
-            raise ValueError("nobody can ask for it by its id")
-        return _read_items(document.get(ITEMS, {}))
+        stock = _read_items(document.get(ITEMS, {}))
     except ValueError as wrong:
         raise BrokenDocument(store_id, str(wrong)) from None
+    if PLAIN_STORE_ID.fullmatch(store_id) is None:
+        raise BrokenDocument(store_id, "nobody can ask for it by its id")
+    return stock
 
 
 def _read_items(items: Any) -> Stock:

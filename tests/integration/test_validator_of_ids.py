@@ -28,7 +28,8 @@ def is_taken(stores: Documents, document: dict[str, Any]) -> bool:
     try:
         stores.replace_one({"_id": document["_id"]}, document, upsert=True)
     except WriteError as refused:
-        assert refused.code == REFUSED
+        if refused.code != REFUSED:
+            raise
         return False
     return True
 

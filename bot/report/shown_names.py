@@ -8,7 +8,7 @@ from store_api.stock.ids import spelled
 LONGEST = 32
 """Characters of an id that are shown."""
 
-_LINE_END = re.compile("[\\t-\\r\x1c-\x1f\x85\u2028\u2029]+")
+_LINE_END = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+")
 _HALF_A_CODE = re.compile("‹[^›]*$")
 _ISOLATE, _END = "\u2068", "\u2069"  # Unicode, UAX #9: what is between cannot turn round what is beside it
 _RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})

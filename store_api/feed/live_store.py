@@ -110,8 +110,10 @@ class LiveStore:
         """Hold another stock, or none; what was told last is kept until the subscribers are told again."""
         if self.told is None:
             self.told = {} if self.stock is None else self.stock
-        is_broken = isinstance(stock, BrokenDocument)
-        self.stock, self.broken = (None, stock) if is_broken else (stock, None)
+        if isinstance(stock, BrokenDocument):
+            self.stock, self.broken = None, stock
+        else:
+            self.stock, self.broken = stock, None
         self._frame = None
 
     def changes(self) -> Mapping[str, int]:

@@ -77,7 +77,7 @@ def test_no_program_can_create_a_store_that_nobody_can_ask_for(stores: Documents
 def test_text_that_is_no_utf_8_is_refused(stores: Documents, store_id: str) -> None:
     document = encode({"_id": store_id, "items": {"chXir": 1}}).replace(b"chXir", b"ch\xffir")
     with pytest.raises(WriteError) as refused:
-        stores.insert_one(RawBSONDocument(document))  # type: ignore[arg-type]
+        stores.insert_one(RawBSONDocument(document))
     assert refused.value.code == REFUSED
 
 

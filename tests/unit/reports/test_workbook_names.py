@@ -25,6 +25,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), min_size=1, max_size=40
         (["''", " "], ["Store", "Store (2)"]),
         (["History"], ["History (2)"]),
         (["straße", "STRASSE"], ["straße", "STRASSE (2)"]),
+        (["Σ", "σ", "ς"], ["Σ", "σ (2)", "ς (3)"]),
         (["a", "a (2)", "A", "a"], ["a", "a (2)", "A (3)", "a (4)"]),
         (["x" * 128, "x" * 127], ["x" * 31, "x" * 27 + " (2)"]),
         (["x" * 30 + "'y"], ["x" * 30]),

@@ -7,6 +7,7 @@ import msgspec
 from store_api.contract import schemas
 from store_api.contract.channels import (
     BROKEN_RULE,
+    BROKEN_STORE,
     GOING_AWAY,
     ONLY,
     ONLY_CHANGES,
@@ -25,9 +26,14 @@ A client that keeps up hears of every change. One that falls behind skips to the
 or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for
 {SLOWEST_SECONDS:.0f} seconds is closed.
 
+Another program may leave a document that cannot be read as a report. The socket of that one store is closed
+then ({BROKEN_STORE}); the sockets of all stores get a frame of its own kind, `broken`, in the snapshot as
+well as later. The next frame that is not of that kind says that the store is mended.
+
 Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
-{TOO_SLOW} too slow. What cannot be served is a problem (RFC 9457) before the handshake: 422 for a bad id or
-query, 503 while MongoDB is away.
+{TOO_SLOW} too slow, {BROKEN_STORE} the document of this one store is broken. What cannot be served is a
+problem (RFC 9457) before the handshake: 422 for a bad id or query, 500 for a broken document, 503 while
+MongoDB is away.
 
 The HTTP contract is [an OpenAPI document](/openapi.json).
 """
@@ -55,6 +61,12 @@ _REPORT = schemas.Report(
 _CHANGES = schemas.Changes(
     schemas.StoreChanges("abc111", [schemas.ChangedLine("chair", 7), schemas.ChangedLine("table", 0)])
 )
+_BROKEN = schemas.Broken(
+    schemas.BrokenStore(
+        "abc111",
+        "The document of store 'abc111' is broken: the quantity of 'chair' is not a whole number from 0.",
+    )
+)
 
 
 def document() -> dict[str, Any]:
@@ -70,7 +82,7 @@ def document() -> dict[str, Any]:
                     "store_id": {"description": "The store's id, percent-encoded.", "examples": ["abc111"]}
                 },
             },
-            "stores": _channel("/ws/stores", "The changes of all stores."),
+            "stores": _channel("/ws/stores", "The changes of all stores.", "broken"),
         },
         "operations": {"tellStore": _operation("store"), "tellStores": _operation("stores")},
         "components": {
@@ -83,14 +95,17 @@ def document() -> dict[str, Any]:
                     "With `only=changes`: the lines that changed; one of 0 is gone.",
                     _CHANGES,
                 ),
+                "broken": _message(
+                    schemas.Broken, "Instead of either: a store whose document cannot be read.", _BROKEN
+                ),
             },
-            "schemas": schemas.schemas_of(schemas.Report, schemas.Changes),
+            "schemas": schemas.schemas_of(schemas.Report, schemas.Changes, schemas.Broken),
         },
     }
 
 
-def _channel(address: str, description: str) -> dict[str, Any]:
-    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in ("report", "changes")}
+def _channel(address: str, description: str, *more: str) -> dict[str, Any]:
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in ("report", "changes", *more)}
     bindings = {"ws": {"method": "GET", "query": _QUERY, "bindingVersion": "0.1.0"}}
     return {"address": address, "description": description, "messages": messages, "bindings": bindings}
 

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from store_api.stock import ids
+
 LARGEST_BODY = 1024 * 1024
 """Bytes of a body; more are refused."""
 
@@ -13,14 +15,14 @@ MOST_GROUP_LINES = 10_000
 MOST_PIECES = 10**9
 """Pieces of one item that one line may name."""
 
-LONGEST_ID = 128
+LONGEST_ID = ids.LONGEST_ID
 """Characters of a store's or an item's id."""
 
 MOST_STORES, USUAL_STORES = 10_000, 1_000
 """Stores on one page of the overview: at most, and unless told otherwise."""
 
-UNPRINTABLE = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufdd0-\\ufdef\\ufffe\\uffff"
-"""Control characters, line separators, surrogates, and characters that are none and that XML cannot hold."""
+UNPRINTABLE = ids.UNPRINTABLE
+"""Characters that no id may hold."""
 
 ITEM_ID = f"^[^{UNPRINTABLE}]*\\Z"
 STORE_ID = f"^[^/{UNPRINTABLE}]*\\Z"

@@ -3,6 +3,9 @@
 GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
 """Close codes (RFC 6455, 7.4.1, and the IANA registry)."""
 
+BROKEN_STORE = 4500
+"""A close code of our own: what would be a problem of status 500 before the handshake."""
+
 SLOWEST_SECONDS = 10.0
 """How long a client may take to make room for the next frame before it is closed as too slow."""
 

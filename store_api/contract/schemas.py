@@ -52,6 +52,22 @@ class Changes(Struct, forbid_unknown_fields=True):
     store: StoreChanges
 
 
+class BrokenStore(Struct, forbid_unknown_fields=True):
+    """A store whose document cannot be read as a report, and what is wrong with it.
+
+    Its id is whatever another program made it: that may be what is wrong.
+    """
+
+    store_id: str
+    detail: str
+
+
+class Broken(Struct, forbid_unknown_fields=True):
+    """A store of all of them that cannot be told until its document is mended."""
+
+    broken: BrokenStore
+
+
 class StoreSummary(Struct, forbid_unknown_fields=True):
     """One store of the overview: how many items it holds, and how many pieces in all."""
 

@@ -70,7 +70,7 @@ class Feed:
 
         Raises:
             DatabaseUnavailable: the change stream or the database is not there.
-            BrokenDocument: a snapshot was asked for, and the store has no report to give.
+            BrokenDocument: the store cannot be told.
         """
         subscriber = self.subscriptions.expect(store_id, only_changes=only_changes)
         try:
@@ -132,15 +132,9 @@ class Feed:
         if store_id is None:
             await build_frames(self._live)
             for live_id, live in self._live.items():
-                if live.stock is not None:
-                    subscriber.offer(live_id, live.frame(live_id))
-                elif subscriber.only_changes:
-                    live.tell_all_again()
-            return
-        live = self._live[store_id]
-        if live.state is State.BROKEN:
-            raise BrokenDocument(store_id, "it cannot be read as a report")
-        subscriber.offer(store_id, live.frame(store_id))
+                live.offer_whole(live_id, subscriber)
+        else:
+            self._live[store_id].offer_whole(store_id, subscriber)
 
     def _replace(self, store_id: str, live: LiveStore, snapshot: Snapshot) -> None:
         is_stale = live.state is not State.READING and live.times_begun < self._times_begun
@@ -175,6 +169,8 @@ class Feed:
             else:
                 live.reading = reading_of(self._read_first(store_id, live))
         await live.until_read()
+        if live.broken is not None:
+            raise BrokenDocument(store_id, live.broken.reason)
 
     async def _read_at_once(self, store_id: str | None) -> StocksAt:
         """Read at a moment that no gap of the stream comes after."""
@@ -231,7 +227,7 @@ class Feed:
             stocks, at = await self._read_at_once(ALL_STORES)
             # What is held already is as new as its own reading.
             for store_id in stocks.keys() - self._live.keys():
-                self._live[store_id] = LiveStore(stocks[store_id], at, self._times_begun)
+                self._live[store_id] = LiveStore.as_read(stocks[store_id], at, self._times_begun)
             self._all_since = at
             reading, self._all_reading = self._all_reading, None
             for change in reading.waiting if reading is not None else ():

@@ -8,7 +8,8 @@ from enum import Enum
 from typing import Any
 
 from store_api.errors import BrokenDocument
-from store_api.reports.encoding import report_json
+from store_api.feed.subscribers import Subscriber
+from store_api.reports.encoding import broken_frame_of, report_json
 from store_api.stock import Report, Stock, differences
 from store_api.storage import documents
 from store_api.storage.documents import Snapshot
@@ -16,8 +17,8 @@ from watchers.changes import EARLIEST, Moment, StoreChange
 
 log = logging.getLogger(__name__)
 
-StocksAt = tuple[dict[str, Stock | None], Moment]
-"""The stocks of stores, None where a document is broken, and the moment at which they stood so."""
+StocksAt = tuple[dict[str, Stock | BrokenDocument], Moment]
+"""The stocks of stores, or what is wrong with a document, and the moment at which they stood so."""
 
 LINES_AT_ONCE = 5_000
 """Lines that are read or written before others have their turn: about a millisecond's."""
@@ -56,6 +57,7 @@ class LiveStore:
         told: the stock that was told last, where `stock` is another since; None where it is the same one.
         changed: the lines that changed in `stock` itself since it was told; 0 is gone.
         doubted: the items whose last telling some have missed; they count as changed.
+        broken: what is wrong with its document, where that is known; None unless its `state` is BROKEN.
     """
 
     stock: Stock | None = None
@@ -65,7 +67,15 @@ class LiveStore:
     told: Stock | None = None
     changed: Stock = field(default_factory=dict)
     doubted: Collection[str] = ()
+    broken: BrokenDocument | None = None
     _frame: str | None = None
+
+    @classmethod
+    def as_read(cls, stock: Stock | BrokenDocument, at: Moment, times_begun: int) -> "LiveStore":
+        """Hold a store as it was read."""
+        if isinstance(stock, BrokenDocument):
+            return cls(None, at, times_begun, broken=stock)
+        return cls(stock, at, times_begun)
 
     @property
     def state(self) -> State:
@@ -96,11 +106,14 @@ class LiveStore:
             self.stock, change.updated, change.removed, self.changed
         )
 
-    def replace(self, stock: Stock | None) -> None:
+    def replace(self, stock: Stock | BrokenDocument | None) -> None:
         """Hold another stock, or none; what was told last is kept until the subscribers are told again."""
         if self.told is None:
             self.told = {} if self.stock is None else self.stock
-        self.stock = stock
+        if isinstance(stock, BrokenDocument):
+            self.stock, self.broken = None, stock
+        else:
+            self.stock, self.broken = stock, None
         self._frame = None
 
     def changes(self) -> Mapping[str, int]:
@@ -114,6 +127,16 @@ class LiveStore:
     def mark_told(self) -> None:
         """Note that whoever listens knows the stock as it is now."""
         self.told, self.changed, self.doubted = None, {}, ()
+
+    def offer_whole(self, store_id: str, subscriber: Subscriber) -> None:
+        """Offer what a snapshot says of it: the whole report, or that it is broken."""
+        if self.stock is not None:
+            subscriber.offer(store_id, self.frame(store_id))
+            return
+        if self.broken is not None:
+            subscriber.offer(store_id, broken_frame_of(self.broken))
+        if subscriber.only_changes:
+            self.tell_all_again()
 
     def tell_all_again(self) -> None:
         """Let every line count as changed when the stock is told next: some were not told the last one."""
@@ -135,7 +158,7 @@ class LiveStore:
             reading.waiting = self.reading.waiting
         self.reading = reading
 
-    def settle(self, stock: Stock | None, at: Moment) -> bool:
+    def settle(self, stock: Stock | BrokenDocument | None, at: Moment) -> bool:
         """End the reading: take what was read, then the newer of what waited.
 
         Returns:
@@ -153,8 +176,8 @@ class LiveStore:
         return True
 
 
-def stock_in(snapshot: Snapshot, store_id: str) -> Stock | None:
-    """Read one store out of a snapshot; empty where there is none, None where its document is broken."""
+def stock_in(snapshot: Snapshot, store_id: str) -> Stock | BrokenDocument:
+    """Read one store out of a snapshot; empty where there is none, what is wrong where it is broken."""
     document = snapshot.documents.get(store_id)
     if document is None:
         return {}
@@ -168,16 +191,16 @@ def stock_in(snapshot: Snapshot, store_id: str) -> Stock | None:
                 "store": store_id,
             },
         )
-        return None
+        return broken
 
 
 async def read_stocks(snapshot: Snapshot) -> StocksAt:
     """Read every store out of a snapshot as `stock_in` does, while others have their turns."""
-    stocks: dict[str, Stock | None] = {}
+    stocks: dict[str, Stock | BrokenDocument] = {}
     lines = 0
     for store_id in snapshot.documents:
         stock = stocks[store_id] = stock_in(snapshot, store_id)
-        lines = await _let_others(lines + len(stock or ()))
+        lines = await _let_others(lines + (0 if isinstance(stock, BrokenDocument) else len(stock)))
     return stocks, snapshot.at
 
 

@@ -23,9 +23,10 @@ class Subscriber(ABC):
         sent: how many frames left.
         skipped: how many gave way to newer ones.
         too_slow: whether it was let go because too much would wait for it.
+        is_broken: whether it was let go because the one store that it listens to cannot be told any more.
     """
 
-    __slots__ = ("_closed", "_is_idle", "_wake", "sent", "skipped", "too_slow", "write_at_once")
+    __slots__ = ("_closed", "_is_idle", "_wake", "is_broken", "sent", "skipped", "too_slow", "write_at_once")
 
     only_changes: ClassVar[bool]
 
@@ -37,6 +38,7 @@ class Subscriber(ABC):
         self.sent = 0
         self.skipped = 0
         self.too_slow = False
+        self.is_broken = False
 
     @property
     @abstractmethod
@@ -63,6 +65,21 @@ class Subscriber(ABC):
             self._add(store_id, frame, lines)
             self._wake.set()
 
+    def offer_broken(self, store_id: str, frame: str, wire: bytes | None = None) -> None:
+        """Add a frame that tells that one of all stores is broken, as `offer` adds what it holds."""
+        # Asked even where it must wait: whatever was written before is flushed then, and not overtaken.
+        if self._is_idle and wire is not None and not self._closed and self.write_at_once(wire):
+            self.sent += 1
+        elif not self._closed:
+            self._is_idle = False
+            self._add_broken(store_id, frame)
+            self._wake.set()
+
+    def let_go_as_broken(self) -> None:
+        """End the listening to a store that broke, once all that was told before is sent."""
+        self.is_broken = True
+        self.close()
+
     def close(self) -> None:
         """End the listening: what is offered after it is dropped."""
         self._closed = True
@@ -76,13 +93,16 @@ class Subscriber(ABC):
             self._is_idle = True
             await self._wake.wait()
             self._is_idle = False
-        if self._closed:
+        if self._closed and not (self.is_broken and self.waiting):
             return None
         self.sent += 1
         return self._take()
 
     @abstractmethod
     def _add(self, store_id: str, frame: str, lines: Mapping[str, int] | None) -> None: ...
+
+    @abstractmethod
+    def _add_broken(self, store_id: str, frame: str) -> None: ...
 
     @abstractmethod
     def _take(self) -> str: ...
@@ -116,6 +136,9 @@ class ReportSubscriber(Subscriber):
         if len(self._frames) > MOST_FRAMES or self._bytes > MOST_BYTES:
             self._fall_behind()
 
+    def _add_broken(self, store_id: str, frame: str) -> None:
+        self._add(store_id, frame, None)
+
     def _take(self) -> str:
         if self._newest:
             return self._newest.popitem(last=False)[1]
@@ -144,44 +167,57 @@ class ChangesSubscriber(Subscriber):
     """Gets the lines that changed, none of which a newer frame makes needless.
 
     Once it has fallen behind, the lines of a store become one frame: each item's newest quantity. Whole
-    reports come before all changes, and stay; the changes that follow count from them.
+    reports come before all changes, and stay; the changes that follow count from them. That a store is broken
+    comes after its lines, and is not worth telling any more once there are newer ones.
     """
 
-    __slots__ = ("_bytes", "_frames", "_lines", "_merged", "_whole")
+    __slots__ = ("_broken", "_bytes", "_frames", "_lines", "_merged", "_whole")
 
     only_changes = True
 
     def __init__(self) -> None:
         super().__init__()
         self._whole: deque[str] = deque()
-        self._frames: deque[tuple[str, str, Mapping[str, int]]] = deque()
+        self._frames: deque[tuple[str, str, Mapping[str, int] | None]] = deque()
         self._bytes = 0
         self._merged: OrderedDict[str, dict[str, int]] = OrderedDict()
         self._lines = 0
+        self._broken: OrderedDict[str, str] = OrderedDict()
 
     @property
     def waiting(self) -> int:
         """How many frames wait."""
-        return len(self._whole) + len(self._frames) + len(self._merged)
+        return len(self._whole) + len(self._frames) + len(self._merged) + len(self._broken)
 
     def _add(self, store_id: str, frame: str, lines: Mapping[str, int] | None) -> None:
         if lines is None:
             self._whole.append(frame)
             return
-        if self._merged:
-            self._merge(store_id, lines)
-        else:
-            self._frames.append((store_id, frame, lines))
-            self._bytes += len(frame)
-            if len(self._frames) > MOST_FRAMES or self._bytes > MOST_BYTES:
-                self._fall_behind()
+        self._queue(store_id, frame, lines)
         # What one change says is sent, however much it is.
         if self._lines > max(MOST_MERGED_LINES, len(lines)):
-            self._let_go()
+            self.too_slow = True
+            self._merged.clear()
+            self._broken.clear()
+            self.close()
+
+    def _add_broken(self, store_id: str, frame: str) -> None:
+        self._queue(store_id, frame, None)
+
+    def _queue(self, store_id: str, frame: str, lines: Mapping[str, int] | None) -> None:
+        if self._merged or self._broken:
+            self._merge(store_id, frame, lines)
+            return
+        self._frames.append((store_id, frame, lines))
+        self._bytes += len(frame)
+        if len(self._frames) > MOST_FRAMES or self._bytes > MOST_BYTES:
+            self._fall_behind()
 
     def _take(self) -> str:
         if self._whole:
             return self._whole.popleft()
+        if self._broken and next(iter(self._broken)) not in self._merged:
+            return self._broken.popitem(last=False)[1]
         if self._merged:
             store_id, lines = self._merged.popitem(last=False)
             self._lines -= len(lines)
@@ -191,12 +227,17 @@ class ChangesSubscriber(Subscriber):
         return frame
 
     def _fall_behind(self) -> None:
-        for store_id, _, lines in self._frames:
-            self._merge(store_id, lines)
+        for waiting in self._frames:
+            self._merge(*waiting)
         self._frames.clear()
         self._bytes = 0
 
-    def _merge(self, store_id: str, lines: Mapping[str, int]) -> None:
+    def _merge(self, store_id: str, frame: str, lines: Mapping[str, int] | None) -> None:
+        if self._broken.pop(store_id, None) is not None:
+            self.skipped += 1
+        if lines is None:
+            self._broken[store_id] = frame
+            return
         # A store keeps its place: a busy one would never come to be sent, and gather lines for ever.
         merged = self._merged.get(store_id)
         if merged is None:
@@ -206,8 +247,3 @@ class ChangesSubscriber(Subscriber):
         self._lines -= len(merged)
         merged.update(lines)
         self._lines += len(merged)
-
-    def _let_go(self) -> None:
-        self.too_slow = True
-        self._merged.clear()
-        self.close()

@@ -1,11 +1,11 @@
 """Who listens to what: to one store, or to all of them; frames are handed out without waiting for anybody."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from store_api.feed.live_store import LiveStore
 from store_api.feed.subscribers import ChangesSubscriber, ReportSubscriber, Subscriber
-from store_api.reports.encoding import changes_frame_of
+from store_api.reports.encoding import broken_frame_of, changes_frame_of
 
 ALL_STORES = None
 """What a subscriber to every store asks for."""
@@ -80,14 +80,17 @@ class Subscriptions:
             del self._rooms[store_id, subscriber.only_changes]
 
     def tell(self, store_id: str, live: LiveStore) -> bool:
-        """Tell how a store stands now to all who listen to it; broken, it is told nobody.
+        """Tell how a store stands now to all who listen to it.
+
+        Broken, it is let go by those who listen to it alone, and the others are told that it is.
 
         A frame of each kind is built once, and not for nobody.
 
         Returns:
-            Whether anybody was told.
+            Whether anybody was told a report or a change.
         """
         if live.stock is None:
+            self._tell_broken(store_id, live)
             return False
         if whole := self._present(store_id, only_changes=False):
             frame = live.frame(store_id)
@@ -104,6 +107,21 @@ class Subscriptions:
                     subscriber.offer(store_id, frame, lines, wire)
         live.mark_told()
         return bool(whole or partial)
+
+    def _tell_broken(self, store_id: str, live: LiveStore) -> None:
+        if live.broken is None:
+            return
+        frame = broken_frame_of(live.broken)
+        wire = self._to_wire(frame)
+        for only_changes in (False, True):
+            for subscriber in self._those_in(store_id, only_changes=only_changes):
+                subscriber.let_go_as_broken()
+            for subscriber in self._those_in(ALL_STORES, only_changes=only_changes):
+                subscriber.offer_broken(store_id, frame, wire)
+
+    def _those_in(self, key: str | None, *, only_changes: bool) -> Iterable[Subscriber]:
+        room = self._rooms.get((key, only_changes))
+        return () if room is None else room.present
 
     def close(self) -> None:
         """End the listening for all."""

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from store_api.contract.schemas import ChangedLine, Changes, StoreChanges
+from store_api.contract.schemas import Broken, BrokenStore, ChangedLine, Changes, StoreChanges
+from store_api.errors import BrokenDocument
 from store_api.stock import Report
 
 _encode = msgspec.json.encode
@@ -36,6 +37,11 @@ class ReportEncoder:
 def changes_frame_of(store_id: str, lines: Mapping[str, int]) -> str:
     """Build the text frame that tells just these lines, those with 0 included."""
     return _lines_json(store_id, lines).decode()
+
+
+def broken_frame_of(broken: BrokenDocument) -> str:
+    """Build the text frame that tells that a store cannot be told."""
+    return _encode(Broken(BrokenStore(broken.store_id, str(broken)))).decode()
 
 
 def _lines_json(store_id: str, lines: Mapping[str, int]) -> bytes:

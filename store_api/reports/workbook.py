@@ -21,6 +21,8 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from store_api.stock.ids import spelled
+
 # Excel's limits; support.microsoft.com, "Excel specifications and limits". It counts text in UTF-16 units.
 ROWS = 1_048_576
 DIGITS = 15
@@ -60,6 +62,7 @@ def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
     """Build the XLSX file: a sheet a store, sorted by item. Blocks, for about 20 us a line.
 
     Ids are always text, never a formula, a date or a number; what XML cannot hold in them becomes U+FFFD.
+    Where people could take one for another, or would see nothing, it is spelled out beside the quantity.
     A quantity of more than 15 digits is text as well: as a spreadsheet's number it would lose digits.
     A store of more lines than a sheet has rows goes on in another sheet.
 
@@ -116,7 +119,7 @@ def _write(sheet: Worksheet, page: Sheet, at: datetime) -> None:
     item.number_format = long_number.number_format = "@"
     long_number.alignment = _RIGHT
     number.number_format = "#,##0"
-    sheet.append(["Store", _set_text(item, page.store_id)])
+    sheet.append(["Store", _set_text(item, page.store_id), *_spelling(sheet, page.store_id)])
     sheet.append(["Time (UTC)", f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"])
     sheet.append([])
     sheet.append(_header(sheet))
@@ -124,9 +127,17 @@ def _write(sheet: Worksheet, page: Sheet, at: datetime) -> None:
         # A write-only row is on disk once appended: its cells can be used again.
         if quantity < 10**DIGITS:
             number.value = quantity
-            sheet.append((_set_text(item, item_id), number))
+            sheet.append((_set_text(item, item_id), number, *_spelling(sheet, item_id)))
         else:
-            sheet.append((_set_text(item, item_id), _set_text(long_number, str(quantity))))
+            pieces = _set_text(long_number, str(quantity))
+            sheet.append((_set_text(item, item_id), pieces, *_spelling(sheet, item_id)))
+
+
+def _spelling(sheet: Worksheet, name: str) -> Iterator[Cell]:
+    """Give the cell that spells an id out, where that says more than the id does."""
+    spelling = spelled(legible(name[:TEXT_CHARACTERS]))
+    if spelling != name:
+        yield _set_text(WriteOnlyCell(sheet), spelling)
 
 
 def _lay_out(sheet: Worksheet, page: Sheet) -> None:
@@ -158,7 +169,7 @@ def _columns(text: str) -> int:
 
 
 def _title(store_id: str, suffix: str = "") -> str:
-    plain = _UNFIT_FOR_TITLE.sub("-", legible(store_id))
+    plain = _UNFIT_FOR_TITLE.sub("-", spelled(legible(store_id[:TEXT_CHARACTERS]).strip("' ")))
     units = plain.encode("utf-16-le")[: 2 * (TITLE_UNITS - len(suffix))]
     return (units.decode("utf-16-le", "ignore").strip("' ") or "Store") + suffix
 

@@ -1,6 +1,7 @@
 """Log lines: one an event, each with an `action`; JSON where no person watches."""
 
 import logging
+import re
 import sys
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -8,6 +9,9 @@ from datetime import UTC, datetime
 import msgspec
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What ends a line, commands a terminal, or turns its text round."""
+
 LIBRARIES = ("sanic", "websockets", "asyncio", "pymongo")
 """The loggers of what the service is made with; what they say at INFO it says itself, in its own words."""
 
@@ -57,7 +61,7 @@ class _Redaction(logging.Filter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return msgspec.json.encode(
+        line = msgspec.json.encode(
             {
                 "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
                 "level": record.levelname.lower(),
@@ -66,13 +70,16 @@ class _Json(logging.Formatter):
             },
             enc_hook=str,
         ).decode()
+        # JSON need not escape these, but what reads lines, and what shows them, may act on them.
+        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 class _Plain(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        return f"{at} {record.levelname.lower():<7} {_message(record)}  {fields}".replace("\n", " ")
+        line = f"{at} {record.levelname.lower():<7} {_message(record)}  {fields}".replace("\n", " ")
+        return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -138,6 +138,10 @@ class Rest:
         return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "")
 
 
+LONGEST_FILE_NAME = 255
+"""Bytes, as Linux' file systems count."""
+
+
 def json_answer(shape: Struct) -> HTTPResponse:
     """Answer with one of the contract's shapes."""
     return HTTPResponse(msgspec.json.encode(shape), content_type=JSON)
@@ -147,8 +151,12 @@ def content_disposition(store_id: str, at: datetime) -> str:
     """Name the file for a browser: `stock-abc111-2026-01-31.xlsx`, the day in UTC (RFC 6266, RFC 8187).
 
     The first name is plain ASCII for old programs, the second is the true one, percent-encoded. The prefix
-    keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`).
+    keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`). File systems take
+    255 bytes: of an id that is longer, what fits.
     """
-    name = re.sub(r"[/\\]", "-", legible(f"stock-{store_id[:128]}-{at.astimezone(UTC):%Y-%m-%d}.xlsx"))
+    start, end = "stock-", f"-{at.astimezone(UTC):%Y-%m-%d}.xlsx"
+    room = LONGEST_FILE_NAME - len(start) - len(end)
+    shown = re.sub(r"[/\\]", "-", legible(store_id)).encode()[:room].decode(errors="ignore")
+    name = f"{start}{shown}{end}"
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -9,7 +9,14 @@ from sanic import Blueprint, Request
 from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
-from store_api.contract.channels import BROKEN_RULE, GOING_AWAY, OUR_FAULT, SLOWEST_SECONDS, TOO_SLOW
+from store_api.contract.channels import (
+    BROKEN_RULE,
+    BROKEN_STORE,
+    GOING_AWAY,
+    OUR_FAULT,
+    SLOWEST_SECONDS,
+    TOO_SLOW,
+)
 from store_api.errors import UpgradeRequired
 from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
@@ -140,6 +147,8 @@ async def _write(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_
         except (asyncio.CancelledError, WebsocketClosed):
             # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
             return None
+    if subscriber.is_broken:
+        return BROKEN_STORE
     return TOO_SLOW if subscriber.too_slow else GOING_AWAY
 
 

@@ -104,6 +104,7 @@ async def test_a_reader_hears_of_the_connection_and_not_of_every_change(
     live = page.page.locator("[aria-live], [role=status], [role=alert], [role=log]")
     assert [await each.get_attribute("id") for each in await live.all()] == [
         "announcement",
+        "one-store-broken",
         "operation-problem",
         "clean-problem",
     ]

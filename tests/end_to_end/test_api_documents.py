@@ -78,6 +78,6 @@ async def about(socket: object, store_id: str, count: int) -> list[object]:
     found: list[object] = []
     while len(found) < count:
         frame = json.loads(await socket.frame())  # type: ignore[attr-defined]
-        if frame["store"]["store_id"] == store_id:
+        if frame.get("store", {}).get("store_id") == store_id:
             found.append(frame)
     return found

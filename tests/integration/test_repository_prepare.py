@@ -34,6 +34,19 @@ def rules_of(mongo: Mongo, database: str) -> tuple[object, object, object]:
     )
 
 
+THAT_OF_1_0: dict[str, Any] = {
+    "$jsonSchema": {
+        "bsonType": "object",
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "items": {
+                "bsonType": "object",
+                "additionalProperties": {"bsonType": ["int", "long"], "minimum": 0},
+            },
+            "rev": {"bsonType": ["int", "long"]},
+        },
+    }
+}
 OURS = (documents.VALIDATOR, "strict", "error")
 
 
@@ -52,11 +65,19 @@ async def test_the_collection_is_created_with_its_validator(
     [
         {},
         {"validator": {"items": {"$type": "object"}}},
+        {"validator": THAT_OF_1_0},
         {"validator": documents.VALIDATOR, "validationAction": "warn"},
         {"validator": documents.VALIDATOR, "validationLevel": "moderate"},
         {"validator": documents.VALIDATOR, "validationLevel": "off"},
     ],
-    ids=["no validator", "an old one", "ours that only warns", "ours but moderate", "ours switched off"],
+    ids=[
+        "no validator",
+        "an old one",
+        "that of 1.0",
+        "ours that only warns",
+        "ours but moderate",
+        "ours switched off",
+    ],
 )
 async def test_a_validator_of_another_time_is_brought_up_to_date_and_the_stores_stay(
     client: Client, other_program: Mongo, database_name: str, options: Mapping[str, Any]

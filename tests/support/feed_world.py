@@ -22,6 +22,9 @@ from watchers.changes import StoreChange
 BROKEN = {"items": "nonsense"}
 """A document that is no stock."""
 
+BROKEN_TOLD = {"broken": -1}
+"""What stands for the lines of a frame that tells that a store is broken."""
+
 AN_EMPTY_STORE: dict[str, dict[str, int]] = {"items": {}}
 
 Document = dict[str, Any]
@@ -40,7 +43,10 @@ async def turns(count: int = 12) -> None:
 
 def quantities(frame: str) -> tuple[str, dict[str, int]]:
     """Read a frame: whose report it is, and its lines."""
-    store = json.loads(frame)["store"]
+    told = json.loads(frame)
+    if "broken" in told:
+        return told["broken"]["store_id"], dict(BROKEN_TOLD)
+    store = told["store"]
     return store["store_id"], {line["item_id"]: line["quantity"] for line in store["report"]}
 
 
@@ -262,6 +268,6 @@ def items(chairs: int) -> dict[str, dict[str, int]]:
     return {"items": {"chair": chairs}}
 
 
-async def told(ear: Ear) -> list[int | None]:
-    """The chairs of each frame that waits; None where there are none."""
-    return [lines.get("chair") for _, lines in await ear.frames()]
+async def told(ear: Ear) -> list[int | str | None]:
+    """The chairs of each frame that waits; None where there are none, "broken" where the store is."""
+    return ["broken" if lines == BROKEN_TOLD else lines.get("chair") for _, lines in await ear.frames()]

@@ -4,6 +4,7 @@ import { byId, make, setAttribute, setText, showFigures } from "./dom.js";
 import { ago, count, number } from "./format.js";
 import { showMark } from "./marks.js";
 import { Order } from "./order.js";
+import { nameOf, spelled } from "./spelling.js";
 import { VirtualTable } from "./virtual-table.js";
 
 /** Rows do not jump with every change: those sorted by what changes find their place anew so often. */
@@ -89,13 +90,15 @@ export class AllStores {
     const link = byId("store-open");
     link.hidden = id === "" || this.stores.has(id) || id.includes("/");
     setAttribute(link, "href", addressOf(id));
-    setText(link, `Open ${id}`);
+    setText(link, `Open ${spelled(id)}`);
   }
 
   fill(row, [, contents, units, change, changed], store) {
     setText(contents, number(store.quantities.size));
     setText(units, number(store.units));
-    setText(changed, store.changedAt ? ago(store.changedAt, this.now) : "–");
+    setText(changed, store.broken ? "broken" : store.changedAt ? ago(store.changedAt, this.now) : "–");
+    setAttribute(changed, "title", store.broken || null);
+    row.classList.toggle("broken", store.broken !== "");
     showMark(row, change, store.mark);
   }
 }
@@ -106,5 +109,5 @@ export function addressOf(id) {
 }
 
 function linkTo(id) {
-  return make("a", { href: addressOf(id) }, make("bdi", {}, id));
+  return make("a", { href: addressOf(id) }, nameOf(id));
 }

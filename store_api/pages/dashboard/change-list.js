@@ -2,6 +2,7 @@
 
 import { make, setText } from "./dom.js";
 import { number, signed, timeOfDay } from "./format.js";
+import { nameOf } from "./spelling.js";
 
 const MOST_ENTRIES = 60;
 
@@ -46,7 +47,7 @@ function entry({ at, steps, more }) {
       { class: "step" },
       make("b", { class: delta > 0 ? "rose" : "fell" }, signed(delta)),
       " ",
-      make("bdi", { class: "item" }, item),
+      make("span", { class: "item" }, nameOf(item)),
       make("span", { class: "now" }, now ? ` → ${number(now)}` : " → none left"),
     ),
   );

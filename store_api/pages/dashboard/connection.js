@@ -7,7 +7,12 @@ const ANSWER_MS = 5_000;
 const OPENING_MS = 15_000;
 
 /** What the service's close codes mean. */
-const CLOSED = { 1001: "The service stops.", 1011: "The service failed.", 1013: "This page was too slow." };
+const CLOSED = {
+  1001: "The service stops.",
+  1011: "The service failed.",
+  1013: "This page was too slow.",
+  4500: "The document of this store is broken.",
+};
 
 /** A store need not exist to be listened to, and an address of sockets answers so to all who open none. */
 const NO_REASON = new Set([404, 426]);

@@ -4,10 +4,11 @@ import { Problem, clean, operate, spreadsheet } from "./api.js";
 import { byId, setText } from "./dom.js";
 import { count } from "./format.js";
 import { hideProblem, showProblem } from "./problem.js";
+import { spelled } from "./spelling.js";
 
 const VERBS = {
-  supply: { title: (store) => `Supply ${store}`, done: "Supplied" },
-  demand: { title: (store) => `Demand from ${store}`, done: "Demanded" },
+  supply: { title: (store) => `Supply ${spelled(store)}`, done: "Supplied" },
+  demand: { title: (store) => `Demand from ${spelled(store)}`, done: "Demanded" },
 };
 
 /** Ask for an item and a quantity, and supply or demand them. */
@@ -45,7 +46,7 @@ export class OperationDialog {
     try {
       await operate(this.storeId, this.operation, item, quantity);
       this.dialog.close();
-      this.announce(`${VERBS[this.operation].done}: ${count(quantity, "piece")} of ${item}`);
+      this.announce(`${VERBS[this.operation].done}: ${count(quantity, "piece")} of ${spelled(item)}`);
     } catch (problem) {
       showProblem(this.problem, documentOf(problem));
     }
@@ -67,7 +68,7 @@ export class CleanDialog {
   open(store) {
     this.storeId = store.id;
     const stock = `${count(store.quantities.size, "item")}, ${count(store.units, "unit")}`;
-    setText(byId("clean-question"), `Everything in ${store.id} goes: ${stock}. This cannot be undone.`);
+    setText(byId("clean-question"), `Everything in ${spelled(store.id)} goes: ${stock}. This cannot be undone.`);
     hideProblem(this.problem);
     this.dialog.showModal();
   }
@@ -76,7 +77,7 @@ export class CleanDialog {
     try {
       await clean(this.storeId);
       this.dialog.close();
-      this.announce(`${this.storeId} is empty`);
+      this.announce(`${spelled(this.storeId)} is empty`);
     } catch (problem) {
       showProblem(this.problem, documentOf(problem));
     }

@@ -7,6 +7,7 @@ import { ChangeList } from "./change-list.js";
 import { showMark } from "./marks.js";
 import { Order } from "./order.js";
 import { Plot } from "./plot.js";
+import { nameOf, spelled } from "./spelling.js";
 import { VirtualTable } from "./virtual-table.js";
 
 const RESORT_MS = 1_000;
@@ -48,8 +49,8 @@ export class OneStore {
 
   /** Show the store with this id. */
   show(id) {
-    document.title = `${id} · Stores`;
-    setText(byId("one-store-title"), id);
+    document.title = `${spelled(id)} · Stores`;
+    byId("one-store-title").replaceChildren(nameOf(id));
     this.id = id;
     this.order = new Order();
     this.search.value = "";
@@ -66,6 +67,7 @@ export class OneStore {
     this.sync();
     this.table.paint();
     this.changes.show(this.store);
+    this.showBroken(this.store.broken);
     showFigures(byId("one-store-figures"), [
       ["Items", number(this.store.quantities.size)],
       ["Units", number(this.store.units)],
@@ -76,6 +78,12 @@ export class OneStore {
       this.drawnAt = now;
       this.plot.draw(this.store.trail, now);
     }
+  }
+
+  showBroken(detail) {
+    const notice = byId("one-store-broken");
+    setText(notice, detail && `${detail} What is shown is from before that.`);
+    notice.hidden = detail === "";
   }
 
   relist(repaint) {
@@ -128,7 +136,7 @@ export class OneStore {
 
   /** An item's name opens the dialog for it. */
   buttonOf(item) {
-    const button = make("button", { type: "button", class: "name", title: "Demand some of this" }, make("bdi", {}, item));
+    const button = make("button", { type: "button", class: "name", title: "Demand some of this" }, nameOf(item));
     button.addEventListener("click", () => this.operations.open(this.id, "demand", item));
     return button;
   }

@@ -1,5 +1,7 @@
 /** Ids in the order in which people look for them, kept while ids come and go. */
 
+import { searchable } from "./spelling.js";
+
 const collator = new Intl.Collator(undefined, { numeric: true });
 
 /** More newcomers than these are sorted in together. */
@@ -62,9 +64,9 @@ export class Order {
    * @param {boolean} descending
    */
   list(search, valueOf, descending) {
-    const wanted = search.trim().toLocaleLowerCase();
+    const wanted = searchable(search.trim());
     const found = wanted
-      ? this.names.filter((id) => id.toLocaleLowerCase().includes(wanted))
+      ? this.names.filter((id) => searchable(id).includes(wanted))
       : this.names.slice();
     if (valueOf) {
       const values = new Map(found.map((id) => [id, valueOf(id)]));

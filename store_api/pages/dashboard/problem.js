@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { number } from "./format.js";
+import { nameOf } from "./spelling.js";
 
 const MOST_SHORTAGES = 20;
 
@@ -43,7 +44,7 @@ function shortages(list) {
   const lines = list
     .slice(0, MOST_SHORTAGES)
     .map(({ item_id: item, wanted, available }) =>
-      make("li", {}, make("b", {}, item), `: ${number(wanted)} wanted, ${number(available)} available`),
+      make("li", {}, make("b", {}, nameOf(item)), `: ${number(wanted)} wanted, ${number(available)} available`),
     );
   if (list.length > MOST_SHORTAGES) {
     lines.push(make("li", {}, `and ${number(list.length - MOST_SHORTAGES)} more`));

@@ -46,6 +46,10 @@ export class Store {
     /** The number of the connection on which it was last told; 0 is never. */
     this.toldOn = 0;
     this.isGone = false;
+    /** What is wrong with its document, since when no change of it can be told; empty when nothing is. */
+    this.broken = "";
+    /** The number of the connection on which that was told. */
+    this.brokenOn = 0;
   }
 
   /** Whether an item has a line: it is there, or it has just gone. */

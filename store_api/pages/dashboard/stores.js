@@ -51,7 +51,7 @@ export class Stores {
   /** List the stores that there are, in no order. */
   *ids() {
     for (const store of this.byId.values()) {
-      if (store.toldOn > 0 && !store.isGone) {
+      if (isThere(store)) {
         yield store.id;
       }
     }
@@ -60,7 +60,7 @@ export class Stores {
   /** Whether there is such a store. */
   has(id) {
     const store = this.byId.get(id);
-    return store !== undefined && store.toldOn > 0 && !store.isGone;
+    return store !== undefined && isThere(store);
   }
 
   /** Take away marks that were there long enough. */
@@ -94,9 +94,16 @@ export class Stores {
 
   /** The first frame about a store is whole, or counts from an empty one, which is the same; the rest are changes. */
   take(text) {
-    const { store_id: id, report } = JSON.parse(text).store;
+    const frame = JSON.parse(text);
+    if (frame.broken) {
+      this.takeBroken(frame.broken);
+      return;
+    }
+    const { store_id: id, report } = frame.store;
     const store = this.get(id);
     const at = Date.now();
+    this.membership += store.broken ? 1 : 0;
+    store.broken = "";
     const { units, timesChanged } = store;
     if (store.toldOn === this.connections) {
       store.change(report, at);
@@ -109,6 +116,16 @@ export class Stores {
     }
     this.units += store.units - units;
     this.timesChanged += store.timesChanged - timesChanged;
+    this.listener.onChange();
+  }
+
+  /** What is known of the store is old from here on, until a report says that it is mended. */
+  takeBroken({ store_id: id, detail }) {
+    const store = this.get(id);
+    this.membership += store.broken ? 0 : 1;
+    store.broken = detail;
+    store.brokenOn = this.connections;
+    this.awaitSettling();
     this.listener.onChange();
   }
 
@@ -134,7 +151,9 @@ export class Stores {
     }
     this.isSettled = true;
     for (const store of this.byId.values()) {
-      if (store.toldOn !== this.connections && !store.isGone) {
+      const wasTold = store.toldOn === this.connections || (store.broken && store.brokenOn === this.connections);
+      if (!wasTold && (!store.isGone || store.broken)) {
+        store.broken = "";
         this.units -= store.units;
         store.replace([], Date.now());
         store.isGone = true;
@@ -143,4 +162,8 @@ export class Stores {
     }
     this.listener.onChange();
   }
+}
+
+function isThere(store) {
+  return (store.toldOn > 0 && !store.isGone) || store.broken !== "";
 }

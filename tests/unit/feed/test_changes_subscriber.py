@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from store_api.errors import BrokenDocument
 from store_api.feed import subscribers as queues
 from store_api.feed.subscribers import ChangesSubscriber
-from store_api.reports.encoding import changes_frame_of
+from store_api.reports.encoding import broken_frame_of, changes_frame_of
 from store_api.stock import Stock
-from tests.support.feed_world import quantities
+from tests.support.feed_world import BROKEN_TOLD, quantities
 
 some_lines = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size=3)
 # None takes a frame out.
@@ -142,3 +143,36 @@ async def test_one_change_of_more_lines_is_sent_all_the_same(
     monkeypatch.setattr(queues, "MOST_BYTES", 1)
     offer(behind, "a", x=1, y=1, z=0)
     assert await take_all(behind) == [("a", {"x": 1, "y": 1, "z": 0})]
+
+
+# "ab" says lines, "AB" that the store is broken; None takes a frame out.
+@given(st.lists(st.none() | st.sampled_from("abAB"), max_size=60), st.integers(0, 5))
+async def test_a_broken_store_is_told_in_its_place_whatever_is_merged(
+    taken_or_offered: list[str | None], most_frames: int
+) -> None:
+    subscriber, said = ChangesSubscriber(), {"a": list[Stock](), "b": list[Stock]()}
+    heard: dict[str, list[Stock]] = {"a": [], "b": []}
+    got = offers = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "MOST_FRAMES", most_frames)
+        for step in [*taken_or_offered, *[None] * len(taken_or_offered)]:
+            if step is not None:
+                offers += 1
+                store_id = step.lower()
+                if step == store_id:
+                    said[store_id].append({"x": offers})
+                    offer(subscriber, store_id, x=offers)
+                else:
+                    said[store_id].append(BROKEN_TOLD)
+                    subscriber.offer_broken(store_id, broken_frame_of(BrokenDocument(store_id, "odd")))
+            elif subscriber.waiting:
+                got += 1
+                whose, lines = quantities(await subscriber.next() or "")
+                heard[whose].append(lines)
+            assert subscriber.waiting <= max(most_frames, 4)
+    for store_id, frames in said.items():
+        position = 0
+        for lines in heard[store_id]:
+            position = frames.index(lines, position)
+        assert heard[store_id][-1:] == frames[-1:]
+    assert got + subscriber.skipped == offers

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from store_api.errors import DatabaseUnavailable
+from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.feed import feed
 from tests.support.feed_world import BROKEN, World, items, listening, open_world, told, turns
 from watchers.changes import StoreChange
@@ -18,18 +18,71 @@ async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
 
 
 @pytest.mark.parametrize("as_update", [True, False])
-async def test_a_document_that_breaks_is_silent_until_it_is_repaired(world: World, as_update: bool) -> None:
+@pytest.mark.parametrize("only_changes", [True, False])
+async def test_who_listens_to_all_is_told_that_a_store_broke_and_that_it_is_repaired(
+    world: World, as_update: bool, only_changes: bool
+) -> None:
     world.change("s", items(1))
-    ear = await listening(world)
+    world.change("other", items(9))
+    ear = await listening(world, None, only_changes=only_changes)
     world.change("s", BROKEN, as_update=as_update)
     await world.settle()
-    assert await told(ear) == []
+    assert await told(ear) == ["broken"]
     world.change("s", items(3), as_update=as_update)
     await world.settle()
     assert await told(ear) == [3]
     world.change("s", items(4), as_update=True)
     world.deliver()
     assert await told(ear) == [4]
+
+
+@pytest.mark.parametrize("as_update", [True, False])
+@pytest.mark.parametrize("only_changes", [True, False])
+async def test_who_listens_to_the_store_that_breaks_is_let_go_after_all_that_was_told(
+    world: World, as_update: bool, only_changes: bool
+) -> None:
+    world.change("s", items(1))
+    ear = await listening(world, only_changes=only_changes)
+    other = await listening(world, "other", only_changes=only_changes)
+    world.change("s", items(2), as_update=True)
+    world.deliver()
+    world.change("s", BROKEN, as_update=as_update)
+    await world.settle()
+    assert ear.subscriber is not None
+    assert ear.subscriber.is_broken
+    assert await told(ear) == [2]
+    assert await ear.subscriber.next() is None
+    assert other.subscriber is not None
+    assert not other.subscriber.is_broken
+
+
+@pytest.mark.parametrize("store_id", ["s", None])
+async def test_a_store_that_broke_in_a_gap_is_not_silent_either(world: World, store_id: str | None) -> None:
+    world.change("s", items(1))
+    ear = await listening(world, store_id)
+    world.change("s", BROKEN)
+    world.begin_afresh()
+    await world.settle()
+    assert ear.subscriber is not None
+    assert (ear.subscriber.is_broken, await told(ear)) == ((True, []) if store_id else (False, ["broken"]))
+
+
+@pytest.mark.parametrize("snapshot", [True, False])
+@pytest.mark.parametrize("heard_by_others", [True, False])
+async def test_a_broken_store_cannot_be_listened_to_until_it_is_repaired(
+    world: World, snapshot: bool, heard_by_others: bool
+) -> None:
+    if heard_by_others:
+        await listening(world, None)
+    world.change("s", BROKEN)
+    await world.settle()
+    ear = await listening(world, snapshot=snapshot)
+    assert isinstance(ear.refusal, BrokenDocument)
+    assert ear.refusal.reason == "its 'items' is not an object"
+    world.change("s", items(3))
+    await world.settle()
+    again = await listening(world, snapshot=snapshot)
+    assert await told(again) == ([3] if snapshot else [])
 
 
 async def test_a_change_that_is_not_understood_is_made_up_for_by_a_reading(world: World) -> None:

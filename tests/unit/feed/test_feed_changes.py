@@ -7,7 +7,7 @@ import pytest
 from store_api.feed import feed
 from store_api.feed.live_store import LiveStore
 from store_api.stock import Stock
-from tests.support.feed_world import BROKEN, Ear, World, listening, moment, open_world, turns
+from tests.support.feed_world import BROKEN, BROKEN_TOLD, Ear, World, listening, moment, open_world, turns
 from watchers.changes import StoreChange
 
 
@@ -110,13 +110,13 @@ async def test_after_a_gap_only_what_differs_is_told(world: World, store_id: str
 async def test_a_repaired_document_is_told_by_its_difference_to_the_last_that_was_told(
     world: World, as_update: bool
 ) -> None:
-    ear = await hearing_changes(world)
+    ear = await hearing_changes(world, None)
     world.change("s", BROKEN, as_update=as_update)
     await world.settle()
     world.change("s", BROKEN)
     world.begin_afresh()
     await world.settle()
-    assert await lines(ear) == []
+    assert await lines(ear) == [BROKEN_TOLD] * 2
     world.change("s", stock(chair=1, lamp=4), as_update=as_update)
     await world.settle()
     assert await lines(ear) == [{"lamp": 4, "table": 0}]
@@ -142,14 +142,14 @@ async def test_who_was_told_nothing_of_a_broken_store_is_told_all_once_it_is_rep
     late = await hearing_changes(world, None, snapshot=True)
     world.change("s", stock(chair=1, table=3))
     world.deliver()
-    assert await lines(late) == [{"chair": 1, "table": 3}]
-    assert await lines(early) == [{"chair": 1, "table": 2}, {"chair": 1, "table": 3}]
+    assert await lines(late) == [BROKEN_TOLD, {"chair": 1, "table": 3}]
+    assert await lines(early) == [{"chair": 1, "table": 2}, BROKEN_TOLD, {"chair": 1, "table": 3}]
 
 
 async def test_a_store_that_was_broken_from_the_first_is_told_whole_once_it_is_repaired(world: World) -> None:
     world.change("s", BROKEN)
     world.deliver()
-    ear = await hearing_changes(world)
+    ear = await hearing_changes(world, None)
     world.change("s", stock(chair=1, lamp=0))
     world.deliver()
     assert await lines(ear) == [{"chair": 1}]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store_api.feed import feed
-from tests.support.feed_world import BROKEN, Ear, World, turns
+from tests.support.feed_world import BROKEN, BROKEN_TOLD, Ear, World, turns
 
 pytestmark = pytest.mark.unwatched
 
@@ -92,13 +92,13 @@ async def play_step(world: World, action: str, number: int) -> None:  # noqa: C9
             world.begin_afresh()
 
 
-def reports(world: World, store_id: str) -> list[tuple[int, dict[str, int] | None]]:
-    """All reports of a store so far, with the change each came with; None is broken."""
-    found: list[tuple[int, dict[str, int] | None]] = [(0, {})]
+def reports(world: World, store_id: str) -> list[tuple[int, dict[str, int]]]:
+    """All reports of a store so far, with the change each came with."""
+    found: list[tuple[int, dict[str, int]]] = [(0, {})]
     for number, change in enumerate(world.changes, 1):
         if change.store_id == store_id:
             items = world.past[number].get(store_id, {}).get("items", {})
-            found.append((number, None if items == "nonsense" else items))
+            found.append((number, BROKEN_TOLD if items == "nonsense" else items))
     return found
 
 
@@ -114,7 +114,7 @@ async def check_all(world: World, *, every: bool) -> None:
             (check_every if every else check_order)(ear, told, reports(world, store_id))
 
 
-def check_every(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int] | None]]) -> None:
+def check_every(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int]]]) -> None:
     """Each change since the joining is one frame, after the snapshot if there is one."""
     assert ear.first_certain is not None
     least = sum(1 for number, _ in known if number > ear.first_certain)
@@ -127,11 +127,11 @@ def check_every(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dic
     assert told == [lines for _, lines in known][len(known) - len(told) :]
 
 
-def known_at(known: list[tuple[int, dict[str, int] | None]], number: int) -> dict[str, int] | None:
+def known_at(known: list[tuple[int, dict[str, int]]], number: int) -> dict[str, int]:
     return [lines for at, lines in known if at <= number][-1]
 
 
-def check_order(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int] | None]]) -> None:
+def check_order(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dict[str, int]]]) -> None:
     """No frame is older than the one before, and the last one is how the store stands."""
     position = 0
     states = [lines for _, lines in known]
@@ -143,7 +143,9 @@ def check_order(ear: Ear, told: list[dict[str, int]], known: list[tuple[int, dic
     final = states[-1]
     # A store that came and went unseen was never there for those who listen to all.
     unseen = ear.store_id is None and not final and not told
-    if final is not None and not unseen and (changed or told or (ear.snapshot and final)):
+    if ear.subscriber is not None and ear.subscriber.is_broken:
+        assert BROKEN_TOLD in states[position:], "let go for nothing"
+    elif not unseen and (changed or told or (ear.snapshot and final)):
         assert told, "never told"
         assert told[-1] == final, "the last frame is not how the store stands"
 

@@ -8,7 +8,7 @@ from bson import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.errors import DatabaseUnavailable
+from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.feed.live_store import (
     LINES_AT_ONCE,
     LiveStore,
@@ -167,14 +167,16 @@ async def test_a_reading_that_fails_tells_all_who_wait() -> None:
     assert [type(error) for error in told] == [DatabaseUnavailable, DatabaseUnavailable]
 
 
-def test_a_store_in_a_snapshot_is_read_empty_if_missing_and_none_if_broken(
+def test_a_store_in_a_snapshot_is_read_empty_if_missing_and_said_to_be_broken(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     snapshot = Snapshot({"s": {"_id": "s", "items": {"a": 1}}, "odd": {"_id": "odd", "items": 7}}, at(1))
     assert stock_in(snapshot, "s") == {"a": 1}
     assert stock_in(snapshot, "missing") == {}
     assert caplog.records == []
-    assert stock_in(snapshot, "odd") is None
+    broken = stock_in(snapshot, "odd")
+    assert isinstance(broken, BrokenDocument)
+    assert (broken.store_id, broken.reason) == ("odd", "its 'items' is not an object")
     (record,) = caplog.records
     assert (vars(record)["action"], vars(record)["store"]) == ("broken_document", "odd")
 
@@ -214,6 +216,6 @@ async def test_reading_and_writing_many_stores_lets_others_have_their_turns() ->
     stocks, _ = await read_stocks(snapshot)
     assert stocks == stores
     assert turns_of_others >= len(stores) - 1
-    await build_frames({store_id: LiveStore(stock) for store_id, stock in stocks.items()})
+    await build_frames({store_id: LiveStore.as_read(stock, at(1), 0) for store_id, stock in stocks.items()})
     assert turns_of_others >= 2 * (len(stores) - 1)
     counting.cancel()

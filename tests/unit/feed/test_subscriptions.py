@@ -38,7 +38,7 @@ def test_those_who_listen_to_changes_alone_keep_the_place_as_well() -> None:
     assert "s" not in subscriptions
 
 
-def test_a_broken_store_is_told_nobody_and_what_was_told_last_is_kept() -> None:
+def test_a_store_that_is_being_read_is_told_nobody_and_what_was_told_last_is_kept() -> None:
     subscriptions, live = Subscriptions(wire_of), LiveStore({"a": 1})
     subscribers = [admitted(subscriptions, "s", only_changes=only) for only in (False, True)]
     live.replace(None)

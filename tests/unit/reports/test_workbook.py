@@ -18,6 +18,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from store_api.reports import workbook as spreadsheet
 from store_api.reports.workbook import Sheet, workbook
+from tests.support.odd_ids import SPELLED
 
 AT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 LOOKS_LIKE_SOMETHING_ELSE = [
@@ -145,6 +146,16 @@ def test_what_xml_cannot_hold_is_replaced(bad: str) -> None:
     sheet = only_sheet((f"a{bad}b", 1), store_id=f"c{bad}d")
     assert values(sheet) == [("a\ufffdb", 1)]
     assert (sheet["B1"].value, sheet.title) == ("c\ufffdd", "c\ufffdd")
+
+
+@pytest.mark.parametrize(("name", "seen"), SPELLED.items(), ids=ascii)
+def test_an_id_that_can_be_mistaken_is_itself_and_spelled_out_beside_it(name: str, seen: str) -> None:
+    sheet = only_sheet((name, 1), ("plain", 2), ("odd\u200b", 10**15), store_id=name)
+    assert dict(values(sheet)) == {name: 1, "plain": 2, "odd\u200b": str(10**15)}
+    spelled = {row[0].value: row[2].value for row in sheet.iter_rows(min_row=5, max_col=3)}
+    beside = None if seen == name else seen
+    assert spelled == {name: beside, "plain": None, "odd\u200b": "odd‹U+200B›"}
+    assert (sheet["B1"].value, sheet["C1"].value) == (name, beside)
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from store_api.reports.workbook import sheet_titles
 from store_api.web.routes import content_disposition
+from tests.support.odd_ids import SAME_EVERYWHERE
 
 AT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), min_size=1, max_size=40)
@@ -23,11 +25,13 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), min_size=1, max_size=40
         (["''", " "], ["Store", "Store (2)"]),
         (["History"], ["History (2)"]),
         (["straße", "STRASSE"], ["straße", "STRASSE (2)"]),
+        (["Σ", "σ", "ς"], ["Σ", "σ (2)", "ς (3)"]),
         (["a", "a (2)", "A", "a"], ["a", "a (2)", "A (3)", "a (4)"]),
         (["x" * 128, "x" * 127], ["x" * 31, "x" * 27 + " (2)"]),
         (["x" * 30 + "'y"], ["x" * 30]),
         (["🍏" * 40], ["🍏" * 15]),
         (["_x0041_"], ["-x0041_"]),
+        (["é", "e\u0301", "\u200b"], ["é", "e‹U+0301›", "‹U+200B›"]),
     ],
 )
 def test_sheet_titles_are_legal(store_ids: list[str], titles: list[str]) -> None:
@@ -64,8 +68,21 @@ def test_any_store_id_makes_a_safe_header_with_the_true_name(store_id: str) -> N
     )
     name = unquote(header.partition("UTF-8''")[2], errors="strict")
     assert not set(name) & set("/\\\r\n")
+    assert len(name.encode()) <= 255
     if store_id.isprintable() and not set(store_id) & set("/\\"):
-        assert name == f"stock-{store_id}-2026-01-31.xlsx"
+        if len(store_id.encode()) <= 233:
+            assert name == f"stock-{store_id}-2026-01-31.xlsx"
+        else:
+            kept = name.removeprefix("stock-").removesuffix("-2026-01-31.xlsx")
+            assert store_id.startswith(kept)
+            assert len(kept.encode()) > 233 - 4
+
+
+@pytest.mark.parametrize("store_id", SAME_EVERYWHERE, ids=ascii)
+def test_every_store_can_be_saved_under_the_name_that_is_given(store_id: str, tmp_path: Path) -> None:
+    name = unquote(content_disposition(store_id, AT).partition("UTF-8''")[2])
+    (tmp_path / name).write_bytes(b"")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
 def test_a_store_id_of_any_length_makes_a_short_header() -> None:

@@ -47,6 +47,20 @@ def test_a_person_gets_plain_lines(record: logging.LogRecord) -> None:
     assert "action=tried" in line
 
 
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\x1b[2J", "\x9b2J", "\x85", "\u2028", "\u202e", "\u2066", "\x7f"], ids=ascii
+)
+def test_no_name_ends_a_line_or_commands_a_terminal(record: logging.LogRecord, name: str) -> None:
+    record.msg, record.args = "Read %s", (name,)
+    record.store = name
+    plain, line = logs._Plain().format(record), logs._Json().format(record)
+    assert plain.splitlines() == [plain]
+    assert line.splitlines() == [line]
+    for each in (plain, line):
+        assert not set(each) & (set(map(chr, range(32))) | set(name) - set("ab[2J"))
+    assert msgspec.json.decode(line)["store"] == name
+
+
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     """The root logger, which is as it was before when the test is over."""

@@ -11,6 +11,7 @@ from bot.report.message import LONGEST_MESSAGE, Heading, change_text, message, o
 from bot.report.shown_names import shown, utf16_units
 from bot.report.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
 from bot.report.timetable import DueReport
+from tests.support.odd_ids import SPELLED
 
 AT = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 HEADING = Heading(ZoneInfo("Europe/Berlin"))
@@ -109,17 +110,24 @@ def test_it_always_fits_and_no_name_makes_a_line_of_its_own(
     assert text.encode()
 
 
+# A right-to-left word is kept apart from its neighbours, too.
+SPELLED_FOR_PEOPLE = [(name, seen) for name, seen in SPELLED.items() if "\u06cc" not in name]
+
+
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
         ("item-1", "item-1"),
         ("<b>&_*`[x](y)", "<b>&_*`[x](y)"),
         ("a\nb\u2028c\td", "a b c d"),
-        ("\u202eevil", "\ufffdevil"),
-        (" ", "\ufffd"),
+        ("\u202eevil", "‹U+202E›evil"),
+        (" ", "␣"),
+        ("", "\ufffd"),
+        ("x" * 25 + "\u200b", "x" * 25 + "…"),
         ("x" * 40, "x" * 31 + "…"),
         ("מוצר", "\u2068מוצר\u2069"),
-        ("\ud800", "\ufffd"),
+        ("\ud800", "‹U+D800›"),
+        *SPELLED_FOR_PEOPLE,
     ],
 )
 def test_ids_as_they_are_shown(name: str, seen: str) -> None:

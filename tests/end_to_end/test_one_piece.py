@@ -1,8 +1,10 @@
 """Answers go out in one block and bodies come in in one piece, whatever a client does to its connection."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 
 import msgspec
 import pytest
@@ -74,7 +76,9 @@ async def expect_report(client: Client, store_id: str, chairs: int, connection: 
     status, headers = await client.head()
     body = report_of(store_id, chairs)
     assert status == b"HTTP/1.1 200 OK"
+    assert abs(parsedate_to_datetime(headers.pop(b"date").decode()).timestamp() - time.time()) < 60
     assert headers == {
+        b"cache-control": b"no-store",
         b"content-type": b"application/json",
         b"content-length": str(len(body)).encode(),
         b"connection": connection,

@@ -14,6 +14,7 @@ from store_api.feed import Feed
 from store_api.feed import subscribers as queues
 from store_api.storage.documents import Snapshot
 from store_api.web import socket_writers as socket_writers
+from store_api.web.serving import Connection
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from tests.end_to_end.conftest import Stores
@@ -71,13 +72,13 @@ class World:
     async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
-        served = Sockets(self.feed, send_seconds)
+        served = Sockets(self.feed, send_seconds, ping_seconds)
         looking = asyncio.create_task(served.run())
         app.blueprint(served.blueprint())
         app.config.TOUCHUP = False
-        app.config.update({"WEBSOCKET_PING_INTERVAL": ping_seconds, "WEBSOCKET_PING_TIMEOUT": ping_seconds})
+        app.config.update({"WEBSOCKET_PING_INTERVAL": None})
         app.enable_websocket()
-        server = await app.create_server("127.0.0.1", self.port, access_log=False)
+        server = await app.create_server("127.0.0.1", self.port, protocol=Connection, access_log=False)
         assert server is not None
         await server.startup()  # type: ignore[no-untyped-call]
         try:

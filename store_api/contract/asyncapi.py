@@ -8,6 +8,7 @@ from store_api.contract import schemas
 from store_api.contract.channels import (
     BROKEN_RULE,
     GOING_AWAY,
+    LARGEST_PART,
     ONLY,
     ONLY_CHANGES,
     OUR_FAULT,
@@ -24,6 +25,10 @@ Each socket is told of every change of a store, or of all stores, whoever made i
 A client that keeps up hears of every change. One that falls behind skips to the newest report of each store,
 or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for
 {SLOWEST_SECONDS:.0f} seconds is closed.
+
+A whole report is one frame, however large: 100 bytes a line or so, and 20 MB of the largest stores. With
+`{ONLY}={ONLY_CHANGES}` no frame is larger than {LARGEST_PART // 2**20} MiB: what is more, of a snapshot too,
+comes in parts, frames of that store one after the other, all of which but the last say `"more": true`.
 
 Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
 {TOO_SLOW} too slow. What cannot be served is a problem (RFC 9457) before the handshake: 422 for a bad id or
@@ -44,7 +49,7 @@ _QUERY = {
         ONLY: {
             "type": "string",
             "enum": [ONLY_CHANGES],
-            "description": "Whether frames hold just the lines that changed; a snapshot is whole.",
+            "description": "Whether frames hold just the lines that changed, and are never large.",
         },
     },
 }
@@ -52,7 +57,7 @@ _QUERY = {
 _REPORT = schemas.Report(
     schemas.StoreReport("abc111", [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
-_CHANGES = schemas.Changes(
+_CHANGES = schemas.ChangesFrame(
     schemas.StoreChanges("abc111", [schemas.ChangedLine("chair", 7), schemas.ChangedLine("table", 0)])
 )
 
@@ -79,12 +84,12 @@ def document() -> dict[str, Any]:
                     schemas.Report, "A whole report: each change, or the snapshot, or both.", _REPORT
                 ),
                 "changes": _message(
-                    schemas.Changes,
-                    "With `only=changes`: the lines that changed; one of 0 is gone.",
+                    schemas.ChangesFrame,
+                    "With `only=changes`: the lines that changed; one of 0 is gone; or a snapshot.",
                     _CHANGES,
                 ),
             },
-            "schemas": schemas.schemas_of(schemas.Report, schemas.Changes),
+            "schemas": schemas.schemas_of(schemas.Report, schemas.ChangesFrame),
         },
     }
 

@@ -130,17 +130,17 @@ class Feed:
 
     async def _offer_snapshot(self, store_id: str | None, subscriber: Subscriber) -> None:
         if store_id is None:
-            await build_frames(self._live)
+            await build_frames(self._live, in_parts=subscriber.only_changes)
             for live_id, live in self._live.items():
                 if live.stock is not None:
-                    subscriber.offer(live_id, live.frame(live_id))
+                    subscriber.offer_whole(live_id, live.frames(live_id, in_parts=subscriber.only_changes))
                 elif subscriber.only_changes:
                     live.tell_all_again()
             return
         live = self._live[store_id]
         if live.state is State.BROKEN:
             raise BrokenDocument(store_id, "it cannot be read as a report")
-        subscriber.offer(store_id, live.frame(store_id))
+        subscriber.offer_whole(store_id, live.frames(store_id, in_parts=subscriber.only_changes))
 
     def _replace(self, store_id: str, live: LiveStore, snapshot: Snapshot) -> None:
         is_stale = live.state is not State.READING and live.times_begun < self._times_begun

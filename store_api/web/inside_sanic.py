@@ -131,6 +131,12 @@ class OpenSocket:
         """The sans-I/O protocol beneath (websockets/protocol.py), which knows the connection's state."""
         return self.websocket.ws_proto
 
+    @property
+    def close_code(self) -> int | None:
+        """The code that the client closed it with; None where it has not."""
+        closed = self.protocol.close_rcvd
+        return None if closed is None else int(closed.code)
+
     def let_through(self, allowed: Callable[[int], bool]) -> None:
         """Ask before what the client sends is read.
 
@@ -178,13 +184,13 @@ def end_overdue(connection: Any) -> None:
     that only reads takes as long as it takes: a large workbook waits for its turn.
     """
     http = connection.http
-    body_is_missing = bool(http.request_body)
     error: SanicException | None = None
     if http.stage is Stage.IDLE:
         longest = connection.keep_alive_timeout
     elif http.stage is Stage.REQUEST:
         longest, error = connection.request_timeout, RequestTimeout()
-    elif body_is_missing:
+    elif http.request_body:
+        # Some of the body is missing.
         longest, error = connection.response_timeout, RequestTimeout()
     elif http.request.method == "POST":
         longest, error = connection.response_timeout, ServiceUnavailable()

@@ -11,7 +11,14 @@ from sanic import Blueprint, Request
 from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
-from store_api.contract.channels import BROKEN_RULE, GOING_AWAY, OUR_FAULT, SLOWEST_SECONDS, TOO_SLOW
+from store_api.contract.channels import (
+    BROKEN_RULE,
+    FRAME_TOO_LARGE,
+    GOING_AWAY,
+    OUR_FAULT,
+    SLOWEST_SECONDS,
+    TOO_SLOW,
+)
 from store_api.errors import UpgradeRequired
 from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
@@ -106,6 +113,7 @@ class Sockets:
             finally:
                 self._open.discard(websocket)
                 self._received.pop(websocket, None)
+                _note_why(opened)
 
     def _is_allowed(self, opened: OpenSocket, size: int) -> bool:
         """Count what a client sends, and cut it off when that is more than its allowance."""
@@ -118,6 +126,15 @@ class Sockets:
             websocket.fail_connection(BROKEN_RULE)
             opened.transport.abort()
         return False
+
+
+def _note_why(opened: OpenSocket) -> None:
+    """Log what a client will not find out by itself, however often it comes back."""
+    if opened.close_code == FRAME_TOO_LARGE:
+        log.info(
+            "A subscriber takes no frame as large as this report; only=changes has none above 1 MiB",
+            extra={"action": "socket_frame_too_large"},
+        )
 
 
 async def _converse(websocket: WebsocketImplProtocol, *parts: Coroutine[Any, Any, int | None]) -> None:

@@ -47,8 +47,10 @@ STUCK_SECONDS = 60.0
 """How long nothing of an answer may leave before its reader is given up; a slow one gets all of it."""
 
 STUCK_AT_STOP_SECONDS = 5.0
-
 CHECK_SECONDS = 5.0
+
+GONE_SECONDS = 2.0
+"""How long what is only read goes on for a client that says no more: a workbook for nobody is much work."""
 
 GARBAGE_THRESHOLDS = (10_000, 10, 20)
 """New objects between two collections of the youngest, and so on: requests leave next to no cycles behind."""
@@ -57,12 +59,13 @@ GARBAGE_THRESHOLDS = (10_000, 10, 20)
 class Connection(WebSocketProtocol):
     """A connection, maybe upgraded to a websocket, whose limits are of what moves, and not of time alone."""
 
-    __slots__ = ("_left", "_left_at")
+    __slots__ = ("_is_heard_out", "_left", "_left_at")
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._left: int | None = None
         self._left_at = 0.0
+        self._is_heard_out = False
 
     @property
     def unsent(self) -> int:
@@ -105,6 +108,29 @@ class Connection(WebSocketProtocol):
                 async with asyncio.timeout(patience / 4):
                     await self._can_write.wait()
         return True
+
+    def eof_received(self) -> bool | None:
+        """Answer what was asked before a client said that it says no more (RFC 9112, 6.3); True to stay."""
+        if self.websocket is not None:
+            return super().eof_received()
+        self._is_heard_out = True
+        # Where the rest of a request is waited for, or the next one, that will not come.
+        stays = self._data_received.is_set()
+        if stays:
+            self.loop.call_later(GONE_SECONDS, self._let_go)
+        return stays
+
+    def _let_go(self) -> None:
+        """End what is read for one who said long ago that nothing more will come, as who hangs up does."""
+        if self.websocket is None and is_busy(self) and self._http.request.method != "POST":
+            self.close()
+
+    async def receive_more(self) -> None:
+        """Wait until more has come; where nothing will, all is over."""
+        if self._is_heard_out:
+            self.close()
+            await self.loop.create_future()
+        await super().receive_more()  # type: ignore[no-untyped-call]
 
     def check_timeouts(self) -> None:
         """Look now and then whether anything moves, in place of Sanic's look at the clock alone."""

@@ -167,3 +167,15 @@ async def test_a_minimal_answer_says_so(service: Service, store_id: str) -> None
         await client.say(sized(store_id, "prefer: return=minimal") + BODY)
         _, headers = await client.head()
         assert headers[b"preference-applied"] == b"return=minimal"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_who_says_that_nothing_more_will_come_is_answered_and_then_hung_up_on(
+    service: Service, store_id: str, times: int
+) -> None:
+    async with raw_connection(service, (sized(store_id) + BODY) * times) as (reader, writer):
+        writer.write_eof()
+        client = Client(reader, writer)
+        for chairs in range(1, times + 1):
+            await expect_report(client, store_id, chairs, b"keep-alive")
+        assert await client.rest() == b""

@@ -3,8 +3,8 @@
     .venv/bin/python examples/listen.py abc111
     .venv/bin/python examples/listen.py abc111 --api http://127.0.0.1:8000
 
-The first frame on a connection holds the whole report, and every frame after it just the lines that changed:
-a line replaces the quantity of its item, and 0 removes the item. The store need not exist yet.
+What comes first on a connection is the whole report, and then just the lines that changed: a line replaces the
+quantity of its item, and 0 removes the item. Much at once comes in several frames. The store need not exist yet.
 """
 
 import argparse
@@ -37,12 +37,12 @@ async def follow(store_id: str, api: str) -> None:
     while True:
         reason = "the connection was lost"
         try:
-            # No limit for a frame: a large store's first one is large. No proxy: the service is near.
-            async with connect("ws" + api.removeprefix("http") + path, max_size=None, proxy=None) as socket:
-                await replace(stock, socket, store_id)
+            # No proxy: the service is near.
+            async with connect("ws" + api.removeprefix("http") + path, proxy=None) as socket:
+                replace(stock, await next_change(socket), store_id)
                 failures = 0
-                async for frame in socket:
-                    change(stock, frame)
+                while True:
+                    change(stock, await next_change(socket))
         except InvalidStatus as refusal:
             reason = problem_of(refusal)
             if refusal.response.status_code < 500:
@@ -55,25 +55,31 @@ async def follow(store_id: str, api: str) -> None:
         await asyncio.sleep(pause)
 
 
-async def replace(stock: dict[str, int], socket: ClientConnection, store_id: str) -> None:
-    """Take the first frame, which is the whole report, in place of what was known."""
+def replace(stock: dict[str, int], report: dict[str, int], store_id: str) -> None:
+    """Take what comes first, which is the whole report, in place of what was known."""
     stock.clear()
-    stock.update(lines_of(await socket.recv()))
+    stock.update(report)
     print(f"{store_id}: {len(stock)} items, {sum(stock.values())} units", flush=True)
 
 
-def change(stock: dict[str, int], frame: str | bytes) -> None:
-    """Carry a frame of changed lines over, and say what changed."""
-    for item_id, quantity in lines_of(frame).items():
+def change(stock: dict[str, int], lines: dict[str, int]) -> None:
+    """Carry changed lines over, and say what changed."""
+    for item_id, quantity in lines.items():
         print(f"{item_id}: {stock.get(item_id, 0)} -> {quantity}", flush=True)
         stock[item_id] = quantity
         if quantity == 0:
             del stock[item_id]
 
 
-def lines_of(frame: str | bytes) -> dict[str, int]:
-    """Read the lines of a frame, by item."""
-    return {line["item_id"]: line["quantity"] for line in json.loads(frame)["store"]["report"]}
+async def next_change(socket: ClientConnection) -> dict[str, int]:
+    """Read the next change's lines, by item: a frame, or several of which all but the last say `more`."""
+    lines: dict[str, int] = {}
+    more = True
+    while more:
+        frame = json.loads(await socket.recv())
+        lines |= {line["item_id"]: line["quantity"] for line in frame["store"]["report"]}
+        more = frame.get("more", False)
+    return lines
 
 
 def problem_of(refusal: InvalidStatus) -> str:

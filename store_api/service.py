@@ -52,6 +52,7 @@ _SANIC = {
     "RESPONSE_TIMEOUT": 60,
     "KEEP_ALIVE_TIMEOUT": 75,
     "WEBSOCKET_MAX_SIZE": 4096,
+    "WEBSOCKET_PING_INTERVAL": None,  # we look after them ourselves
 }
 
 

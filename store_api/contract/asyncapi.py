@@ -9,6 +9,7 @@ from store_api.contract.channels import (
     BROKEN_RULE,
     BROKEN_STORE,
     GOING_AWAY,
+    LARGEST_PART,
     ONLY,
     ONLY_CHANGES,
     OUR_FAULT,
@@ -30,6 +31,10 @@ Another program may leave a document that cannot be read as a report. The socket
 then ({BROKEN_STORE}); the sockets of all stores get a frame of its own kind, `broken`, in the snapshot as
 well as later. The next frame that is not of that kind says that the store is mended.
 
+A whole report is one frame, however large: 100 bytes a line or so, and 20 MB of the largest stores. With
+`{ONLY}={ONLY_CHANGES}` no frame is larger than {LARGEST_PART // 2**20} MiB: what is more, of a snapshot too,
+comes in parts, frames of that store one after the other, all of which but the last say `"more": true`.
+
 Close codes: {GOING_AWAY} the service stops, {BROKEN_RULE} the client sent something, {OUR_FAULT} our fault,
 {TOO_SLOW} too slow, {BROKEN_STORE} the document of this one store is broken. What cannot be served is a
 problem (RFC 9457) before the handshake: 422 for a bad id or query, 500 for a broken document, 503 while
@@ -50,7 +55,7 @@ _QUERY = {
         ONLY: {
             "type": "string",
             "enum": [ONLY_CHANGES],
-            "description": "Whether frames hold just the lines that changed; a snapshot is whole.",
+            "description": "Whether frames hold just the lines that changed, and are never large.",
         },
     },
 }
@@ -58,7 +63,7 @@ _QUERY = {
 _REPORT = schemas.Report(
     schemas.StoreReport("abc111", [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
-_CHANGES = schemas.Changes(
+_CHANGES = schemas.ChangesFrame(
     schemas.StoreChanges("abc111", [schemas.ChangedLine("chair", 7), schemas.ChangedLine("table", 0)])
 )
 _BROKEN = schemas.Broken(
@@ -91,15 +96,15 @@ def document() -> dict[str, Any]:
                     schemas.Report, "A whole report: each change, or the snapshot, or both.", _REPORT
                 ),
                 "changes": _message(
-                    schemas.Changes,
-                    "With `only=changes`: the lines that changed; one of 0 is gone.",
+                    schemas.ChangesFrame,
+                    "With `only=changes`: the lines that changed; one of 0 is gone; or a snapshot.",
                     _CHANGES,
                 ),
                 "broken": _message(
                     schemas.Broken, "Instead of either: a store whose document cannot be read.", _BROKEN
                 ),
             },
-            "schemas": schemas.schemas_of(schemas.Report, schemas.Changes, schemas.Broken),
+            "schemas": schemas.schemas_of(schemas.Report, schemas.ChangesFrame, schemas.Broken),
         },
     }
 

@@ -6,8 +6,14 @@ GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
 BROKEN_STORE = 4500
 """A close code of our own: what would be a problem of status 500 before the handshake."""
 
+FRAME_TOO_LARGE = 1009
+"""The close code of a client whose own limit a frame is beyond."""
+
 SLOWEST_SECONDS = 10.0
-"""How long a client may take to make room for the next frame before it is closed as too slow."""
+"""How long nothing may leave to a client for which frames wait, before it is closed as too slow."""
+
+LARGEST_PART = 2**20
+"""Bytes that a frame of `only=changes` holds at most, as many as usual clients take; more comes in parts."""
 
 SNAPSHOT = "snapshot"
 """The query's name for: the report as it stands comes first."""

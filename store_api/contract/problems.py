@@ -29,8 +29,10 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str]] = {
 _DETAILS = {
     404: "There is nothing at this address.",
     405: "This address does not take that method.",
+    408: "The rest of the request did not come.",
     413: f"A body holds {LARGEST_BODY // 2**20} MiB at most.",
     500: "The fault is ours.",
+    503: "It took too long.",
 }
 
 

@@ -68,6 +68,18 @@ class Broken(Struct, forbid_unknown_fields=True):
     broken: BrokenStore
 
 
+class ChangesFrame(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Some lines of a store, as a socket tells them: those that changed, those of a snapshot, or a part."""
+
+    store: StoreChanges
+    more: Annotated[
+        bool,
+        Meta(
+            description="The next frame of this store goes on with the same change; left out in the last one."
+        ),
+    ] = False
+
+
 class StoreSummary(Struct, forbid_unknown_fields=True):
     """One store of the overview: how many items it holds, and how many pieces in all."""
 

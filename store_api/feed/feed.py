@@ -130,7 +130,7 @@ class Feed:
 
     async def _offer_snapshot(self, store_id: str | None, subscriber: Subscriber) -> None:
         if store_id is None:
-            await build_frames(self._live)
+            await build_frames(self._live, in_parts=subscriber.only_changes)
             for live_id, live in self._live.items():
                 live.offer_whole(live_id, subscriber)
         else:

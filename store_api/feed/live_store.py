@@ -9,7 +9,7 @@ from typing import Any
 
 from store_api.errors import BrokenDocument
 from store_api.feed.subscribers import Subscriber
-from store_api.reports.encoding import broken_frame_of, report_json
+from store_api.reports.encoding import broken_frame_of, changes_frames_of, report_json
 from store_api.stock import Report, Stock, differences
 from store_api.storage import documents
 from store_api.storage.documents import Snapshot
@@ -69,6 +69,7 @@ class LiveStore:
     doubted: Collection[str] = ()
     broken: BrokenDocument | None = None
     _frame: str | None = None
+    _parts: list[str] | None = None
 
     @classmethod
     def as_read(cls, stock: Stock | BrokenDocument, at: Moment, times_begun: int) -> "LiveStore":
@@ -90,9 +91,22 @@ class LiveStore:
             self._frame = report_json(Report.of(store_id, self.stock or {})).decode()
         return self._frame
 
+    def frames(self, store_id: str, *, in_parts: bool) -> list[str]:
+        """Build the text frames that tell the whole report, once for all: one, unless parts are wanted."""
+        if not in_parts:
+            return [self.frame(store_id)]
+        if self._parts is None:
+            lines = Report.of(store_id, self.stock or {}).lines
+            self._parts = [part.frame for part in changes_frames_of(store_id, lines)]
+            if len(self._parts) == 1:
+                # Waiting in a thousand queues of both kinds, it is one string.
+                self._parts = [self._frame or self._parts[0]]
+                self._frame = self._parts[0]
+        return self._parts
+
     def apply(self, change: StoreChange) -> bool:
         """Carry a change over into the stock; False where the store must be read again."""
-        self._frame = None
+        self._frame = self._parts = None
         if change.deleted:
             self.replace({})
             return True
@@ -114,7 +128,7 @@ class LiveStore:
             self.stock, self.broken = None, stock
         else:
             self.stock, self.broken = stock, None
-        self._frame = None
+        self._frame = self._parts = None
 
     def changes(self) -> Mapping[str, int]:
         """List the lines that differ from what was told last; 0 is gone. There must be a stock."""
@@ -131,7 +145,7 @@ class LiveStore:
     def offer_whole(self, store_id: str, subscriber: Subscriber) -> None:
         """Offer what a snapshot says of it: the whole report, or that it is broken."""
         if self.stock is not None:
-            subscriber.offer(store_id, self.frame(store_id))
+            subscriber.offer_whole(store_id, self.frames(store_id, in_parts=subscriber.only_changes))
             return
         if self.broken is not None:
             subscriber.offer(store_id, broken_frame_of(self.broken))
@@ -204,11 +218,11 @@ async def read_stocks(snapshot: Snapshot) -> StocksAt:
     return stocks, snapshot.at
 
 
-async def build_frames(stores: Mapping[str, LiveStore]) -> None:
+async def build_frames(stores: Mapping[str, LiveStore], *, in_parts: bool) -> None:
     """Build the frames of many stores, while others have their turns; some may change meanwhile."""
     lines = 0
     for store_id, live in list(stores.items()):
-        live.frame(store_id)
+        live.frames(store_id, in_parts=in_parts)
         lines = await _let_others(lines + len(live.stock or ()))
 
 

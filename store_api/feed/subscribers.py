@@ -3,10 +3,10 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
-from store_api.reports.encoding import changes_frame_of
+from store_api.reports.encoding import changes_frames_of
 
 MOST_FRAMES = 1000
 MOST_BYTES = 4 * 1024 * 1024
@@ -64,6 +64,11 @@ class Subscriber(ABC):
             self._is_idle = False
             self._add(store_id, frame, lines)
             self._wake.set()
+
+    def offer_whole(self, store_id: str, frames: Iterable[str]) -> None:
+        """Add a store's whole report, in the order of its parts."""
+        for frame in frames:
+            self.offer(store_id, frame)
 
     def offer_broken(self, store_id: str, frame: str, wire: bytes | None = None) -> None:
         """Add a frame that tells that one of all stores is broken, as `offer` adds what it holds."""
@@ -166,8 +171,9 @@ MOST_MERGED_LINES = 1_000_000
 class ChangesSubscriber(Subscriber):
     """Gets the lines that changed, none of which a newer frame makes needless.
 
-    Once it has fallen behind, the lines of a store become one frame: each item's newest quantity. Whole
-    reports come before all changes, and stay; the changes that follow count from them. That a store is broken
+    Once it has fallen behind, the lines of a store become one change: each item's newest quantity. Whole
+    reports come before all changes, and stay; the changes that follow count from them. So do the further
+    parts of a change whose first one has left. That a store is broken
     comes after its lines, and is not worth telling any more once there are newer ones.
     """
 
@@ -221,7 +227,9 @@ class ChangesSubscriber(Subscriber):
         if self._merged:
             store_id, lines = self._merged.popitem(last=False)
             self._lines -= len(lines)
-            return changes_frame_of(store_id, lines)
+            first, *others = changes_frames_of(store_id, lines)
+            self._whole += [part.frame for part in others]
+            return first.frame
         _, frame, _ = self._frames.popleft()
         self._bytes -= len(frame)
         return frame

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from store_api.feed.live_store import LiveStore
 from store_api.feed.subscribers import ChangesSubscriber, ReportSubscriber, Subscriber
-from store_api.reports.encoding import broken_frame_of, changes_frame_of
+from store_api.reports.encoding import broken_frame_of, changes_frames_of
 
 ALL_STORES = None
 """What a subscriber to every store asks for."""
@@ -99,12 +99,11 @@ class Subscriptions:
                 for subscriber in room.present:
                     subscriber.offer(store_id, frame, None, wire)
         if partial := self._present(store_id, only_changes=True):
-            lines = live.changes()
-            frame = changes_frame_of(store_id, lines)
-            wire = self._to_wire(frame)
-            for room in partial:
-                for subscriber in room.present:
-                    subscriber.offer(store_id, frame, lines, wire)
+            for frame, lines in changes_frames_of(store_id, live.changes()):
+                wire = self._to_wire(frame)
+                for room in partial:
+                    for subscriber in room.present:
+                        subscriber.offer(store_id, frame, lines, wire)
         live.mark_told()
         return bool(whole or partial)
 

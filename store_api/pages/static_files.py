@@ -3,9 +3,12 @@
 import gzip
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import PurePath
 
 from sanic import HTTPResponse, Request
+
+from store_api.web.fast_path import WholeAnswer
 
 WORTH_SQUEEZING = 1400
 """A body that fits into one packet is not compressed, in bytes."""
@@ -19,9 +22,10 @@ _TYPES = {
     ".yaml": "application/yaml",
 }
 
+ASKED_AGAIN = "no-cache"
+"""Always asked again, and answered without a body as long as nothing changed: right after every upgrade."""
+
 HEADERS = {
-    # Always asked again, and answered without a body as long as nothing changed: right after every upgrade.
-    "Cache-Control": "no-cache",
     "Vary": "Accept-Encoding",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -68,11 +72,13 @@ class Asset:
         headers = {**HEADERS, "ETag": etag}
         if self.policy:
             headers["Content-Security-Policy"] = self.policy
+        body, status = squeezed or self.body, HTTPStatus.OK
         if _knows(request.headers.get("if-none-match", ""), etag):
-            return HTTPResponse(status=304, headers=headers)
-        if squeezed:
+            body, status = b"", HTTPStatus.NOT_MODIFIED
+        elif squeezed:
             headers["Content-Encoding"] = "gzip"
-        return HTTPResponse(squeezed or self.body, headers=headers, content_type=self.content_type)
+        lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        return WholeAnswer(body, self.content_type, lines, status, ASKED_AGAIN)
 
 
 def accepts_gzip(header: str) -> bool:

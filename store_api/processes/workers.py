@@ -20,7 +20,9 @@ from store_api.errors import StoreApiError
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 36.0
+"""More than a worker takes whose clients read slowly; less than an orchestrator's patience."""
+
 RESTART_SECONDS = 1.0
 
 

@@ -8,7 +8,13 @@ from typing import cast
 
 import msgspec
 from sanic import HTTPResponse, Request
-from sanic.exceptions import MethodNotAllowed, PayloadTooLarge, SanicException, ServiceUnavailable
+from sanic.exceptions import (
+    MethodNotAllowed,
+    PayloadTooLarge,
+    RequestTimeout,
+    SanicException,
+    ServiceUnavailable,
+)
 from sanic.handlers import ErrorHandler
 
 from store_api import errors
@@ -20,7 +26,8 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
-from store_api.web.inside_sanic import end_sending, methods_at, swallow
+from store_api.web.fast_path import WholeAnswer
+from store_api.web.inside_sanic import end_sending, forget_body, methods_at, swallow
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +35,7 @@ LINGER_SECONDS = 10.0
 """How long a client may go on with a body that was refused."""
 
 
-def error_response(request: Request | None, error: errors.StoreApiError) -> HTTPResponse:
+def error_response(request: Request | None, error: errors.StoreApiError) -> WholeAnswer:
     """Answer with the problem that one of our errors is."""
     if isinstance(error, errors.BrokenDocument):
         log.error(str(error), extra={"action": "broken_document", "store": error.store_id})
@@ -40,14 +47,18 @@ def path_of(request: Request | None) -> str:
     return request.path if request is not None else "/"
 
 
-def problem_response(problem: Problem) -> HTTPResponse:
-    """Send a problem document."""
-    headers = {}
+def problem_response(problem: Problem, extra: str = "") -> WholeAnswer:
+    """Answer with a problem document.
+
+    Args:
+        problem: what went wrong.
+        extra: more header lines, each with its line end.
+    """
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        extra += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
     if problem.status == HTTPStatus.UPGRADE_REQUIRED:
-        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
-    return HTTPResponse(msgspec.json.encode(problem), problem.status, headers, content_type=PROBLEM_JSON)
+        extra += "upgrade: websocket\r\nconnection: upgrade\r\n"
+    return WholeAnswer(msgspec.json.encode(problem), PROBLEM_JSON, extra, problem.status)
 
 
 class ProblemHandler(ErrorHandler):
@@ -56,15 +67,18 @@ class ProblemHandler(ErrorHandler):
     def __init__(self) -> None:
         super().__init__()
         self.add(PayloadTooLarge, _refuse_body)
+        self.add(RequestTimeout, _refuse_body)
 
-    def default(self, request: Request, exception: Exception) -> HTTPResponse:
+    def default(self, request: Request, exception: Exception) -> WholeAnswer:
         """Answer whatever was raised while the request was handled."""
         match exception:
             case errors.StoreApiError() if is_answered(exception):
                 return error_response(request, exception)
             case ServiceUnavailable():
                 # The web server gave up waiting for us; a write may still be on its way.
-                return error_response(request, errors.OutcomeUnknown())
+                if request.method == "POST":
+                    return error_response(request, errors.OutcomeUnknown())
+                return _plain(request, HTTPStatus.SERVICE_UNAVAILABLE)
             case asyncio.CancelledError():
                 # The client went away; there is nobody to answer, and nothing is wrong.
                 return _plain(request, HTTPStatus.BAD_REQUEST, "The request was cut off.")
@@ -79,23 +93,26 @@ class ProblemHandler(ErrorHandler):
         """Log nothing here: `default` does, in one line."""
 
 
-def _plain(request: Request | None, status: int, detail: str | None = None) -> HTTPResponse:
+def _plain(request: Request | None, status: int, detail: str | None = None) -> WholeAnswer:
     return problem_response(plain_problem(status, path_of(request), detail))
 
 
-def _web_server_problem(request: Request, exception: SanicException) -> HTTPResponse:
+def _web_server_problem(request: Request, exception: SanicException) -> WholeAnswer:
     status = exception.status_code or 500
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log_fault(request, exception)
-    response = _plain(request, status)
+    problem = plain_problem(status, path_of(request))
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        # Nothing begins before the whole of a request is there.
+        problem.outcome = "not applied"
     if isinstance(exception, MethodNotAllowed):
         # The exception itself does not say it for a path that has routes for several methods.
-        response.headers["Allow"] = ", ".join(methods_at(request, _METHODS))
-    return response
+        return problem_response(problem, f"allow: {', '.join(methods_at(request, _METHODS))}\r\n")
+    return problem_response(problem)
 
 
-async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
-    """Answer, then take in and forget the rest of the body until the client hangs up.
+async def _refuse_body(request: Request, exception: PayloadTooLarge | RequestTimeout) -> None:
+    """Answer, then hang up: take in and forget the rest of the body until the client hangs up.
 
     Many clients send all before they read; a connection that is closed with data unread is reset, and the
     answer is lost with it (RFC 9112, 9.6).
@@ -106,6 +123,7 @@ async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
             await swallow(request)
+    forget_body(request)
 
 
 _METHODS = ("GET", "HEAD", "POST")

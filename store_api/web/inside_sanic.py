@@ -4,12 +4,15 @@ Of Sanic 25.12.1, whose version is pinned. Before it is raised, each function he
 new source; `tests/end_to_end/test_one_piece.py` and `test_rude_clients.py` fail where one no longer fits.
 """
 
+import socket
+import sys
+import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sanic import HTTPResponse, Request
-from sanic.exceptions import SanicException
+from sanic.exceptions import RequestTimeout, SanicException, ServiceUnavailable
 from sanic.http.constants import Stage
 from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server.websockets.impl import WebsocketImplProtocol
@@ -76,6 +79,13 @@ async def swallow(request: Request) -> None:
         await protocol.receive_more()
 
 
+def forget_body(request: Request) -> None:
+    """Do not wait for the rest of a body, once all that a client will be told was said."""
+    stream: Any = request.stream
+    stream.request_body = None
+    stream.keep_alive = False
+
+
 def methods_at(request: Request, methods: Iterable[str]) -> list[str]:
     """List which of these methods the address of a request takes."""
     return [method for method in methods if _is_routed(request, method)]
@@ -112,9 +122,20 @@ class OpenSocket:
     transport: Any
 
     @property
+    def connection(self) -> Any:
+        """The connection that it goes over."""
+        return self.websocket.io_proto
+
+    @property
     def protocol(self) -> Any:
         """The sans-I/O protocol beneath (websockets/protocol.py), which knows the connection's state."""
         return self.websocket.ws_proto
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that the client closed it with; None where it has not."""
+        closed = self.protocol.close_rcvd
+        return None if closed is None else int(closed.code)
 
     def let_through(self, allowed: Callable[[int], bool]) -> None:
         """Ask before what the client sends is read.
@@ -140,3 +161,42 @@ async def shake_hands(request: Request) -> OpenSocket:
 def is_busy(connection: Any) -> bool:
     """Whether a whole request has arrived on a connection, no websocket, and is not answered."""
     return connection.websocket is None and bool(connection.http)
+
+
+_INFO_BYTES, _ACKNOWLEDGED_AT = 128, 120
+"""Where `tcpi_bytes_acked` stands in Linux' `struct tcp_info` (linux/tcp.h), which only grows at its end."""
+
+
+def acknowledged(transport: Any) -> int:
+    """Tell how many bytes the other end has acknowledged; always 0 where the system does not say."""
+    plug: Any = transport.get_extra_info("socket")
+    try:
+        info = plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    except (AttributeError, OSError):
+        return 0
+    return int.from_bytes(info[_ACKNOWLEDGED_AT:_INFO_BYTES], sys.byteorder)
+
+
+def end_overdue(connection: Any) -> None:
+    """End what a connection waits for, where that is overdue (`check_timeouts` of Sanic's http_protocol.py).
+
+    A client may take a while between two requests, and between two parts of one. What we do for a request
+    that only reads takes as long as it takes: a large workbook waits for its turn.
+    """
+    http = connection.http
+    error: SanicException | None = None
+    if http.stage is Stage.IDLE:
+        longest = connection.keep_alive_timeout
+    elif http.stage is Stage.REQUEST:
+        longest, error = connection.request_timeout, RequestTimeout()
+    elif http.request_body:
+        # Some of the body is missing.
+        longest, error = connection.response_timeout, RequestTimeout()
+    elif http.request.method == "POST":
+        longest, error = connection.response_timeout, ServiceUnavailable()
+    else:
+        return
+    if time.monotonic() - connection._time > longest:
+        connection._time = time.monotonic()
+        http.exception = error
+        connection._task.cancel()

@@ -9,6 +9,7 @@ from store_api.contract.schemas import Health
 from store_api.telemetry.metrics import CONTENT_TYPE, Metrics
 from store_api.telemetry.readiness import Readiness
 from store_api.web.error_handler import problem_response
+from store_api.web.fast_path import WholeAnswer
 from store_api.web.routes import READ, json_answer
 
 
@@ -38,7 +39,7 @@ class Operators:
 
     async def figures(self, request: Request) -> HTTPResponse:
         """`GET /metrics`."""
-        return HTTPResponse(self.metrics.text(), content_type=CONTENT_TYPE)
+        return WholeAnswer(self.metrics.text(), CONTENT_TYPE)
 
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""

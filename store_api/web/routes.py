@@ -77,8 +77,8 @@ class Rest:
         report = await self._report(store_id)
         at = datetime.now(UTC)
         sheet = Sheet(report.store_id, tuple(report.lines.items()))
-        headers = {"Content-Disposition": content_disposition(report.store_id, at)}
-        return HTTPResponse(await self.build_workbook([sheet], at), headers=headers, content_type=XLSX)
+        file_name = f"content-disposition: {content_disposition(report.store_id, at)}\r\n"
+        return WholeAnswer(await self.build_workbook([sheet], at), XLSX, file_name)
 
     def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}`."""
@@ -144,7 +144,7 @@ LONGEST_FILE_NAME = 255
 
 def json_answer(shape: Struct) -> HTTPResponse:
     """Answer with one of the contract's shapes."""
-    return HTTPResponse(msgspec.json.encode(shape), content_type=JSON)
+    return WholeAnswer(msgspec.json.encode(shape), JSON)
 
 
 def content_disposition(store_id: str, at: datetime) -> str:

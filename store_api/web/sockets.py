@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Coroutine
 from functools import partial
+from typing import Any
 
 from sanic import Blueprint, Request
 from sanic.exceptions import WebsocketClosed
@@ -12,6 +14,7 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 from store_api.contract.channels import (
     BROKEN_RULE,
     BROKEN_STORE,
+    FRAME_TOO_LARGE,
     GOING_AWAY,
     OUR_FAULT,
     SLOWEST_SECONDS,
@@ -29,6 +32,9 @@ MOST_RECEIVED, ALLOWANCE_SECONDS = 16 * 1024, 1.0
 """Bytes that a client may send in so many seconds. It only listens, and each of its pings costs an answer,
 which waits in memory while the client does not read."""
 
+PING_SECONDS = 20.0
+"""How often a client is asked whether it is there, and how long it may take to say so."""
+
 CLOSE_SECONDS = 1.0
 """How long the closing of all sockets may take when the service stops."""
 
@@ -38,12 +44,16 @@ class Sockets:
 
     Args:
         feed: where each of them listens.
-        send_seconds: how long a client may take to make room for the next frame.
+        send_seconds: how long nothing may leave to a client for which a frame waits.
+        ping_seconds: how long a client may be silent, and then how long until it answers a ping.
     """
 
-    def __init__(self, feed: Feed, send_seconds: float = SLOWEST_SECONDS) -> None:
+    def __init__(
+        self, feed: Feed, send_seconds: float = SLOWEST_SECONDS, ping_seconds: float = PING_SECONDS
+    ) -> None:
         self._feed = feed
         self._send_seconds = send_seconds
+        self._ping_seconds = ping_seconds
         self._writers = SocketWriters()
         self._open: set[WebsocketImplProtocol] = set()
         self._received: Counter[WebsocketImplProtocol] = Counter()
@@ -95,10 +105,16 @@ class Sockets:
             opened.let_through(partial(self._is_allowed, opened))
             subscriber.write_at_once = self._writers.open(opened.transport, opened.protocol).write
             try:
-                await _converse(websocket, subscriber, self._send_seconds)
+                await _converse(
+                    websocket,
+                    _write(opened, subscriber, self._send_seconds),
+                    _read(websocket),
+                    _look_after(opened, self._ping_seconds),
+                )
             finally:
                 self._open.discard(websocket)
                 self._received.pop(websocket, None)
+                _note_why(opened)
 
     def _is_allowed(self, opened: OpenSocket, size: int) -> bool:
         """Count what a client sends, and cut it off when that is more than its allowance."""
@@ -113,10 +129,18 @@ class Sockets:
         return False
 
 
-async def _converse(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_seconds: float) -> None:
-    """Send every frame, and close as soon as the client breaks a rule or falls too far behind."""
-    writing = asyncio.create_task(_write(websocket, subscriber, send_seconds))
-    tasks = [writing, asyncio.create_task(_read(websocket))]
+def _note_why(opened: OpenSocket) -> None:
+    """Log what a client will not find out by itself, however often it comes back."""
+    if opened.close_code == FRAME_TOO_LARGE:
+        log.info(
+            "A subscriber takes no frame as large as this report; only=changes has none above 1 MiB",
+            extra={"action": "socket_frame_too_large"},
+        )
+
+
+async def _converse(websocket: WebsocketImplProtocol, *parts: Coroutine[Any, Any, int | None]) -> None:
+    """Do all parts at once until the first ends, with the code to close with, or None where it is closed."""
+    tasks = [asyncio.create_task(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         code = next(iter(done)).result()
@@ -136,20 +160,57 @@ async def _converse(websocket: WebsocketImplProtocol, subscriber: Subscriber, se
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _write(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_seconds: float) -> int | None:
+async def _write(opened: OpenSocket, subscriber: Subscriber, send_seconds: float) -> int | None:
+    """Send every frame; a client that reads slowly may, and one to which nothing leaves is closed."""
     while (frame := await subscriber.next()) is not None:
-        try:
-            async with asyncio.timeout(send_seconds):
-                await websocket.send(frame)
-        except TimeoutError:
+        if not await opened.connection.has_room(send_seconds):
             log.info("Closed a reader that does not read", extra={"action": "socket_too_slow"})
             return TOO_SLOW
+        try:
+            await opened.websocket.send(frame)
         except (asyncio.CancelledError, WebsocketClosed):
             # Sanic says so when the transport is closing (sanic/server/protocols/base_protocol.py).
             return None
     if subscriber.is_broken:
         return BROKEN_STORE
     return TOO_SLOW if subscriber.too_slow else GOING_AWAY
+
+
+async def _look_after(opened: OpenSocket, ping_seconds: float) -> int | None:
+    """Ask a client now and then whether it is there, in place of Sanic, whose limit is one of time.
+
+    A ping waits behind what was sent before it, so as long as that goes on leaving, no answer is overdue.
+    """
+    while True:
+        await asyncio.sleep(ping_seconds)
+        if not await opened.connection.has_room(ping_seconds):
+            return TOO_SLOW
+        try:
+            pong = await opened.websocket.ping()
+        except (asyncio.CancelledError, WebsocketClosed):
+            return None
+        pong.add_done_callback(_take_notice)
+        if not await _is_answered(pong, opened, ping_seconds):
+            log.info("Closed a reader that is gone", extra={"action": "socket_gone"})
+            return TOO_SLOW
+
+
+async def _is_answered(pong: asyncio.Future[None], opened: OpenSocket, ping_seconds: float) -> bool:
+    while True:
+        await asyncio.wait([pong], timeout=ping_seconds / 2)
+        # By now the ping itself has left, if nothing else had to before it.
+        left = opened.connection.left()
+        await asyncio.wait([pong], timeout=ping_seconds / 2)
+        if pong.done():
+            return True
+        if opened.connection.left() == left:
+            return False
+
+
+def _take_notice(pong: asyncio.Future[None]) -> None:
+    """Look at how it ended, so that asyncio does not complain that nobody has."""
+    if not pong.cancelled():
+        pong.exception()
 
 
 async def _read(websocket: WebsocketImplProtocol) -> int | None:

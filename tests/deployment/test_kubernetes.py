@@ -9,7 +9,7 @@ import pytest
 from bot.settings import BotSettings
 from store_api.settings import DatabaseSettings, Settings
 from store_api.storage.clients import COMMAND_SECONDS
-from store_api.web.serving import BUSY_SECONDS
+from store_api.web.serving import READING_SECONDS
 from tests.deployment import cross_references as crossed
 from tests.deployment.port_references import ports_wrong
 from tests.deployment.tools import OVERLAYS, Checked, Manifest, copy_of, kustomize, manifests, plant, run
@@ -208,7 +208,7 @@ def test_a_pod_has_more_time_to_end_than_it_needs(overlay: tuple[Path, list[Mani
     pod = api["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod["terminationGracePeriodSeconds"] > pause + BUSY_SECONDS + COMMAND_SECONDS
+    assert pod["terminationGracePeriodSeconds"] > pause + READING_SECONDS + COMMAND_SECONDS
     assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
     assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
     assert container["readinessProbe"]["periodSeconds"] < pause

@@ -1,8 +1,10 @@
 """Answers go out in one block and bodies come in in one piece, whatever a client does to its connection."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 
 import msgspec
 import pytest
@@ -74,7 +76,9 @@ async def expect_report(client: Client, store_id: str, chairs: int, connection: 
     status, headers = await client.head()
     body = report_of(store_id, chairs)
     assert status == b"HTTP/1.1 200 OK"
+    assert abs(parsedate_to_datetime(headers.pop(b"date").decode()).timestamp() - time.time()) < 60
     assert headers == {
+        b"cache-control": b"no-store",
         b"content-type": b"application/json",
         b"content-length": str(len(body)).encode(),
         b"connection": connection,
@@ -163,3 +167,15 @@ async def test_a_minimal_answer_says_so(service: Service, store_id: str) -> None
         await client.say(sized(store_id, "prefer: return=minimal") + BODY)
         _, headers = await client.head()
         assert headers[b"preference-applied"] == b"return=minimal"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_who_says_that_nothing_more_will_come_is_answered_and_then_hung_up_on(
+    service: Service, store_id: str, times: int
+) -> None:
+    async with raw_connection(service, (sized(store_id) + BODY) * times) as (reader, writer):
+        writer.write_eof()
+        client = Client(reader, writer)
+        for chairs in range(1, times + 1):
+            await expect_report(client, store_id, chairs, b"keep-alive")
+        assert await client.rest() == b""

@@ -1,12 +1,15 @@
 """`?only=changes`: small frames that, applied to the snapshot, make the very report that the service has."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from pymongo import MongoClient, UpdateOne
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError
 
 from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.listening import Socket, apply_changes, listening, never_reading, read_report
@@ -64,6 +67,47 @@ async def test_one_line_of_a_large_store_is_a_small_frame(
     assert stock == whole
     assert whole["item-7000"] == 999
     stores.delete_one({"_id": store_id})
+
+
+async def test_a_client_of_the_usual_limits_is_told_a_store_of_any_size(
+    service: Service, stores: Stores, http: httpx.AsyncClient, store_id: str
+) -> None:
+    items = {f"{number:05}" + "x" * 60: 1 for number in range(15_000)}
+    stores.insert_one({"_id": store_id, "items": items})
+    url = f"ws://127.0.0.1:{service.port}/ws/stores"
+    async with (
+        connect(f"{url}/{store_id}?snapshot=true&only=changes", proxy=None) as one,
+        connect(f"{url}?only=changes", proxy=None) as every,
+    ):
+        assert await whole_change(one) == items
+        for quantity in (2, 3):
+            stores.update_one({"_id": store_id}, {"$set": {"items": dict.fromkeys(items, quantity)}})
+            assert await whole_change(one) == await whole_change(every) == dict.fromkeys(items, quantity)
+        await http.post(f"/stores/{store_id}/clean")
+        assert await whole_change(one) == await whole_change(every) == dict.fromkeys(items, 0)
+    stores.delete_one({"_id": store_id})
+
+
+async def whole_change(socket: ClientConnection) -> dict[str, int]:
+    """Read the frames of one large change."""
+    lines, more = dict[str, int](), True
+    while more:
+        frame = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        lines |= {line["item_id"]: line["quantity"] for line in frame["store"]["report"]}
+        more = frame.get("more", False)
+    return lines
+
+
+async def test_a_client_that_takes_no_frame_as_large_as_the_report_is_named_in_the_log(
+    service: Service, stores: Stores, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {"x" * 100: 1}})
+    url = f"ws://127.0.0.1:{service.port}/ws/stores/{store_id}?snapshot=true"
+    async with connect(url, proxy=None, max_size=100) as socket:
+        with pytest.raises(ConnectionClosedError, match="1009"):
+            await socket.recv()
+    while not service.log("socket_frame_too_large"):  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 async def test_every_kind_of_operation_is_a_frame_of_its_lines(

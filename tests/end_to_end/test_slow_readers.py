@@ -1,6 +1,7 @@
 """A subscriber that does not read costs nobody else anything, and one that never reads is closed."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
@@ -14,6 +15,7 @@ from store_api.feed import Feed
 from store_api.feed import subscribers as queues
 from store_api.storage.documents import Snapshot
 from store_api.web import socket_writers as socket_writers
+from store_api.web.serving import Connection
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from tests.end_to_end.conftest import Stores
@@ -52,14 +54,17 @@ async def test_a_reader_that_fell_behind_ends_on_the_newest_report(
 class World:
     """One store, whose sockets are served in this process with less patience than usual."""
 
-    def __init__(self, store_id: str) -> None:
+    def __init__(self, store_id: str, items: dict[str, int] | None = None) -> None:
         self.feed = Feed(self._read, wire_of)
         self.port = free_port()
         self._store_id = store_id
+        self._items = items or large_store()
         self.count = 1
 
     async def _read(self, _: str | None) -> Snapshot:
-        return Snapshot({self._store_id: {"_id": self._store_id, "items": large_store()}}, Timestamp(1, 1))
+        return Snapshot(
+            {self._store_id: {"_id": self._store_id, "items": dict(self._items)}}, Timestamp(1, 1)
+        )
 
     def change(self, times: int) -> None:
         for _ in range(times):
@@ -71,13 +76,13 @@ class World:
     async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
-        served = Sockets(self.feed, send_seconds)
+        served = Sockets(self.feed, send_seconds, ping_seconds)
         looking = asyncio.create_task(served.run())
         app.blueprint(served.blueprint())
         app.config.TOUCHUP = False
-        app.config.update({"WEBSOCKET_PING_INTERVAL": ping_seconds, "WEBSOCKET_PING_TIMEOUT": ping_seconds})
+        app.config.update({"WEBSOCKET_PING_INTERVAL": None})
         app.enable_websocket()
-        server = await app.create_server("127.0.0.1", self.port, access_log=False)
+        server = await app.create_server("127.0.0.1", self.port, protocol=Connection, access_log=False)
         assert server is not None
         await server.startup()  # type: ignore[no-untyped-call]
         try:
@@ -121,8 +126,11 @@ async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_10
 
 
 async def shaken_hands(world: World, store_id: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a websocket by hand, which answers no ping."""
-    reading, writing = await asyncio.open_connection("127.0.0.1", world.port, limit=1024)
+    """Open a websocket by hand, which answers no ping and has little room for what comes."""
+    plug = socket.socket()
+    plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    plug.connect(("127.0.0.1", world.port))
+    reading, writing = await asyncio.open_connection(sock=plug, limit=1024)
     lines = (
         f"GET /ws/stores/{store_id} HTTP/1.1",
         "Host: test",
@@ -147,6 +155,32 @@ async def test_a_connection_whose_other_end_is_gone_is_found_by_ping(store_id: s
         while len(world.feed.subscriptions):  # noqa: ASYNC110
             await asyncio.sleep(0)
         writing.close()
+
+
+MEGABYTE = 1024 * 1024
+
+
+def huge_store() -> dict[str, int]:
+    """Make up what is in a store whose frame is about 8 MB."""
+    return {f"item-{number:060}": 1 for number in range(80_000)}
+
+
+@pytest.mark.parametrize(
+    ("send_seconds", "ping_seconds"), [(0.3, 20), (10, 0.2)], ids=["frames wait", "a ping waits"]
+)
+async def test_who_reads_large_frames_slowly_is_not_closed_as_long_as_it_reads(
+    store_id: str, send_seconds: float, ping_seconds: float
+) -> None:
+    world = World(store_id, huge_store())
+    async with world.served(send_seconds, ping_seconds), asyncio.timeout(60):
+        reading, writing = await shaken_hands(world, store_id)
+        world.change(2)
+        waiting = 2 * 80_000 * 93
+        while waiting > MEGABYTE:  # what is in this end's system already is nobody's to know
+            assert len(world.feed.subscriptions) == 1
+            waiting -= len(await reading.read(128 * 1024))
+            await asyncio.sleep(0.01)
+        writing.transport.abort()
 
 
 async def test_one_who_pings_without_end_is_cut_off(store_id: str) -> None:

@@ -27,7 +27,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.feed": ("reports stock storage watchers", ""),
     "store_api.telemetry": ("stock", "msgspec prometheus_client"),
     "store_api.web": ("contract feed reports stock telemetry", "msgspec sanic websockets"),
-    "store_api.pages": ("contract", "msgspec openapi_ui_bundles sanic"),
+    "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit contract feed pages reports settings storage telemetry watchers web",
         "pymongo sanic",

@@ -61,6 +61,7 @@ class _ChangesOf(msgspec.Struct, forbid_unknown_fields=True):
 
 class _ChangesFrame(msgspec.Struct, forbid_unknown_fields=True):
     store: _ChangesOf
+    more: bool = False
 
 
 def apply_changes(text: str, stock: dict[str, int]) -> None:

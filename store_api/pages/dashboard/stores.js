@@ -87,19 +87,28 @@ export class Stores {
 
   begin() {
     this.connections += 1;
+    this.parts = [];
     this.names = new Map();
     this.isSettled = false;
     this.awaitSettling();
   }
 
-  /** The first frame about a store is whole, or counts from an empty one, which is the same; the rest are changes. */
+  /** Take a frame; those of a large change come one after the other, and count as one. */
   take(text) {
-    const frame = JSON.parse(text);
-    if (frame.broken) {
-      this.takeBroken(frame.broken);
+    const { broken, store, more } = JSON.parse(text);
+    if (broken) {
+      this.takeBroken(broken);
       return;
     }
-    const { store_id: id, report } = frame.store;
+    this.parts.push(store.report);
+    if (!more) {
+      this.tell(store.store_id, this.parts.length === 1 ? store.report : this.parts.flat());
+      this.parts = [];
+    }
+  }
+
+  /** The first change of a store is whole, or counts from an empty one, which is the same; the rest are changes. */
+  tell(id, report) {
     const store = this.get(id);
     const at = Date.now();
     this.membership += store.broken ? 1 : 0;

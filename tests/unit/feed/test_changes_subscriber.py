@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from store_api.errors import BrokenDocument
 from store_api.feed import subscribers as queues
 from store_api.feed.subscribers import ChangesSubscriber
-from store_api.reports.encoding import broken_frame_of, changes_frame_of
+from store_api.reports import encoding
+from store_api.reports.encoding import broken_frame_of, changes_frames_of
 from store_api.stock import Stock
 from tests.support.feed_world import BROKEN_TOLD, quantities
 
@@ -16,8 +17,13 @@ some_lines = st.dictionaries(st.sampled_from("xyz"), st.integers(0, 3), max_size
 steps = st.lists(st.none() | st.tuples(st.sampled_from("ab"), some_lines), max_size=60)
 
 
+def frame_of(store_id: str, lines: Stock) -> str:
+    (part,) = changes_frames_of(store_id, lines)
+    return part.frame
+
+
 def offer(subscriber: ChangesSubscriber, store_id: str, **lines: int) -> None:
-    subscriber.offer(store_id, changes_frame_of(store_id, lines), lines)
+    subscriber.offer(store_id, frame_of(store_id, lines), lines)
 
 
 async def take_all(subscriber: ChangesSubscriber) -> list[tuple[str, Stock]]:
@@ -58,7 +64,7 @@ async def test_nothing_that_was_said_is_lost_whatever_is_merged(
 
 
 async def test_while_it_keeps_up_the_frame_itself_is_handed_on() -> None:
-    subscriber, frame = ChangesSubscriber(), changes_frame_of("a", {"x": 1})
+    subscriber, frame = ChangesSubscriber(), frame_of("a", {"x": 1})
     subscriber.offer("a", frame, {"x": 1})
     assert await subscriber.next() is frame
 
@@ -102,7 +108,7 @@ async def test_whole_reports_come_before_all_changes_and_stay_however_large(
     behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "MOST_BYTES", 200)
-    whole = [changes_frame_of(store_id, {"x" * 300: 1}) for store_id in "ab"]
+    whole = [frame_of(store_id, {"x" * 300: 1}) for store_id in "ab"]
     for store_id, frame in zip("ab", whole, strict=True):
         behind.offer(store_id, frame)
     for quantity in (1, 2):
@@ -176,3 +182,21 @@ async def test_a_broken_store_is_told_in_its_place_whatever_is_merged(
             position = frames.index(lines, position)
         assert heard[store_id][-1:] == frames[-1:]
     assert got + subscriber.skipped == offers
+
+
+async def test_a_merged_change_that_is_large_comes_in_parts_before_what_changed_since(
+    behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "LARGEST_PART", 100)
+    offer(behind, "a", x=1, y=1)
+    offer(behind, "b", x=1)
+    offer(behind, "a", x=2, z=2)
+    first = await behind.next() or ""
+    offer(behind, "a", x=3)
+    stock, frames = dict[str, int](), [first, *[await behind.next() or "" for _ in range(behind.waiting)]]
+    of_a = [frame for frame in frames if quantities(frame)[0] == "a"]
+    for frame in of_a:
+        stock |= quantities(frame)[1]
+    assert stock == {"x": 3, "y": 1, "z": 2}
+    assert ['"more":true' in frame for frame in of_a] == [True, True, False, False]
+    assert max(map(len, frames)) <= 100

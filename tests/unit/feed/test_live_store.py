@@ -216,6 +216,7 @@ async def test_reading_and_writing_many_stores_lets_others_have_their_turns() ->
     stocks, _ = await read_stocks(snapshot)
     assert stocks == stores
     assert turns_of_others >= len(stores) - 1
-    await build_frames({store_id: LiveStore.as_read(stock, at(1), 0) for store_id, stock in stocks.items()})
+    live = {store_id: LiveStore.as_read(stock, at(1), 0) for store_id, stock in stocks.items()}
+    await build_frames(live, in_parts=False)
     assert turns_of_others >= 2 * (len(stores) - 1)
     counting.cancel()

@@ -48,13 +48,13 @@ def connect(url: str) -> Client:
         appname="store_api",
         event_listeners=[members],
     )
-    members.replica_set = client.options.replica_set_name
+    members.replica_set = client.delegate.options.replica_set_name
     return client
 
 
 def members_are_known(client: Client) -> bool:
     """Whether the driver knows whom to look for; asked for anything before, it would wait for DNS."""
-    return all(each.known for each in client.options.event_listeners if isinstance(each, Members))
+    return all(each.known for each in client.delegate.options.event_listeners if isinstance(each, Members))
 
 
 async def look_for_primary(client: Client) -> None:

@@ -26,6 +26,9 @@ _NAMES = "; a member's name is the one in rs.conf(), and must lead to it from he
 _NO_ADDRESS = re.compile(r"\[Errno (?:-\d+|8)\] (.+)")
 _NUMBER = re.compile(r"\[Errno \d+\] ")
 
+CANCELLED = "operation cancelled"
+"""What a monitor says whose question was taken back, as at the end (pymongo, pool_shared.py)."""
+
 Address = tuple[str, int | None]
 
 
@@ -63,6 +66,8 @@ class Members(ServerHeartbeatListener, TopologyListener):
 
     def failed(self, event: ServerHeartbeatFailedEvent) -> None:
         """A member did not answer."""
+        if str(event.reply) == CANCELLED:
+            return
         kind, reason = why(event.reply, event.connection_id)
         self._complain(event.connection_id, kind, reason)
 

@@ -33,7 +33,12 @@ TABLE: dict[str, tuple[str, str]] = {
         "pymongo sanic",
     ),
     "store_api.early_stop": ("", ""),
-    "store_api.command_line": ("early_stop embedded processes service settings telemetry", ""),
+    "store_api.listening": ("", ""),
+    "store_api.healthcheck": ("listening settings", ""),
+    "store_api.command_line": (
+        "early_stop embedded listening processes service settings telemetry",
+        "",
+    ),
     "store_api.__main__": ("command_line early_stop", ""),
     "bot": ("", ""),
     "bot.clock": ("", ""),

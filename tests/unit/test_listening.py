@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from store_api import listening
 from store_api.errors import WrongSetting
 from store_api.listening import address_to_ask, open_port, shown
 from tests.support.mongod import free_port
@@ -69,7 +68,7 @@ def test_on_a_machine_without_ipv6_every_address_is_every_ipv4_address(
             raise OSError(code, "no IPv6 here")
         return create(address, **how)
 
-    monkeypatch.setattr(listening.socket, "create_server", without_ipv6)
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
     port = free_port()
     with open_port("::", port):
         assert reached(port) == {V4}

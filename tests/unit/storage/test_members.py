@@ -88,6 +88,7 @@ def test_a_member_is_named_once_for_each_kind_of_reason(caplog: pytest.LogCaptur
     for _ in range(5):
         watched.fails(REFUSED)
         watched.fails(NO_NAME)
+        watched.fails("operation cancelled")
     assert [line for _, line in watched.said()] == [
         "The member mongo-1:27017 is not reached: Connection refused"
     ]

@@ -26,7 +26,7 @@ A client that keeps up hears of every change. One that falls behind skips to the
 or, with `{ONLY}={ONLY_CHANGES}`, to the newest quantity of each item; one that takes nothing for
 {SLOWEST_SECONDS:.0f} seconds is closed.
 
-A whole report is one frame, however large: 100 bytes a line or so, and 20 MB of the largest stores. With
+A whole report is one frame, however large: the length of its ids and 30 bytes a line. With
 `{ONLY}={ONLY_CHANGES}` no frame is larger than {LARGEST_PART // 2**20} MiB: what is more, of a snapshot too,
 comes in parts, frames of that store one after the other, all of which but the last say `"more": true`.
 

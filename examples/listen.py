@@ -3,8 +3,8 @@
     .venv/bin/python examples/listen.py abc111
     .venv/bin/python examples/listen.py abc111 --api http://127.0.0.1:8000
 
-What comes first on a connection is the whole report, and then just the lines that changed: a line replaces the
-quantity of its item, and 0 removes the item. Much at once comes in several frames. The store need not exist yet.
+The whole report comes first on a connection, and then just the lines that changed: a line replaces the
+quantity of its item, and 0 removes the item. Much at once comes in several frames. The store need not exist.
 """
 
 import argparse

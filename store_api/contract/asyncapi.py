@@ -31,7 +31,7 @@ Another program may leave a document that cannot be read as a report. The socket
 then ({BROKEN_STORE}); the sockets of all stores get a frame of its own kind, `broken`, in the snapshot as
 well as later. The next frame that is not of that kind says that the store is mended.
 
-A whole report is one frame, however large: 100 bytes a line or so, and 20 MB of the largest stores. With
+A whole report is one frame, however large: the length of its ids and 30 bytes a line. With
 `{ONLY}={ONLY_CHANGES}` no frame is larger than {LARGEST_PART // 2**20} MiB: what is more, of a snapshot too,
 comes in parts, frames of that store one after the other, all of which but the last say `"more": true`.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from typing import cast
@@ -20,6 +21,7 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
+from store_api.http.connections import NotServed
 from store_api.web.inside_sanic import end_sending, methods_at, swallow
 
 log = logging.getLogger(__name__)
@@ -43,11 +45,26 @@ def path_of(request: Request | None) -> str:
 def problem_response(problem: Problem) -> HTTPResponse:
     """Send a problem document."""
     headers = {}
+    kind = HTTPResponse
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.status == HTTPStatus.UPGRADE_REQUIRED:
-        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
-    return HTTPResponse(msgspec.json.encode(problem), problem.status, headers, content_type=PROBLEM_JSON)
+        headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        kind = _UpgradeAnswer
+    if problem.type == f"/problems/{errors.ContentCoded.slug}":
+        # Of what else a 415 may come, this must not be said (RFC 9110, 12.5.3).
+        headers["Accept-Encoding"] = "identity"
+    return kind(msgspec.json.encode(problem), problem.status, headers, content_type=PROBLEM_JSON)
+
+
+class _UpgradeAnswer(HTTPResponse):
+    """An answer that asks for an upgrade, which `Connection` says too (RFC 9110, 7.8)."""
+
+    @property
+    def processed_headers(self) -> Iterator[tuple[bytes, bytes]]:
+        """Give the header lines, encoded."""
+        yield from super().processed_headers
+        yield b"connection", b"upgrade"
 
 
 class ProblemHandler(ErrorHandler):
@@ -56,6 +73,7 @@ class ProblemHandler(ErrorHandler):
     def __init__(self) -> None:
         super().__init__()
         self.add(PayloadTooLarge, _refuse_body)
+        self.add(NotServed, _refuse_body)
 
     def default(self, request: Request, exception: Exception) -> HTTPResponse:
         """Answer whatever was raised while the request was handled."""
@@ -85,16 +103,23 @@ def _plain(request: Request | None, status: int, detail: str | None = None) -> H
 
 def _web_server_problem(request: Request, exception: SanicException) -> HTTPResponse:
     status = exception.status_code or 500
+    if isinstance(exception, NotServed):
+        return _plain(request, status, str(exception))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log_fault(request, exception)
-    response = _plain(request, status)
     if isinstance(exception, MethodNotAllowed):
-        # The exception itself does not say it for a path that has routes for several methods.
-        response.headers["Allow"] = ", ".join(methods_at(request, _METHODS))
-    return response
+        # The exception itself does not say it for a path that has routes for several methods; and it comes
+        # as well of one with a slash too many at its end, where there is nothing.
+        allowed = methods_at(request, _METHODS)
+        if not allowed:
+            return _plain(request, HTTPStatus.NOT_FOUND)
+        response = _plain(request, status)
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
+    return _plain(request, status)
 
 
-async def _refuse_body(request: Request, exception: PayloadTooLarge) -> None:
+async def _refuse_body(request: Request, exception: SanicException) -> None:
     """Answer, then take in and forget the rest of the body until the client hangs up.
 
     Many clients send all before they read; a connection that is closed with data unread is reset, and the

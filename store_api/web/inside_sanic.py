@@ -134,6 +134,9 @@ class OpenSocket:
 async def shake_hands(request: Request) -> OpenSocket:
     """Accept a websocket, in place of Sanic, which would do so before the handler is called."""
     protocol: Any = request.transport.get_protocol()
+    stream: Any = request.stream
+    # Only from here on: Sanic lets nothing that it marks so run out of time, nor answer.
+    stream.upgrade_websocket = True
     return OpenSocket(await protocol.websocket_handshake(request), protocol.transport)
 
 

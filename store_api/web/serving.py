@@ -16,6 +16,7 @@ from typing import Any
 from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
 
+from store_api.http.connections import LiteralProtocol
 from store_api.web.inside_sanic import is_busy
 
 App = Sanic[Config, SimpleNamespace]
@@ -56,7 +57,10 @@ async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None]
         if signal.getsignal(number) is not signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
     server: Any = await app.create_server(
-        sock=listener, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
+        sock=listener,
+        protocol=LiteralProtocol,
+        backlog=BACKLOG,
+        asyncio_server_kwargs={"start_serving": False},
     )
     await server.startup()
     await server.before_start()

@@ -4,12 +4,10 @@ Of Sanic 25.12.1, whose version is pinned: `http1_request_header` and `read` sta
 sanic/http/http1.py. What follows them there, from routing to the answer, is Sanic's.
 """
 
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 from sanic import Request
-from sanic.compat import Header
 from sanic.exceptions import BadRequest, PayloadTooLarge, SanicException
 from sanic.http import Http
 from sanic.http.constants import Stage
@@ -19,12 +17,9 @@ from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 from store_api.http import framing as limits
 from store_api.http.framing import Framing, read_chunk_line, read_framing, require_trailer, too_large
 from store_api.http.grammar import RefusedError, bad_request
-from store_api.http.heads import LONGEST_LINE, read_fields, read_request_line, require_host, require_small
+from store_api.http.heads import LONGEST_LINE, read_fields, read_request_line, require_small
 
 LINE_END = b"\r\n"
-
-MOST_KEPT, LARGEST_KEPT = 256, 2048
-"""How many headers are kept as they were read, and the bytes of the largest of them."""
 
 
 class NotServed(BadRequest):
@@ -60,21 +55,18 @@ class LiteralHttp(Http):
         """
         end = await self._receive_head()
         raw = bytes(self.recv_buffer[:end])
-        line, _, _ = text = raw.decode("latin-1").partition("\r\n")
+        first, *lines = raw.decode("latin-1").split("\r\n")
         try:
-            method, self.url, host, minor = read_request_line(line)
+            method, self.url, host, minor = read_request_line(first)
             self.head_only = method == "HEAD"
-            block = text[1] + text[2]
-            header, framing = (_read_block if len(block) <= LARGEST_KEPT else _read_block.__wrapped__)(
-                block, minor, self.request_max_size
-            )
+            fields, watched = read_fields(lines)
+            framing = read_framing(watched, minor, self.request_max_size)
         except RefusedError as refusal:
             raise _refused(refusal) from None
         if host is not None:
-            header = header.copy()
-            header["host"] = host
+            fields = [("host", host), *(field for field in fields if field[0] != "host")]
         del self.recv_buffer[: end + 4]
-        self._begin_request(raw, method, minor, header)
+        self._begin_request(raw, method, minor, fields)
         self._begin_body(framing)
 
     async def _receive_head(self) -> int:
@@ -99,11 +91,12 @@ class LiteralHttp(Http):
             await self._receive_more()
             self.stage = Stage.REQUEST
 
-    def _begin_request(self, raw: bytes, method: str, minor: int, header: Header) -> None:
+    def _begin_request(self, raw: bytes, method: str, minor: int, fields: list[tuple[str, str]]) -> None:
         protocol: Any = self.protocol
         self.request = request = protocol.request_class(
             url_bytes=self.url.encode("ascii"),
-            headers=header,
+            # Made a header by the request; it would copy one.
+            headers=fields,
             head=raw,
             version="1.1" if minor else "1.0",
             method=method,
@@ -200,18 +193,10 @@ class LiteralProtocol(WebSocketProtocol):
         headers = asked.headers
         headers.clear()
         for name, value in request.headers.items():
-            if name.lower() != "upgrade":
+            if name != "upgrade":
                 headers[name] = value
         headers["upgrade"] = "websocket"
         return asked
-
-
-@lru_cache(maxsize=MOST_KEPT)
-def _read_block(block: str, minor: int, largest: int) -> tuple[Header, Framing]:
-    """Read the field lines of a head, which most clients send again and again as they were."""
-    header = Header(read_fields(block))
-    require_host(header, minor)
-    return header, read_framing(header, minor, largest)
 
 
 def _refused(refusal: RefusedError) -> SanicException:

@@ -1,17 +1,19 @@
 """Where a request's body ends, and whether the connection goes on after it (RFC 9112, 6, 7 and 9.3)."""
 
 import re
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
 from store_api.http.grammar import (
     FIELD_LINE,
+    HOST,
     QUOTED,
     TOKEN,
-    Fields,
     RefusedError,
     bad_request,
-    elements,
     tokens,
 )
 
@@ -20,10 +22,13 @@ MOST_EXTENSIONS = 16 * 1024
 LARGEST_TRAILERS = 8 * 1024
 """Bytes of one chunk's first line, of all chunk extensions, and of all trailers of a body."""
 
+MOST_KEPT = 512
+"""Framings that are remembered: bodies have few lengths, and clients ask as they asked before."""
+
 MOST_DIGITS = 15
 """Digits of a length; with more it is too large whatever they are, and is never made a number."""
 
-_ONCE = ("content-length", "content-type", "origin")
+_ONCE = ("host", "content-length", "content-type", "origin")
 _DIGITS = re.compile(r"[0-9]+")
 _CHUNK_LINE = re.compile(
     rf"([0-9A-Fa-f]+)((?:[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|{QUOTED}))?)*)".encode("latin-1")
@@ -45,32 +50,45 @@ class Framing(NamedTuple):
     expects_continue: bool
 
 
-def read_framing(fields: Fields, minor: int, largest: int) -> Framing:
-    """Read how a request goes on.
+@lru_cache(maxsize=MOST_KEPT)
+def read_framing(watched: tuple[tuple[str, str], ...], minor: int, largest: int) -> Framing:
+    """Read how a request goes on; what is asked again is remembered.
 
     Args:
-        fields: its header.
+        watched: the fields that say so, in small letters and in their order.
         minor: of its version.
         largest: bytes that a body may have.
 
     Raises:
-        RefusedError: it cannot be told where the body ends, or it is too large.
+        RefusedError: it cannot be told where the body ends, it is too large, or nobody may be asked so.
     """
-    keep_alive = minor > 0
-    if connection := fields.getall("connection", ()):
-        options = tokens(", ".join(connection))
-        keep_alive = "close" not in options and (keep_alive or "keep-alive" in options)
+    fields: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in watched:
+        fields[name].append(value)
     for name in _ONCE:
-        if len(fields.getall(name, ())) > 1:
+        if len(fields[name]) > 1:
             raise bad_request(f"There are two header fields {name}.")
-    lengths = fields.getall("content-length", ())
-    length = _length(lengths[0], largest) if lengths else 0
-    if transfers := fields.getall("transfer-encoding", ()):
-        if lengths:
+    _require_host(fields["host"], minor)
+    options = tokens(", ".join(fields["connection"]))
+    keep_alive = "close" not in options and (minor > 0 or "keep-alive" in options)
+    length: int | None = 0
+    if fields["transfer-encoding"]:
+        if fields["content-length"]:
             raise bad_request("There are Content-Length and Transfer-Encoding.")
-        _require_chunked(", ".join(transfers), minor)
-        return Framing(None, keep_alive, _expects_continue(fields, minor))
-    return Framing(length, keep_alive, _expects_continue(fields, minor) and length > 0)
+        _require_chunked(", ".join(fields["transfer-encoding"]), minor)
+        length = None
+    elif fields["content-length"]:
+        length = _length(fields["content-length"][0], largest)
+    expects = _expects_continue(", ".join(fields["expect"]), minor)
+    return Framing(length, keep_alive, expects and length != 0)
+
+
+def _require_host(hosts: Sequence[str], minor: int) -> None:
+    if not hosts:
+        if minor > 0:
+            raise bad_request("There is no header field Host.")
+    elif HOST.fullmatch(hosts[0]) is None:
+        raise bad_request("The header field Host is no host and port.")
 
 
 def _require_chunked(value: str, minor: int) -> None:
@@ -93,11 +111,8 @@ def _length(text: str, largest: int) -> int:
     return int(text)
 
 
-def _expects_continue(fields: Fields, minor: int) -> bool:
-    lines = fields.getall("expect", ())
-    if not lines or minor == 0:
-        return False
-    expected = elements(", ".join(lines).lower())
+def _expects_continue(value: str, minor: int) -> bool:
+    expected = tokens(value) if minor > 0 else []
     if expected not in ([], ["100-continue"]):
         raise RefusedError(HTTPStatus.EXPECTATION_FAILED, "Nothing can be expected here but 100-continue.")
     return bool(expected)

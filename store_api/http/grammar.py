@@ -13,6 +13,9 @@ VALUE = r"[^\x00-\x08\x0a-\x1f\x7f]*"
 BLANKS = " \t"
 """What may stand around a value; nothing else is a blank in HTTP."""
 
+HOST = re.compile(r"(?:\[[0-9A-Za-z:.\-_~]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
+"""A host and a port, either of which may be empty (RFC 3986, 3.2.2 and 3.2.3)."""
+
 FIELD_LINE = rf"{TOKEN}:{VALUE}"
 """A field line (RFC 9112, 5): no blank before the colon, none at the start, all of it in one line."""
 

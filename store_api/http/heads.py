@@ -1,14 +1,23 @@
 """Request heads: the request line and the field lines, to the letter of RFC 9112, 3 and 5."""
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 
-from store_api.http.grammar import BLANKS, FIELD_LINE, TOKEN, VALUE, Fields, RefusedError, bad_request
+from store_api.http.grammar import BLANKS, HOST, TOKEN, VALUE, RefusedError, bad_request
 
 LARGEST_HEAD = 16 * 1024
 LONGEST_LINE = 12 * 1024
 """Bytes of a head, and of its request line; 8,000 octets of the latter are the least (RFC 9112, 3)."""
+
+MOST_KEPT, LONGEST_KEPT = 1024, 256
+"""Field lines that are kept as they were read, and the characters of the longest of them."""
+
+WATCHED = frozenset(
+    ("host", "connection", "content-length", "transfer-encoding", "expect", "content-type", "origin")
+)
+"""Fields that say how to read on, or must not be there twice."""
 
 LONGEST_METHOD = 32
 """Characters of a method; no method that there is has more."""
@@ -19,33 +28,18 @@ KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPT
 # A browser leaves some characters of an address as they are which RFC 3986 has encoded: [ ] | \ ^ ` { }.
 _REQUEST_LINE = re.compile(rf"({TOKEN}) ([!$-;=?-~]+) HTTP/([0-9])\.([0-9])")
 _LOOSE_LINE = re.compile(rf"{TOKEN} \S+ HTTP/[0-9]\.[0-9]")
-_FIELDS = re.compile(rf"(?:\r\n{FIELD_LINE})*")
-_FIELD = re.compile(rf"\r\n({TOKEN}):[ \t]*({VALUE})")
-_FIELD_LINE = re.compile(FIELD_LINE)
+_FIELD_LINE = re.compile(rf"({TOKEN}):({VALUE})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ABSOLUTE = re.compile(r"https?://([^/?]*)(.*)", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
-_HOST = re.compile(r"(?:\[[0-9A-Za-z:.\-_~]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 
 
-class RequestLine(NamedTuple):
-    """A request line.
-
-    Args:
-        method: one of those that are known.
-        target: the path and the query, or `*`.
-        host: what the target names, which counts more than `Host` does; None where it names none.
-        minor: of the version, HTTP/1.x.
-    """
-
-    method: str
-    target: str
-    host: str | None
-    minor: int
-
-
-def read_request_line(line: str) -> RequestLine:
+def read_request_line(line: str) -> tuple[str, str, str | None, int]:
     """Read a request line, decoded as ISO 8859-1.
+
+    Returns:
+        The method, one of those that are known; the target, a path and a query, or `*`; the host that
+        the target names, which counts more than `Host` does, if any; and the version's minor number.
 
     Raises:
         RefusedError: it is none, or none that is served.
@@ -65,37 +59,41 @@ def read_request_line(line: str) -> RequestLine:
         target, host = _other_form(method, target)
     if "%" in target and _BAD_ESCAPE.search(target):
         raise bad_request("A percent sign in the address is not followed by two hexadecimal digits.")
-    return RequestLine(method, target, host, int(minor))
+    return method, target, host, int(minor)
 
 
-def read_fields(block: str) -> list[tuple[str, str]]:
-    """Read field lines, each with the end of the line before it, decoded as ISO 8859-1.
+def read_fields(lines: Sequence[str]) -> tuple[list[tuple[str, str]], tuple[tuple[str, str], ...]]:
+    """Read field lines, decoded as ISO 8859-1.
 
-    Raises:
-        RefusedError: one of them is none.
-    """
-    if _FIELDS.fullmatch(block) is None:
-        raise _why(block)
-    fields: list[tuple[str, str]] = _FIELD.findall(block)
-    if " \r\n" in block or "\t\r\n" in block or block[-1:] in (" ", "\t"):
-        fields = [(name, value.rstrip(BLANKS)) for name, value in fields]
-    return fields
-
-
-def require_host(fields: Fields, minor: int) -> None:
-    """Refuse a request that does not say, once, at which host and port it is directed (RFC 9112, 3.2).
+    Returns:
+        All fields, and once more those that say how to read on, their names in small letters.
 
     Raises:
-        RefusedError: `Host` is missing, is there twice, or is none.
+        RefusedError: a line is no field.
     """
-    hosts = fields.getall("host", ())
-    if not hosts:
-        if minor > 0:
-            raise bad_request("There is no header field Host.")
-    elif len(hosts) > 1:
-        raise bad_request("There are two header fields Host.")
-    elif _HOST.fullmatch(hosts[0]) is None:
-        raise bad_request("The header field Host is no host and port.")
+    fields, watched = [], []
+    for line in lines:
+        field = _read_kept(line) if len(line) <= LONGEST_KEPT else _read_field(line)
+        fields.append(field)
+        if field[0] in WATCHED:
+            watched.append(field)
+    return fields, tuple(watched)
+
+
+def _read_field(line: str) -> tuple[str, str]:
+    found = _FIELD_LINE.fullmatch(line)
+    if found is not None:
+        return found[1].lower(), found[2].strip(BLANKS)
+    if line[:1] in (" ", "\t"):
+        raise bad_request("A header line is folded, or begins with a blank.")
+    name, colon, _ = line.partition(":")
+    if colon and name != name.rstrip(BLANKS):
+        raise bad_request("A header line has a blank before its colon.")
+    raise bad_request("A header line is no field and value.")
+
+
+# Nearly all lines of a head have come before, just as they are.
+_read_kept = lru_cache(maxsize=MOST_KEPT)(_read_field)
 
 
 def require_small(buffer: bytearray, end: int) -> None:
@@ -119,19 +117,6 @@ def require_small(buffer: bytearray, end: int) -> None:
         )
 
 
-def _why(block: str) -> RefusedError:
-    """Tell which field line is none, for the client who sent it."""
-    for number, line in enumerate(block.split("\r\n")[1:], 1):
-        if line[:1] in (" ", "\t"):
-            return bad_request(f"Header line {number} is folded, or begins with a blank.")
-        name, colon, _ = line.partition(":")
-        if colon and name != name.rstrip(BLANKS):
-            return bad_request(f"Header line {number} has a blank before its colon.")
-        if _FIELD_LINE.fullmatch(line) is None:
-            return bad_request(f"Header line {number} is no field and value.")
-    return bad_request("The header is none.")
-
-
 def _unknown(method: str) -> RefusedError:
     return RefusedError(HTTPStatus.NOT_IMPLEMENTED, f"There is no method {method[:LONGEST_METHOD]} here.")
 
@@ -146,6 +131,6 @@ def _other_form(method: str, target: str) -> tuple[str, str | None]:
             raise RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "The service serves http and https alone.")
         raise bad_request("The address begins with no slash.")
     host, path = found.groups()
-    if not host or _HOST.fullmatch(host) is None:
+    if not host or HOST.fullmatch(host) is None:
         raise bad_request("The address names no host and port.")
     return path if path.startswith("/") else f"/{path}", host

@@ -49,7 +49,7 @@ def problem_response(problem: Problem) -> HTTPResponse:
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.status == HTTPStatus.UPGRADE_REQUIRED:
-        headers |= {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         kind = _UpgradeAnswer
     if problem.type == f"/problems/{errors.ContentCoded.slug}":
         # Of what else a 415 may come, this must not be said (RFC 9110, 12.5.3).

@@ -13,6 +13,7 @@ from sanic.http import Http
 from sanic.http.constants import Stage
 from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server.protocols.websocket_protocol import WebSocketProtocol
+from sanic.server.websockets.frame import WebsocketFrameAssembler
 
 from store_api.http import framing as limits
 from store_api.http.framing import Framing, read_chunk_line, read_framing, require_trailer, too_large
@@ -20,6 +21,9 @@ from store_api.http.grammar import RefusedError, bad_request
 from store_api.http.heads import LONGEST_LINE, read_fields, read_request_line, require_small
 
 LINE_END = b"\r\n"
+
+NO_UTF_8 = 1007
+"""The code that closes a websocket whose text is none (RFC 6455, 7.4.1)."""
 
 
 class NotServed(BadRequest):
@@ -176,12 +180,29 @@ class LiteralHttp(Http):
         return line
 
 
+class LiteralAssembler(WebsocketFrameAssembler):
+    """Makes messages of a websocket's frames; Sanic's own never tells a client whose text is no UTF-8."""
+
+    async def put(self, frame: Any) -> None:
+        """Add a frame to a message, or fail the connection for one that cannot be read (RFC 6455, 8.1)."""
+        try:
+            await super().put(frame)
+        except UnicodeDecodeError:
+            self.protocol.fail_connection(NO_UTF_8)
+
+
 class LiteralProtocol(WebSocketProtocol):
     """What Sanic makes for each connection, with our reading of requests."""
 
     __slots__ = ()
 
     HTTP_CLASS = LiteralHttp
+
+    async def websocket_handshake(self, request: Request, subprotocols: Any = None) -> Any:
+        """Accept a websocket."""
+        websocket = await super().websocket_handshake(request, subprotocols)
+        websocket.assembler = LiteralAssembler(websocket)
+        return websocket
 
     @staticmethod
     def sanic_request_to_ws_request(request: Request) -> Any:

@@ -111,6 +111,7 @@ REQUEST_LINES = [
         (200,),
     ),
     bad("9110 15.6.6", "another major version can be a 505", get(version=b"HTTP/2.0"), 505),
+    bad("9110 15.6.6", "or a later one", b"GET / HTTP/9.9\r\n\r\n", 505),
     bad("9110 15.6.6", "the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     bad("9112 3", "an invalid request line SHOULD be a 400: two blanks", get(path=b" /stores")),
     bad("9112 3", "a tab for a blank", b"GET\t/stores\tHTTP/1.1\r\nHost: x\r\n\r\n"),

@@ -8,6 +8,7 @@ StoreApiError
 │   ├── InvalidInput        what the client sent is not of the contract's shape
 │   ├── NotJson
 │   ├── WrongMediaType
+│   ├── ContentCoded
 │   ├── UpgradeRequired
 │   ├── ForeignPage
 │   ├── StoreNotFound
@@ -86,9 +87,15 @@ class NotJson(NotApplied):
 
 
 class WrongMediaType(NotApplied):
-    """The body must be sent as Content-Type: application/json."""
+    """The body must be sent as Content-Type: application/json, in UTF-8."""
 
     slug = "wrong-media-type"
+
+
+class ContentCoded(NotApplied):
+    """The body must be sent as it is, without a Content-Encoding."""
+
+    slug = "content-coded"
 
 
 class UpgradeRequired(NotApplied):

@@ -43,7 +43,14 @@ _WRITING = (
     *(_MISSING, _BROKEN, _AWAY),
     *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown(), errors.Overloaded()),
 )
-_WITH_BODY = (*_WRITING, errors.NotJson(), errors.WrongMediaType(), _BAD_QUANTITY, _SHORT)
+_WITH_BODY = (
+    *_WRITING,
+    errors.NotJson(),
+    errors.WrongMediaType(),
+    errors.ContentCoded(),
+    _BAD_QUANTITY,
+    _SHORT,
+)
 
 PARAMETERS: dict[str, Any] = {
     "store_id": {

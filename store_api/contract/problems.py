@@ -14,6 +14,7 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str]] = {
     errors.InvalidInput: (HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid input"),
     errors.NotJson: (HTTPStatus.BAD_REQUEST, "Not JSON"),
     errors.WrongMediaType: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Wrong media type"),
+    errors.ContentCoded: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content coded"),
     errors.UpgradeRequired: (HTTPStatus.UPGRADE_REQUIRED, "Upgrade required"),
     errors.ForeignPage: (HTTPStatus.FORBIDDEN, "Foreign page"),
     errors.StoreNotFound: (HTTPStatus.NOT_FOUND, "Store not found"),

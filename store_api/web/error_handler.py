@@ -26,6 +26,7 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
+from store_api.http.connections import NotServed
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.inside_sanic import end_sending, forget_body, methods_at, swallow
 
@@ -57,7 +58,10 @@ def problem_response(problem: Problem, extra: str = "") -> WholeAnswer:
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         extra += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
     if problem.status == HTTPStatus.UPGRADE_REQUIRED:
-        extra += "upgrade: websocket\r\nconnection: upgrade\r\n"
+        extra += "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    if problem.type == f"/problems/{errors.ContentCoded.slug}":
+        # Of what else a 415 may come, this must not be said (RFC 9110, 12.5.3).
+        extra += "accept-encoding: identity\r\n"
     return WholeAnswer(msgspec.json.encode(problem), PROBLEM_JSON, extra, problem.status)
 
 
@@ -68,6 +72,7 @@ class ProblemHandler(ErrorHandler):
         super().__init__()
         self.add(PayloadTooLarge, _refuse_body)
         self.add(RequestTimeout, _refuse_body)
+        self.add(NotServed, _refuse_body)
 
     def default(self, request: Request, exception: Exception) -> WholeAnswer:
         """Answer whatever was raised while the request was handled."""
@@ -99,6 +104,8 @@ def _plain(request: Request | None, status: int, detail: str | None = None) -> W
 
 def _web_server_problem(request: Request, exception: SanicException) -> WholeAnswer:
     status = exception.status_code or 500
+    if isinstance(exception, NotServed):
+        return _plain(request, status, str(exception))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log_fault(request, exception)
     problem = plain_problem(status, path_of(request))
@@ -106,12 +113,16 @@ def _web_server_problem(request: Request, exception: SanicException) -> WholeAns
         # Nothing begins before the whole of a request is there.
         problem.outcome = "not applied"
     if isinstance(exception, MethodNotAllowed):
-        # The exception itself does not say it for a path that has routes for several methods.
-        return problem_response(problem, f"allow: {', '.join(methods_at(request, _METHODS))}\r\n")
+        # The exception itself does not say it for a path that has routes for several methods; and it comes
+        # as well of one with a slash too many at its end, where there is nothing.
+        allowed = methods_at(request, _METHODS)
+        if not allowed:
+            return _plain(request, HTTPStatus.NOT_FOUND)
+        return problem_response(problem, f"allow: {', '.join(allowed)}\r\n")
     return problem_response(problem)
 
 
-async def _refuse_body(request: Request, exception: PayloadTooLarge | RequestTimeout) -> None:
+async def _refuse_body(request: Request, exception: SanicException) -> None:
     """Answer, then hang up: take in and forget the rest of the body until the client hangs up.
 
     Many clients send all before they read; a connection that is closed with data unread is reset, and the

@@ -4,15 +4,12 @@ Of Sanic 25.12.1, whose version is pinned. Before it is raised, each function he
 new source; `tests/end_to_end/test_one_piece.py` and `test_rude_clients.py` fail where one no longer fits.
 """
 
-import socket
-import sys
-import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from sanic import HTTPResponse, Request
-from sanic.exceptions import RequestTimeout, SanicException, ServiceUnavailable
+from sanic.exceptions import SanicException
 from sanic.http.constants import Stage
 from sanic.http.http1 import HTTP_CONTINUE
 from sanic.server.websockets.impl import WebsocketImplProtocol
@@ -155,48 +152,7 @@ class OpenSocket:
 async def shake_hands(request: Request) -> OpenSocket:
     """Accept a websocket, in place of Sanic, which would do so before the handler is called."""
     protocol: Any = request.transport.get_protocol()
+    stream: Any = request.stream
+    # Only from here on: Sanic lets nothing that it marks so run out of time, nor answer.
+    stream.upgrade_websocket = True
     return OpenSocket(await protocol.websocket_handshake(request), protocol.transport)
-
-
-def is_busy(connection: Any) -> bool:
-    """Whether a whole request has arrived on a connection, no websocket, and is not answered."""
-    return connection.websocket is None and bool(connection.http)
-
-
-_INFO_BYTES, _ACKNOWLEDGED_AT = 128, 120
-"""Where `tcpi_bytes_acked` stands in Linux' `struct tcp_info` (linux/tcp.h), which only grows at its end."""
-
-
-def acknowledged(transport: Any) -> int:
-    """Tell how many bytes the other end has acknowledged; always 0 where the system does not say."""
-    plug: Any = transport.get_extra_info("socket")
-    try:
-        info = plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
-    except (AttributeError, OSError):
-        return 0
-    return int.from_bytes(info[_ACKNOWLEDGED_AT:_INFO_BYTES], sys.byteorder)
-
-
-def end_overdue(connection: Any) -> None:
-    """End what a connection waits for, where that is overdue (`check_timeouts` of Sanic's http_protocol.py).
-
-    A client may take a while between two requests, and between two parts of one. What we do for a request
-    that only reads takes as long as it takes: a large workbook waits for its turn.
-    """
-    http = connection.http
-    error: SanicException | None = None
-    if http.stage is Stage.IDLE:
-        longest = connection.keep_alive_timeout
-    elif http.stage is Stage.REQUEST:
-        longest, error = connection.request_timeout, RequestTimeout()
-    elif http.request_body:
-        # Some of the body is missing.
-        longest, error = connection.response_timeout, RequestTimeout()
-    elif http.request.method == "POST":
-        longest, error = connection.response_timeout, ServiceUnavailable()
-    else:
-        return
-    if time.monotonic() - connection._time > longest:
-        connection._time = time.monotonic()
-        http.exception = error
-        connection._task.cancel()

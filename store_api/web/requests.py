@@ -1,7 +1,7 @@
 """What clients send, checked whole: ids, bodies and preferences become operations, or InvalidInput."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import unquote
 
@@ -19,15 +19,29 @@ from store_api.contract.bodies import (
     ItemBody,
 )
 from store_api.contract.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
-from store_api.errors import ForeignPage, InvalidInput, NotJson, WrongMediaType
+from store_api.errors import (
+    ContentCoded,
+    ForeignPage,
+    InvalidInput,
+    NotJson,
+    UpgradeRequired,
+    WrongMediaType,
+)
+from store_api.http.fields import asks_for_websocket, charsets, codings, is_same_host, preference
+from store_api.http.grammar import Fields
 from store_api.stock import Operation, OperationKind, sum_items
 
 Body = TypeVar("Body")
+
 
 _STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
 _decode_item: Callable[[bytes], ItemBody] = msgspec.json.Decoder(ItemBody).decode
 _decode_group: Callable[[bytes], GroupBody] = msgspec.json.Decoder(GroupBody).decode
 _READABLE = {f"Expected `str` matching regex {ITEM_ID!r}": "Expected `str` of printable characters"}
+# Quotes of members' names and texts: "operation", "item_id", "quantity"; "operation", "items"; one line's.
+_ITEM_QUOTES, _GROUP_QUOTES, _LINE_QUOTES = 10, 6, 6
+_USUAL_PREFERENCES = {"return=minimal": True, "return=representation": False}
+_UTF_8 = ("utf-8", "utf8")
 _KINDS = {"demand": OperationKind.DEMAND, "supply": OperationKind.SUPPLY}
 
 
@@ -48,16 +62,25 @@ def store_id_of(segment: str) -> str:
     return store_id
 
 
-def require_json(content_type: str | None) -> None:
-    """Refuse a body that does not say that it is JSON.
+def require_json(content_type: str | None, content_encoding: Sequence[str] = ()) -> None:
+    """Refuse a body that does not say that it is JSON, in UTF-8 (RFC 8259, 8.1), as it is.
+
+    Args:
+        content_type: the header.
+        content_encoding: the lines of the header, which have names of codings.
 
     Raises:
-        WrongMediaType: whatever else it says, or nothing.
+        WrongMediaType: it says that it is something else, or in another character set, or nothing.
+        ContentCoded: it says that it is compressed, or coded otherwise.
     """
     if content_type != "application/json":
         media_type = (content_type or "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
+        if media_type != "application/json" or any(
+            charset not in _UTF_8 for charset in charsets(content_type or "")
+        ):
             raise WrongMediaType
+    if content_encoding and codings(", ".join(content_encoding)):
+        raise ContentCoded
 
 
 def require_own_page(origin: str | None, host: str | None) -> None:
@@ -69,8 +92,23 @@ def require_own_page(origin: str | None, host: str | None) -> None:
     Raises:
         ForeignPage: the page's host and port are not the service's.
     """
-    if origin is not None and origin.partition("://")[2] != host:
+    if origin is not None and not is_same_host(origin, host or ""):
         raise ForeignPage
+
+
+def require_websocket(headers: Fields, version: str) -> None:
+    """Refuse a request for a websocket that is none, or of another version than ours.
+
+    Args:
+        headers: the request's.
+        version: of HTTP, as `1.1`.
+
+    Raises:
+        UpgradeRequired: it does not ask for an upgrade, or not to version 13.
+    """
+    is_wanted = asks_for_websocket(headers.getall("upgrade", ()), headers.getall("connection", ()), version)
+    if not is_wanted or list(headers.getall("sec-websocket-version", ())) != ["13"]:
+        raise UpgradeRequired
 
 
 def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
@@ -81,6 +119,8 @@ def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
         InvalidInput: it has not the right shape.
     """
     wish = _decode(_decode_item, body)
+    if body.count(b'"') != _ITEM_QUOTES:
+        require_members_once(body, _ITEM_QUOTES)
     return Operation(store_id, _KINDS[wish.operation], {wish.item_id: wish.quantity}, minimal)
 
 
@@ -92,8 +132,29 @@ def group_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
         InvalidInput: it has not the right shape.
     """
     wish = _decode(_decode_group, body)
+    expected = _GROUP_QUOTES + _LINE_QUOTES * len(wish.items)
+    if body.count(b'"') != expected:
+        require_members_once(body, expected)
     items = sum_items((line.item_id, line.quantity) for line in wish.items)
     return Operation(store_id, _KINDS[wish.operation], items, minimal)
+
+
+def require_members_once(body: bytes, expected: int) -> None:
+    """Refuse a body in which a member is named twice: nobody can tell which of the two was meant.
+
+    A body of the right shape has just the members that it must have, so any more of them is one named again,
+    and its name brings two more quotes. Counting them is the cheapest look at all of it that there is.
+
+    Args:
+        body: JSON of the right shape.
+        expected: the quotes of its members' names and of its texts, where each is there once.
+
+    Raises:
+        InvalidInput: there are more.
+    """
+    escaped = body.replace(b"\\\\", b"").count(b'\\"')
+    if body.count(b'"') - escaped != expected:
+        raise InvalidInput("A member of an object is named twice.", "$")
 
 
 def clean_operation(store_id: str, *, minimal: bool) -> Operation:
@@ -101,15 +162,11 @@ def clean_operation(store_id: str, *, minimal: bool) -> Operation:
     return Operation(store_id, OperationKind.CLEAN, {}, minimal)
 
 
-def prefers_minimal(prefer: str | None) -> bool:
-    """Tell whether a `Prefer` header asks for `return=minimal`; the first `return` counts (RFC 7240, 2)."""
-    if prefer is None:
-        return False
-    for preference in prefer.split(","):
-        name, _, value = preference.partition(";")[0].partition("=")
-        if name.strip().lower() == "return":
-            return value.strip().strip('"') == "minimal"
-    return False
+def prefers_minimal(lines: Sequence[str]) -> bool:
+    """Tell whether the lines of `Prefer` ask for `return=minimal` (RFC 7240)."""
+    if len(lines) == 1 and lines[0] in _USUAL_PREFERENCES:
+        return _USUAL_PREFERENCES[lines[0]]
+    return bool(lines) and preference(lines, "return") == "minimal"
 
 
 def page_of(arguments: dict[str, list[str]]) -> tuple[str, int]:

@@ -90,8 +90,9 @@ class Rest:
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
-        require_own_page(request.headers.get("origin"), request.headers.get("host"))
-        minimal = prefers_minimal(request.headers.get("prefer"))
+        headers = request.headers
+        require_own_page(headers.get("origin"), headers.get("host"))
+        minimal = prefers_minimal(headers.getall("prefer", ()))
         return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal))
 
     async def overview(self, request: Request) -> HTTPResponse:
@@ -106,7 +107,7 @@ class Rest:
 
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
-        routes = Blueprint("rest")
+        routes = Blueprint("rest", strict_slashes=True)
         routes.add_route(self.overview, "/stores", methods=READ, name="overview")
         routes.add_route(self.report, "/stores/<store_id:str>", methods=READ, name="report")
         routes.add_route(self.operate, "/stores/<store_id:str>", methods=["POST"], name="operate")
@@ -127,8 +128,10 @@ class Rest:
     def _operate(
         self, request: Request, segment: str, read: Callable[..., Operation]
     ) -> Coroutine[Any, Any, HTTPResponse]:
-        require_json(request.headers.getone("content-type", None))
-        minimal = prefers_minimal(request.headers.getone("prefer", None))
+        headers = request.headers
+        coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
+        require_json(headers.getone("content-type", None), coded)
+        minimal = "prefer" in headers and prefers_minimal(headers.getall("prefer"))
         return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
 
     async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:

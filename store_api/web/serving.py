@@ -7,22 +7,16 @@ have arrived; and one that is always busy is never told to go, until it is cut o
 
 import asyncio
 import gc
-import logging
 import signal
 import socket
 from collections.abc import Callable, Collection
-from contextlib import suppress
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
-from sanic.server.protocols.websocket_protocol import WebSocketProtocol
 
-from store_api.web.inside_sanic import acknowledged, end_overdue, is_busy
-
-log = logging.getLogger(__name__)
+from store_api.http.progress import Connection, is_busy
 
 App = Sanic[Config, SimpleNamespace]
 
@@ -43,139 +37,9 @@ READING_SECONDS = 20.0
 
 POLL_SECONDS = 0.02
 
-STUCK_SECONDS = 60.0
-"""How long nothing of an answer may leave before its reader is given up; a slow one gets all of it."""
-
 STUCK_AT_STOP_SECONDS = 5.0
-CHECK_SECONDS = 5.0
-
-GONE_SECONDS = 2.0
-"""How long what is only read goes on for a client that says no more: a workbook for nobody is much work."""
-
 GARBAGE_THRESHOLDS = (10_000, 10, 20)
 """New objects between two collections of the youngest, and so on: requests leave next to no cycles behind."""
-
-
-class Connection(WebSocketProtocol):
-    """A connection, maybe upgraded to a websocket, whose limits are of what moves, and not of time alone."""
-
-    __slots__ = ("_is_heard_out", "_left", "_left_at")
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._left: int | None = None
-        self._left_at = 0.0
-        self._is_heard_out = False
-
-    @property
-    def unsent(self) -> int:
-        """How many bytes wait to be handed over to the system."""
-        if self.transport is None or self.conn_info is None or self.conn_info.lost:
-            return 0
-        return self.transport.get_write_buffer_size()
-
-    def seconds_stuck(self) -> float:
-        """Tell for how long nothing has left, though something waits; counted from when this was first asked.
-
-        What the other end's system acknowledges has left. What is handed over to ours has not: it takes a
-        megabyte at once, and then for minutes nothing.
-        """
-        if not self.unsent:
-            self._left = None
-            return 0.0
-        left = self.left()
-        if left != self._left:
-            self._left, self._left_at = left, monotonic()
-        return monotonic() - self._left_at
-
-    def left(self) -> int:
-        """Give a number that changes whenever something leaves."""
-        return (self.transport and acknowledged(self.transport)) or -self.unsent
-
-    async def has_room(self, patience: float) -> bool:
-        """Wait until more may be written.
-
-        Args:
-            patience: after so many seconds in which nothing has left, it is given up.
-
-        Returns:
-            False when it is.
-        """
-        while not self._can_write.is_set():
-            if self.seconds_stuck() >= patience:
-                return False
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience / 4):
-                    await self._can_write.wait()
-        return True
-
-    def eof_received(self) -> bool | None:
-        """Answer what was asked before a client said that it says no more (RFC 9112, 6.3); True to stay."""
-        if self.websocket is not None:
-            return super().eof_received()
-        self._is_heard_out = True
-        # Where the rest of a request is waited for, or the next one, that will not come.
-        stays = self._data_received.is_set()
-        if stays:
-            self.loop.call_later(GONE_SECONDS, self._let_go)
-        return stays
-
-    def _let_go(self) -> None:
-        """End what is read for one who said long ago that nothing more will come, as who hangs up does."""
-        if self.websocket is None and is_busy(self) and self._http.request.method != "POST":
-            self.close()
-
-    async def receive_more(self) -> None:
-        """Wait until more has come; where nothing will, all is over."""
-        if self._is_heard_out:
-            self.close()
-            await self.loop.create_future()
-        await super().receive_more()  # type: ignore[no-untyped-call]
-
-    def check_timeouts(self) -> None:
-        """Look now and then whether anything moves, in place of Sanic's look at the clock alone."""
-        if self._task is None or self.websocket is not None:
-            return
-        if self._is_given_up():
-            self.abort()
-            return
-        if self.unsent:
-            self._time = monotonic()
-        else:
-            end_overdue(self)
-        self._callback_check_timeouts = self.loop.call_later(CHECK_SECONDS, self.check_timeouts)
-
-    def close(self, timeout: float | None = None) -> None:
-        """Close it once all has left."""
-        if self.websocket is not None:
-            super().close(timeout)
-            return
-        timer: asyncio.TimerHandle | None = self._callback_check_timeouts
-        if timer is not None:
-            timer.cancel()
-        if self.transport is not None:
-            self.transport.close()
-            self.loop.call_soon(self._await_end)
-
-    def abort(self) -> None:
-        """Cut it off."""
-        super().abort()  # type: ignore[no-untyped-call]
-
-    def _await_end(self) -> None:
-        if self.transport is None:
-            return
-        if self.conn_info is not None and self.conn_info.lost:
-            self.transport = None
-        elif not self.unsent or self._is_given_up():
-            self.abort()
-        else:
-            self.loop.call_later(CHECK_SECONDS, self._await_end)
-
-    def _is_given_up(self) -> bool:
-        if self.seconds_stuck() < STUCK_SECONDS:
-            return False
-        log.info("Gave up a reader that does not read", extra={"action": "answer_abandoned"})
-        return True
 
 
 def run(app: App, listener: socket.socket, on_start: Callable[[], None] | None = None) -> None:

@@ -20,10 +20,9 @@ from store_api.contract.channels import (
     SLOWEST_SECONDS,
     TOO_SLOW,
 )
-from store_api.errors import UpgradeRequired
 from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
-from store_api.web.requests import store_id_of, wants_only_changes, wants_snapshot
+from store_api.web.requests import require_websocket, store_id_of, wants_only_changes, wants_snapshot
 from store_api.web.socket_writers import SocketWriters
 
 log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class Sockets:
 
     def blueprint(self) -> Blueprint:
         """Lay out the routes."""
-        routes = Blueprint("sockets")
+        routes = Blueprint("sockets", strict_slashes=True)
         routes.add_route(answers_by_itself(self.all), "/ws/stores", methods=["GET"], name="all")
         routes.add_route(
             answers_by_itself(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one"
@@ -94,8 +93,7 @@ class Sockets:
     async def _serve(self, request: Request, store_id: str | None) -> None:
         arguments = dict(request.get_args(keep_blank_values=True))
         snapshot, only_changes = wants_snapshot(arguments), wants_only_changes(arguments)
-        if request.headers.get("upgrade", "").lower() != "websocket":
-            raise UpgradeRequired
+        require_websocket(request.headers, request.version)
         # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot
         # be served gets an HTTP problem in place of a socket that closes.
         async with self._feed.listen(store_id, snapshot=snapshot, only_changes=only_changes) as subscriber:

@@ -85,7 +85,6 @@ async def test_a_client_that_does_not_read_its_large_answer_holds_up_nobody(
     "nonsense",
     [
         b"hello\r\n\r\n",
-        b"GET / HTTP/9.9\r\n\r\n",
         b"GET /stores HTTP/1.1\r\ncontent-length: -1\r\n\r\n",
         b"GET /stores HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
         b"POST /stores/x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",

@@ -14,11 +14,11 @@ import pytest
 from pymongo import MongoClient
 from sanic import HTTPResponse, Request, Sanic
 
+from store_api.http.progress import Connection
 from store_api.pages.static_files import Asset
 from store_api.web import serving
 from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeAnswer, WholeRequest
-from store_api.web.serving import Connection
 from tests.support.mongod import free_port
 from tests.support.service import Service, new_store_id
 

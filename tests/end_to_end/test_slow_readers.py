@@ -13,9 +13,9 @@ from sanic import Sanic
 
 from store_api.feed import Feed
 from store_api.feed import subscribers as queues
+from store_api.http.progress import Connection
 from store_api.storage.documents import Snapshot
 from store_api.web import socket_writers as socket_writers
-from store_api.web.serving import Connection
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from tests.end_to_end.conftest import Stores

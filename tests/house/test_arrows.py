@@ -26,7 +26,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.commit": ("stock", "msgspec"),
     "store_api.feed": ("reports stock storage watchers", ""),
     "store_api.telemetry": ("stock", "msgspec prometheus_client"),
-    "store_api.web": ("contract feed reports stock telemetry", "msgspec sanic websockets"),
+    "store_api.web": ("contract feed http reports stock telemetry", "msgspec sanic websockets"),
+    "store_api.http": ("", "sanic"),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit contract feed pages reports settings storage telemetry watchers web",

@@ -31,6 +31,7 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.InvalidInput("Wrong.", "$.items[3].quantity"), 422, "invalid-input", "not applied"),
     (errors.NotJson(), 400, "not-json", "not applied"),
     (errors.WrongMediaType(), 415, "wrong-media-type", "not applied"),
+    (errors.ContentCoded(), 415, "content-coded", "not applied"),
     (errors.UpgradeRequired(), 426, "upgrade-required", "not applied"),
     (errors.ForeignPage(), 403, "foreign-page", "not applied"),
     (errors.StoreNotFound("s"), 404, "store-not-found", "not applied"),

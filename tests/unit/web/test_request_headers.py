@@ -43,7 +43,7 @@ def test_a_body_that_says_anything_else_is_refused(content_type: str | None) -> 
     ],
 )
 def test_only_the_first_return_preference_counts(prefer: str | None, minimal: bool) -> None:
-    assert prefers_minimal(prefer) is minimal
+    assert prefers_minimal([] if prefer is None else [prefer]) is minimal
 
 
 @pytest.mark.parametrize(

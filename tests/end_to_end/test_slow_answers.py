@@ -14,9 +14,9 @@ import pytest
 from pymongo import MongoClient
 from sanic import HTTPResponse, Request, Sanic
 
+from store_api.http import progress
 from store_api.http.progress import Connection
 from store_api.pages.static_files import Asset
-from store_api.web import serving
 from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeAnswer, WholeRequest
 from tests.support.mongod import free_port
@@ -97,7 +97,7 @@ async def read_slowly(plug: socket.socket, pause: float = 0.0) -> bytes:
 
 @pytest.fixture(autouse=True)
 def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "CHECK_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "CHECK_SECONDS", 0.05)
 
 
 @pytest.mark.parametrize("asked", HEADS)
@@ -113,7 +113,7 @@ async def test_however_slowly_it_is_read_an_answer_is_whole(asked: str) -> None:
 async def test_one_to_whom_nothing_leaves_any_more_is_given_up(
     asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "STUCK_SECONDS", 0.3)
+    monkeypatch.setattr(progress, "STUCK_SECONDS", 0.3)
     async with served(IMPATIENT) as (port, connections), asyncio.timeout(30):
         with await say(port, asked):
             while not connections:  # noqa: ASYNC110

@@ -176,7 +176,8 @@ def environment_with_env_file(folder: Path) -> dict[str, str]:
         raise WrongSetting(".env", "must be UTF-8 text") from None
     except OSError as error:
         raise WrongSetting(".env", f"cannot be read: {error.strerror}") from None
-    from_file = {name: value for name, value in found.items() if value is not None}
+    # Files put together have such a mark in the middle, too.
+    from_file = {name.lstrip("\ufeff"): value for name, value in found.items() if value is not None}
     return {**from_file, **os.environ}
 
 

@@ -235,6 +235,7 @@ def test_an_env_file_of_any_editor_is_read(tmp_path: Path, monkeypatch: pytest.M
     for content in (
         b"PORT=81",
         b"\xef\xbb\xbfPORT=81\n",
+        b"WORKERS=1\n\xef\xbb\xbfPORT=81\n",
         b"PORT=81\r\n",
         b"export PORT='81' # it\n",
         b"PORT = 81",

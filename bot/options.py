@@ -26,7 +26,7 @@ class WrongArgument(StoreApiError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The arguments: nothing tools to run for ever."""
+    """The arguments; none of them means to run for ever."""
 
     once: bool = False
     dry_run: Path | None = None
@@ -57,13 +57,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The bot's token and the one user that it talks with."""
+    """The bot's token, the one user that it talks with, and the HTTP proxy on the way, where there is one."""
 
     token: str
     user_id: int
+    proxy: str | None = None
 
     @classmethod
-    def of(cls, settings: BotSettings) -> "Account":
+    def of(cls, settings: BotSettings, proxy: str | None) -> "Account":
         """Take it from the settings.
 
         Raises:
@@ -73,12 +74,13 @@ class Account:
             raise WrongSetting("BOT_TOKEN", "must be set: the token that @BotFather gives")
         if settings.special_user is None:
             raise WrongSetting("SPECIAL_USER", "must be set: the Telegram id of the user who gets the report")
-        return cls(settings.bot_token, settings.special_user)
+        return cls(settings.bot_token, settings.special_user, proxy)
 
 
-def secrets_of(settings: BotSettings) -> list[str]:
-    """List what no log line may show: the token, its secret half, and the password in MongoDB's URL."""
-    found = re.findall(r"//[^/@]*?:([^/]+)@", settings.mongo_url or "")
+def secrets_of(settings: BotSettings, proxy: str | None = None) -> list[str]:
+    """List what no log line may show: the token, its secret half, and the passwords in URLs."""
+    urls = (settings.mongo_url, proxy)
+    found = [password for url in urls for password in re.findall(r"//[^/@]*?:([^/]+)@", url or "")]
     if settings.bot_token is not None:
         found += [settings.bot_token, settings.bot_token.partition(":")[2]]
     return [secret for secret in found if len(secret) >= LEAST_SECRET or ":" in secret]

@@ -13,16 +13,14 @@ from bot.commands import dispatcher
 from bot.telegram.polling import Polling
 from tests.integration.bot.conftest import NewBot
 from tests.integration.conftest import Documents
-from tests.support.bot_api import USER, BotApi, Refuse
+from tests.support.bot_api import BotApi, Refuse
 
 
 @asynccontextmanager
 async def polling(new_bot: NewBot, store_ids: tuple[str, ...] | None = None) -> AsyncIterator[None]:
     """Let a bot answer for as long as this lasts."""
     bot = new_bot(store_ids=store_ids)
-    task = asyncio.create_task(
-        Polling(new_bot.chat, dispatcher(bot.tools, USER), bot.time.clock, Random(1)).run()
-    )
+    task = asyncio.create_task(Polling(new_bot.chat, dispatcher(bot.tools), bot.time.clock, Random(1)).run())
     try:
         yield
     finally:

@@ -44,14 +44,14 @@ TABLE: dict[str, tuple[str, str]] = {
         "report store_api.processes store_api.reports store_api.stock store_api.storage",
         "matplotlib msgspec",
     ),
-    "bot.telegram": ("clock errors retries", "aiogram"),
+    "bot.telegram": ("clock errors retries", "aiogram aiohttp"),  # aiohttp is what aiogram asks with
     "bot.daily": (
         "clock compose errors report retries settings store_api.storage telegram",
-        "aiocron motor pymongo",
+        "aiocron pymongo",
     ),
-    "bot.commands": ("compose daily errors report retries", "aiogram"),
+    "bot.commands": ("compose daily errors report retries telegram", "aiogram"),
     "bot.program": ("clock commands daily errors options report settings telegram", ""),
-    "bot.__main__": ("daily options program settings store_api.settings store_api.telemetry", ""),
+    "bot.__main__": ("daily options program settings store_api.settings store_api.telemetry telegram", ""),
 }
 
 FLOORS = ("watchers", "store_api", "bot")
@@ -59,13 +59,18 @@ FLOORS = ("watchers", "store_api", "bot")
 ONLY_HERE: dict[str, Set[str]] = {
     # The driver that will be replaced, and the packages whose inside we know: by module, not by room.
     "motor": {
-        "bot.daily.claims",
         "store_api.storage.clients",
         "store_api.storage.reader",
         "store_api.storage.schema",
         "watchers.heartbeat",
     },
-    "aiogram": {"bot.commands", "bot.telegram.chat", "bot.telegram.polling"},
+    "aiogram": {
+        "bot.commands",
+        "bot.telegram.backlog",
+        "bot.telegram.chat",
+        "bot.telegram.polling",
+        "bot.telegram.session",
+    },
     "websockets": {"store_api.web.socket_writers"},
     "openpyxl": {"store_api.reports.workbook"},
 }

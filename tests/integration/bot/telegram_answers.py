@@ -1,7 +1,7 @@
 """Everything that the Bot API may answer, and what the bot does: docs/telegram.md has the same table.
 
-From core.telegram.org/bots/api ("Making requests", "ResponseParameters", "getUpdates"), and from what users of
-bots have reported: tdlib/telegram-bot-api 184, 484, 566; tdlib/td 1331; telegraf/telegraf 475, 1046;
+From core.telegram.org/bots/api ("Making requests", "ResponseParameters", "getUpdates"), and from what users
+of bots have reported: tdlib/telegram-bot-api 184, 484, 566; tdlib/td 1331; telegraf/telegraf 475, 1046;
 hdghg/cjbot 13; eternnoir/pyTelegramBotAPI 406; Naltox/telegram-node-bot 92, 93; home-assistant/core 34004;
 aiogram/aiogram 1840.
 """

@@ -17,7 +17,8 @@ _USAGE = """usage: python -m bot [--once | --dry-run FOLDER | --help]
   --once               send the report now and end, for those whose cron starts the bot
   --dry-run FOLDER     write the message, the workbook and the picture there and end; asks Telegram nothing"""
 
-HELP = help_text(BotSettings, _USAGE)
+HELP = f"""{help_text(BotSettings, _USAGE)}
+  {"HTTPS_PROXY":<20} an HTTP proxy on the way to Telegram; HTTP_PROXY, ALL_PROXY and NO_PROXY count, too"""
 
 
 class WrongArgument(StoreApiError):

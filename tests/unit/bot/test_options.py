@@ -71,5 +71,6 @@ def test_secrets_are_the_token_both_ways_and_the_passwords() -> None:
 
 def test_the_help_lists_what_matters_to_the_bot_only() -> None:
     assert "BOT_TOKEN" in HELP
+    assert "\n  HTTPS_PROXY          an HTTP proxy" in HELP
     assert "--dry-run FOLDER" in HELP
     assert "WORKERS" not in HELP

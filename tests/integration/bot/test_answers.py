@@ -50,8 +50,10 @@ async def test_every_call_takes_an_answer_for_the_same(
     bot_api.fail(method, fault)
     with pytest.raises((TelegramUnavailable, TelegramRefused)) as failed:
         await CALLS[method](chat)
-    assert (type(failed.value), failed.value.reason) == (row.kind, reason)
-    assert getattr(failed.value, "retry_after", None) == row.wait
+    failure = failed.value
+    assert isinstance(failure, TelegramUnavailable | TelegramRefused)
+    assert (type(failure), failure.reason) == (row.kind, reason)
+    assert getattr(failure, "retry_after", None) == row.wait
 
 
 @pytest.mark.parametrize("method", WHOLE)

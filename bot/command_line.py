@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bot.options import HELP, Account, Options, WrongArgument, secrets_of
 from bot.settings import BotSettings
+from bot.telegram.proxy import proxy_for
 from store_api import early_stop
 from store_api.errors import StoreApiError
 from store_api.settings import environment_with_env_file
@@ -23,10 +24,12 @@ def main(arguments: Sequence[str]) -> int:
         if options.help:
             print(HELP)
             return 0
-        settings = BotSettings.read(environment_with_env_file(Path.cwd()))
-        secrets = secrets_of(settings)
+        environment = environment_with_env_file(Path.cwd())
+        settings = BotSettings.read(environment)
+        proxy = proxy_for(settings.telegram_api, environment) if options.dry_run is None else None
+        secrets = secrets_of(settings, proxy)
         logs.configure(terminal=sys.stderr.isatty(), secrets=secrets, libraries=LIBRARIES)
-        _do(options, settings)
+        _do(options, settings, proxy)
     except WrongArgument as wrong:
         return _complain(str(wrong), 2)
     except StoreApiError as error:
@@ -38,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _do(options: Options, settings: BotSettings) -> None:
+def _do(options: Options, settings: BotSettings, proxy: str | None) -> None:
     if options.dry_run is not None:
         from bot.daily.dry_run import dry_run
 
@@ -46,7 +49,7 @@ def _do(options: Options, settings: BotSettings) -> None:
         for file in asyncio.run(dry_run(settings, options.dry_run)):
             print(file)
         return
-    account = Account.of(settings)
+    account = Account.of(settings, proxy)
     # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
     from bot.program import once, run
 

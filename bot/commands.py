@@ -6,16 +6,17 @@ from typing import Any
 
 from aiogram import BaseMiddleware, Dispatcher, Router
 from aiogram.filters import Command, CommandObject
-from aiogram.types import Chat, Message, TelegramObject, User
+from aiogram.types import Message, TelegramObject, Update
 
 from bot.compose.composer import Past
 from bot.daily.day_report import Tools
 from bot.daily.parts import deliver
 from bot.errors import TelegramRefused, TelegramUnavailable
-from bot.report import message as report
+from bot.report.message import overview
 from bot.report.shown_names import shown
 from bot.report.stocktake import Trouble
 from bot.retries import Persistence
+from bot.telegram.chat import Chat
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
@@ -42,22 +43,22 @@ Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
 class OnlyOneUser(BaseMiddleware):
     """Lets through what the one user writes in the private chat with the bot; drops all else in silence."""
 
-    def __init__(self, user_id: int) -> None:
-        self._user_id = user_id
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Go on, or log one line."""
-        user: User | None = data.get("event_from_user")
-        chat: Chat | None = data.get("event_chat")
-        # The sender, not the chat: a group that the user and the bot share has other senders, too.
-        if user is not None and user.id == self._user_id and chat is not None and chat.type == "private":
+        if not isinstance(event, Update):
+            raise TypeError("the door is for whole updates")
+        if self._chat.is_with_the_user(event):
             return await handler(event, data)
+        message = event.message
         log.warning(
             "Not answered",
             extra={
                 "action": "stranger_ignored",
-                "user": None if user is None else user.id,
-                "chat": None if chat is None else chat.type,
+                "user": None if message is None or message.from_user is None else message.from_user.id,
+                "chat": None if message is None else message.chat.type,
             },
         )
         return None
@@ -115,7 +116,7 @@ class Commands:
         await self._tools.chat.offer(COMMANDS)
 
     async def _stores(self) -> None:
-        await self._say(report.overview(await self._tools.composer.take_stock(self._tools.clock.now())))
+        await self._say(overview(await self._tools.composer.take_stock(self._tools.clock.now())))
 
     async def _report(self, store_id: str) -> None:
         tools = self._tools
@@ -142,9 +143,9 @@ def _is_missing(trouble: Trouble | None) -> bool:
     return trouble is Trouble.MISSING
 
 
-def dispatcher(tools: Tools, user_id: int) -> Dispatcher:
+def dispatcher(tools: Tools) -> Dispatcher:
     """Build what takes messages apart: the door first, then the commands."""
     dispatcher = Dispatcher()
-    dispatcher.update.outer_middleware(OnlyOneUser(user_id))
+    dispatcher.update.outer_middleware(OnlyOneUser(tools.chat))
     dispatcher.include_router(Commands(tools).router())
     return dispatcher

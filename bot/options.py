@@ -17,7 +17,8 @@ _USAGE = """usage: python -m bot [--once | --dry-run FOLDER | --help]
   --once               send the report now and end, for those whose cron starts the bot
   --dry-run FOLDER     write the message, the workbook and the picture there and end; asks Telegram nothing"""
 
-HELP = help_text(BotSettings, _USAGE)
+HELP = f"""{help_text(BotSettings, _USAGE)}
+  {"HTTPS_PROXY":<20} an HTTP proxy on the way to Telegram; HTTP_PROXY, ALL_PROXY and NO_PROXY count, too"""
 
 
 class WrongArgument(StoreApiError):
@@ -26,7 +27,7 @@ class WrongArgument(StoreApiError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The arguments: nothing tools to run for ever."""
+    """The arguments; none of them means to run for ever."""
 
     once: bool = False
     dry_run: Path | None = None
@@ -57,13 +58,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The bot's token and the one user that it talks with."""
+    """The bot's token, the one user that it talks with, and the HTTP proxy on the way, where there is one."""
 
     token: str
     user_id: int
+    proxy: str | None = None
 
     @classmethod
-    def of(cls, settings: BotSettings) -> "Account":
+    def of(cls, settings: BotSettings, proxy: str | None) -> "Account":
         """Take it from the settings.
 
         Raises:
@@ -73,12 +75,13 @@ class Account:
             raise WrongSetting("BOT_TOKEN", "must be set: the token that @BotFather gives")
         if settings.special_user is None:
             raise WrongSetting("SPECIAL_USER", "must be set: the Telegram id of the user who gets the report")
-        return cls(settings.bot_token, settings.special_user)
+        return cls(settings.bot_token, settings.special_user, proxy)
 
 
-def secrets_of(settings: BotSettings) -> list[str]:
-    """List what no log line may show: the token, its secret half, and the password in MongoDB's URL."""
-    found = re.findall(r"//[^/@]*?:([^/]+)@", settings.mongo_url or "")
+def secrets_of(settings: BotSettings, proxy: str | None = None) -> list[str]:
+    """List what no log line may show: the token, its secret half, and the passwords in URLs."""
+    urls = (settings.mongo_url, proxy)
+    found = [password for url in urls for password in re.findall(r"//[^/@]*?:([^/]+)@", url or "")]
     if settings.bot_token is not None:
         found += [settings.bot_token, settings.bot_token.partition(":")[2]]
     return [secret for secret in found if len(secret) >= LEAST_SECRET or ":" in secret]

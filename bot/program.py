@@ -45,7 +45,7 @@ async def run(settings: BotSettings, account: Account) -> None:
                 "next_in_seconds": round(timetable.seconds_to_next(tools.clock.now())),
             },
         )
-        await _run_parts(tools, account, timetable, told_to_stop)
+        await _run_parts(tools, timetable, told_to_stop)
     log.info("Stopped", extra={"action": "stopped"})
 
 
@@ -59,11 +59,9 @@ async def once(settings: BotSettings, account: Account) -> str:
         return await send_once(tools, Timetable(settings.report_time, settings.report_tz))
 
 
-async def _run_parts(
-    tools: Tools, account: Account, timetable: Timetable, told_to_stop: asyncio.Event
-) -> None:
+async def _run_parts(tools: Tools, timetable: Timetable, told_to_stop: asyncio.Event) -> None:
     schedule = Schedule(timetable, Daily(tools, timetable).attend, tools.clock)
-    polling = Polling(tools.chat, dispatcher(tools, account.user_id), tools.clock, tools.random)
+    polling = Polling(tools.chat, dispatcher(tools), tools.clock, tools.random)
     parts = [asyncio.create_task(part) for part in (schedule.run(), polling.run(), told_to_stop.wait())]
     menu = asyncio.create_task(_offer_commands(tools.chat))
     try:
@@ -88,7 +86,7 @@ async def _offer_commands(chat: Chat) -> None:
 
 @asynccontextmanager
 async def _tools(settings: BotSettings, account: Account) -> AsyncIterator[Tools]:
-    chat = Chat(account.token, account.user_id, settings.telegram_api)
+    chat = Chat(account.token, account.user_id, settings.telegram_api, account.proxy)
     try:
         async with stores_of(settings) as (claims, composer):
             yield Tools(claims, composer, chat, Clock(), Random())  # noqa: S311  (spreads retries)

@@ -18,6 +18,9 @@ PATIENCE = 3600.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds between two tries with Telegram."""
 
+RETURN = 900.0
+"""Seconds after which a report that Telegram did not take is taken up again, from its beginning."""
+
 LONGEST_DATABASE_PAUSE = 5.0
 """Seconds between two questions to MongoDB."""
 

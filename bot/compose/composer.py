@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from bot.compose.stocktaking import take_stock
-from bot.report import message as report
 from bot.report.chart import MOST_DAYS, Picture, picture
-from bot.report.message import Heading
+from bot.report.message import Heading, caption, picture_heading, report_text
 from bot.report.stocktake import EarlierReport, Stocktake
 from bot.report.timetable import DueReport
 from store_api.processes import run_job
@@ -104,8 +103,8 @@ class Composer:
         heading = replace(heading, without=[name for name, file in made.items() if file is None])
         return ComposedReport(
             stocktake,
-            await asyncio.to_thread(report.message, stocktake, past.earlier, heading),
-            report.caption(stocktake, self._zone),
+            await asyncio.to_thread(report_text, stocktake, past.earlier, heading),
+            caption(stocktake, self._zone),
             f"stock-{today}",
             drawing,
             workbook,
@@ -119,7 +118,7 @@ class Composer:
             stocktake,
             past.earlier,
             [*days, (today, units)] if days else [],
-            report.picture_heading(stocktake, self._zone),
+            picture_heading(stocktake, self._zone),
         )
         return await self._draw(chosen)
 

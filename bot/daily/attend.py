@@ -1,12 +1,13 @@
 """Once a day: sees to it that the newest report that is due gets sent, by this bot or another."""
 
 import logging
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from bot.daily.claims import Claim, ClaimState
 from bot.daily.day_report import DayReport, Tools
 from bot.errors import TakenOver, TelegramRefused, TelegramUnavailable
 from bot.report.timetable import CATCH_UP, DueReport, Timetable
+from bot.retries import RETURN
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Daily:
         self._now = tools.clock.now
         self._timetable = timetable
         self._settled: date | None = None
+        self._not_before = datetime.min.replace(tzinfo=UTC)
 
     async def attend(self, *, again: bool = False) -> None:
         """See to the newest report that is due; cheap when there is nothing to do. One call at a time.
@@ -33,7 +35,7 @@ class Daily:
             again: whether one that was given up may be tried once more, as at a start of the bot.
         """
         due = self._timetable.newest_due(self._now())
-        if due.day == self._settled:
+        if due.day == self._settled or self._now() < self._not_before:
             return
         try:
             settled = await self._see_to(due, again=again)
@@ -63,16 +65,36 @@ class Daily:
                 "Another bot took the report over", extra={"action": "report_taken_over", "day": due.day}
             )
             return False
-        except (TelegramUnavailable, TelegramRefused, DatabaseUnavailable, OutcomeUnknown) as failure:
+        except TelegramUnavailable as failure:
+            return self._put_off(due, max(RETURN, failure.retry_after or 0.0), str(failure))
+        except (TelegramRefused, DatabaseUnavailable, OutcomeUnknown) as failure:
             log.error(
                 "The report was given up: %s", failure, extra={"action": "report_given_up", "day": due.day}
             )
             return True
+        if claim.state is ClaimState.PUT_OFF:
+            return self._put_off(due, claim.wait, "Telegram has asked to wait.")
         log.info(
             "The report is not ours to send",
             extra={"action": "report_not_ours", "day": due.day, "state": claim.state.name.lower()},
         )
         return claim.state is not ClaimState.HELD
+
+    def _put_off(self, due: DueReport, seconds: float, reason: str) -> bool:
+        """Look again after some time, if that is not too late for the report; True where it is."""
+        again = self._now() + timedelta(seconds=seconds)
+        if due.is_missed(again):
+            log.error(
+                "The report was given up: %s", reason, extra={"action": "report_given_up", "day": due.day}
+            )
+            return True
+        self._not_before = again
+        log.warning(
+            "The report is put off: %s",
+            reason,
+            extra={"action": "report_put_off", "day": due.day, "again_in_seconds": round(seconds)},
+        )
+        return False
 
     async def _send(self, due: DueReport, claim: Claim) -> None:
         late = due if due.is_late(self._now()) else None

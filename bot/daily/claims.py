@@ -2,9 +2,10 @@
 
     {"_id": "2026-01-31", "owner": "...", "lease_until": ..., "claimed_at": ..., "late": false,
      "parts": {"message": {"id": 17, "at": ...}}, "units": "120",
-     "stores": [{"store": "abc111", "lines": 2, "pieces": "120"}], "sent_at": ..., "failed": "..."}
+     "stores": [{"store": "abc111", "lines": 2, "pieces": "120"}], "sent_at": ..., "failed": "...",
+     "not_before": ...}
 
-A lease counts by MongoDB's clock alone, so that bots need not agree on the time.
+Leases and waits count by MongoDB's clock alone, so that bots need not agree on the time.
 """
 
 from collections.abc import Mapping
@@ -13,13 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo.errors import DuplicateKeyError
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from bot.report.stocktake import EarlierReport, Totals
-from store_api.storage.clients import Client
+from store_api.storage.clients import Client, durable_documents
 from store_api.storage.driver_errors import translated
 
 COLLECTION = "evening_reports"
@@ -32,14 +30,13 @@ LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 KEPT = timedelta(days=400)
 """How long the totals of a day are kept."""
 
-Reports = AsyncIOMotorCollection[dict[str, Any]]
-
 
 class ClaimState(Enum):
     """What came of asking for a day."""
 
     OURS = auto()
     HELD = auto()
+    PUT_OFF = auto()
     SENT = auto()
     FAILED = auto()
 
@@ -52,11 +49,13 @@ class Claim:
         state: whether we may send, and if not, why.
         parts: what has been sent of it already, by us or by one who died.
         sent_at: when the last part was sent, where all was.
+        wait: seconds until it may be had, where it was put off.
     """
 
     state: ClaimState
     parts: frozenset[str] = field(default=frozenset())
     sent_at: datetime | None = None
+    wait: float = 0.0
 
 
 class Claims:
@@ -71,9 +70,7 @@ class Claims:
     """
 
     def __init__(self, client: Client, database: str, owner: str) -> None:
-        self._reports: Reports = client.get_database(
-            database, write_concern=WriteConcern(w="majority", j=True), read_concern=ReadConcern("majority")
-        )[COLLECTION]
+        self._reports = durable_documents(client, database, COLLECTION)
         self._owner = owner
 
     async def claim(self, day: date, *, again: bool = False) -> Claim:
@@ -85,7 +82,8 @@ class Claims:
         """
         key, free = day.isoformat(), {"$lt": ["$lease_until", "$$NOW"]}
         mine = {"$eq": ["$owner", self._owner]}
-        open_to_us: dict[str, Any] = {"_id": key, "sent_at": None, "$expr": {"$or": [free, mine]}}
+        may_be_had = {"$and": [{"$or": [free, mine]}, {"$eq": [_MILLISECONDS_LEFT, 0]}]}
+        open_to_us: dict[str, Any] = {"_id": key, "sent_at": None, "$expr": may_be_had}
         if not again:
             open_to_us["failed"] = None
         with translated(writing=True):
@@ -94,11 +92,13 @@ class Claims:
                 open_to_us,
                 [
                     {"$set": {"owner": self._owner, "lease_until": _lease(), "claimed_at": "$$NOW"}},
-                    {"$unset": "failed"},
+                    {"$unset": ["failed", "not_before"]},
                 ],
             )
-            document = await self._reports.find_one({"_id": key}) or {}
-        return _claim_of(document, ours=taken.matched_count == 1)
+            found = await self._reports.aggregate(
+                [{"$match": {"_id": key}}, {"$set": {"milliseconds_left": _MILLISECONDS_LEFT}}]
+            ).to_list(1)
+        return _claim_of(found[0] if found else {}, ours=taken.matched_count == 1)
 
     async def renew(self, day: date) -> bool:
         """Prolong our lease; False once somebody else has taken the day over."""
@@ -137,6 +137,14 @@ class Claims:
         with translated(writing=True):
             await self._reports.update_one(
                 self._ours(day), {"$set": {"failed": reason, "lease_until": LONG_AGO}}
+            )
+
+    async def put_off(self, day: date, seconds: float) -> None:
+        """Let nobody have the day for so long, not even a bot that starts; then anybody may."""
+        until = {"$add": ["$$NOW", int(seconds * 1000)]}
+        with translated(writing=True):
+            await self._reports.update_one(
+                self._ours(day), [{"$set": {"not_before": until, "lease_until": LONG_AGO}}]
             )
 
     async def release(self, day: date) -> None:
@@ -179,6 +187,11 @@ class Claims:
         return {"_id": day.isoformat(), "owner": self._owner}
 
 
+_MILLISECONDS_LEFT: dict[str, Any] = {
+    "$max": [0, {"$subtract": [{"$ifNull": ["$not_before", LONG_AGO]}, "$$NOW"]}]
+}
+
+
 def _lease() -> dict[str, Any]:
     return {"$add": ["$$NOW", int(LEASE.total_seconds() * 1000)]}
 
@@ -189,7 +202,10 @@ def _claim_of(document: dict[str, Any], *, ours: bool) -> Claim:
         return Claim(ClaimState.OURS, parts)
     if document.get("sent_at") is not None:
         return Claim(ClaimState.SENT, parts, document["sent_at"])
-    return Claim(ClaimState.FAILED if document.get("failed") is not None else ClaimState.HELD, parts)
+    if document.get("failed") is not None:
+        return Claim(ClaimState.FAILED, parts)
+    wait = document.get("milliseconds_left", 0) / 1000
+    return Claim(ClaimState.PUT_OFF if wait else ClaimState.HELD, parts, wait=wait)
 
 
 def _earlier(document: dict[str, Any]) -> EarlierReport:

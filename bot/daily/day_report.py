@@ -70,16 +70,24 @@ class DayReport:
         Cancelled, it lets a request in flight end, and lets go of the day.
 
         Raises:
-            TelegramUnavailable, TelegramRefused: it was given up, and that is written down.
+            TelegramUnavailable: not now; nobody tries before Telegram allows it.
+            TelegramRefused: it was given up, and that is written down.
             TakenOver: another bot has it now.
             DatabaseUnavailable, OutcomeUnknown: MongoDB did not come back in time.
         """
         try:
             async with self._lease_kept():
                 await self._send(late)
-        except (TelegramUnavailable, TelegramRefused) as failure:
+        except TelegramRefused as failure:
             reason = str(failure)
             await self._ask(lambda: self._claims.fail(self._day, reason))
+            raise
+        except TelegramUnavailable as failure:
+            asked_for = failure.retry_after
+            if asked_for is None:
+                await self._ask(lambda: self._claims.release(self._day))
+            else:
+                await self._ask(lambda: self._claims.put_off(self._day, asked_for))
             raise
         except asyncio.CancelledError:
             with suppress(DatabaseUnavailable, OutcomeUnknown, TimeoutError):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from bot.daily.claims import ClaimState
 from bot.daily.day_report import DayReport, Tools
 from bot.daily.parts import deliver
+from bot.errors import TelegramUnavailable
 from bot.report.timetable import Timetable
 from bot.retries import Persistence
 
@@ -28,6 +29,8 @@ async def send_once(tools: Tools, timetable: Timetable) -> str:
     if claim.state is ClaimState.OURS:
         await DayReport(tools, day, claim, until).run(None)
         return f"The report of {day} was sent."
+    if claim.state is ClaimState.PUT_OFF:
+        raise TelegramUnavailable(f"it has asked to wait for {claim.wait:,.0f} s more", claim.wait)
     if claim.state is ClaimState.HELD:
         return f"Nothing was sent: another bot is just sending the report of {day}."
     if claim.sent_at is not None and now - claim.sent_at < JUST_SENT:

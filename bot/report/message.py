@@ -40,7 +40,7 @@ class Heading:
     without: Sequence[str] = ()
 
 
-def message(stocktake: Stocktake, earlier: EarlierReport | None, heading: Heading) -> str:
+def report_text(stocktake: Stocktake, earlier: EarlierReport | None, heading: Heading) -> str:
     """Write the message: as much of each store as 4,096 characters hold for all of them.
 
     Args:

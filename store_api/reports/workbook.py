@@ -80,7 +80,10 @@ def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
     pages = [page for sheet in sheets for page in _pages(sheet)]
     titles = sheet_titles(page.store_id for page in pages)
     for page, title in zip(pages, titles, strict=True):
-        _write(book.create_sheet(title), page, at)
+        sheet = book.create_sheet(title)
+        _write(sheet, page, at)
+        # Or each sheet keeps a file open until all are written, and a process may have 1,024 of them.
+        sheet.close()
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()

@@ -10,15 +10,21 @@ from typing import Any
 os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from pymongo import ReadPreference
 from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser_shared import SRV_SCHEME
+from pymongo.write_concern import WriteConcern
 
 from store_api.storage.members import Members
 
 log = logging.getLogger(__name__)
 
 Client = AsyncIOMotorClient[dict[str, Any]]
+
+Documents = AsyncIOMotorCollection[dict[str, Any]]
+"""A collection, for those who keep something else than stores beside them."""
 
 COMMAND_SECONDS = 15.0
 """How long a command may take, retries included: long enough for a fail-over."""
@@ -101,6 +107,16 @@ def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
         unicode_decode_error_handler="replace",
         appname=name,
     )
+
+
+def durable_documents(client: Client, database: str, name: str) -> Documents:
+    """Give a collection read on the primary, whose writes are on a majority's disks when answered."""
+    return client.get_database(
+        database,
+        write_concern=WriteConcern(w="majority", j=True),
+        read_concern=ReadConcern("majority"),
+        read_preference=ReadPreference.PRIMARY,
+    )[name]
 
 
 def blocking(collection: AsyncIOMotorCollection[dict[str, Any]]) -> Collection[dict[str, Any]]:

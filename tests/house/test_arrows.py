@@ -52,15 +52,15 @@ TABLE: dict[str, tuple[str, str]] = {
         "report store_api.processes store_api.reports store_api.stock store_api.storage",
         "matplotlib msgspec",
     ),
-    "bot.telegram": ("clock errors retries", "aiogram"),
+    "bot.telegram": ("clock errors retries", "aiogram aiohttp"),  # aiohttp is what aiogram asks with
     "bot.daily": (
         "clock compose errors report retries settings store_api.storage telegram",
-        "aiocron motor pymongo",
+        "aiocron pymongo",
     ),
-    "bot.commands": ("compose daily errors report retries", "aiogram"),
+    "bot.commands": ("compose daily errors report retries telegram", "aiogram"),
     "bot.program": ("clock commands daily errors options report settings telegram", ""),
     "bot.command_line": (
-        "daily options program settings store_api.early_stop store_api.settings store_api.telemetry",
+        "daily options program settings store_api.early_stop store_api.settings store_api.telemetry telegram",
         "",
     ),
     "bot.__main__": ("command_line store_api.early_stop", ""),
@@ -71,13 +71,18 @@ FLOORS = ("watchers", "store_api", "bot")
 ONLY_HERE: dict[str, Set[str]] = {
     # The driver that will be replaced, and the packages whose inside we know: by module, not by room.
     "motor": {
-        "bot.daily.claims",
         "store_api.storage.clients",
         "store_api.storage.reader",
         "store_api.storage.schema",
         "watchers.heartbeat",
     },
-    "aiogram": {"bot.commands", "bot.telegram.chat", "bot.telegram.polling"},
+    "aiogram": {
+        "bot.commands",
+        "bot.telegram.backlog",
+        "bot.telegram.chat",
+        "bot.telegram.polling",
+        "bot.telegram.session",
+    },
     "websockets": {"store_api.web.socket_writers"},
     "openpyxl": {"store_api.reports.workbook"},
 }

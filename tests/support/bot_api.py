@@ -26,6 +26,9 @@ from tests.support.mongod import wait_until
 TOKEN = "4242:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"  # noqa: S105
 USER, STRANGER = 1001, 2002
 
+AT_ONCE = 100
+"""Updates in one answer, unless fewer were asked for (core.telegram.org/bots/api#getupdates)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -52,6 +55,7 @@ class Refuse:
     status: int
     description: str = "Something is wrong"
     retry_after: int | None = None
+    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Garbage:
     """Answer with a proxy's page."""
 
     status: int = 502
+    delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,16 @@ class Hold:
     until: threading.Event = field(default_factory=threading.Event)
 
 
-Fault = Refuse | Stall | HangUp | Garbage | Hold
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Answer with just this body; maybe after the message was delivered."""
+
+    status: int
+    body: str
+    delivered: bool = False
+
+
+Fault = Refuse | Stall | HangUp | Garbage | Hold | Raw
 
 
 class BotApi:
@@ -96,7 +110,8 @@ class BotApi:
         self.delivered: list[Call] = []
         self.polls = 0
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
-        self._updates: list[dict[str, Any]] = []
+        self._updates: list[Any] = []
+        self._next_update = 0
         self._ids = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -127,21 +142,47 @@ class BotApi:
         """Let the next requests of a method go wrong, one after the other."""
         self._faults[method].extend(faults)
 
-    def say(self, text: str, user: int = USER, chat: dict[str, Any] | None = None) -> None:
-        """Let a user write to the bot, in the private chat with it unless told otherwise."""
+    def say(
+        self,
+        text: str,
+        user: int = USER,
+        chat: dict[str, Any] | None = None,
+        *,
+        at: float | None = None,
+        **more: object,
+    ) -> None:
+        """Let a user write to the bot, in the private chat with it unless told otherwise.
+
+        Args:
+            text: what.
+            user: who.
+            chat: where.
+            at: when, by Telegram's clock, in seconds since 1970; now unless told otherwise.
+            more: what else the message has, as `forward_origin`.
+        """
         update_id = next(self._ids)
         sender = {"id": user, "is_bot": False, "first_name": "Somebody"}
         message = {
             "message_id": update_id,
-            "date": int(time.time()),
+            "date": int(time.time() if at is None else at),
             "chat": chat or {"id": user, "type": "private", "first_name": "Somebody"},
             "from": sender,
             "text": text,
             "entities": [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
             if text.startswith("/")
             else [],
+            **more,
         }
-        self._updates.append({"update_id": update_id, "message": message})
+        self.put({"update_id": update_id, "message": message})
+
+    def put(self, *updates: Any) -> None:
+        """Let updates wait for the bot, whatever they are."""
+        self._updates.extend(updates)
+        self._next_update = max((number_of(update) for update in updates), default=0) + 1
+
+    def number_from(self, update_id: int) -> None:
+        """Give the next update this number, as Telegram gives any number after a quiet week."""
+        self._ids = itertools.count(update_id)
 
     def methods(self) -> list[str]:
         """List the methods that were called, in order."""
@@ -196,25 +237,18 @@ class BotApi:
         if request.match_info["token"] != TOKEN:
             return _refusal(Refuse(401, "Unauthorized"))
         if call.method == "getUpdates":
-            return await self._get_updates(call)
+            return await self._get_updates(call, request)
         self.calls.append(call)
-        faults = self._faults[call.method]
-        fault = faults.popleft() if faults else None
-        if isinstance(fault, Refuse):
-            return _refusal(fault)
-        if isinstance(fault, Garbage):
-            return web.Response(
-                status=fault.status, text="<html>Bad gateway</html>", content_type="text/html"
-            )
+        fault = self._next_fault(call.method)
         if isinstance(fault, Stall):
             await self._closing.wait()
-        if isinstance(fault, HangUp) and not fault.delivered:
-            return _hang_up(request)
+        if fault is not None and not getattr(fault, "delivered", True):
+            return _fault_alone(fault, request)
         if (wrong := _refused_by_telegram(call)) is not None:
             return _refusal(wrong)
         answer = self._deliver(call)
-        if isinstance(fault, HangUp):
-            return _hang_up(request)
+        if isinstance(fault, HangUp | Raw):
+            return _fault_alone(fault, request)
         if isinstance(fault, Hold):
             await asyncio.to_thread(fault.until.wait, 20)
         return answer
@@ -226,22 +260,33 @@ class BotApi:
         chat = {"id": int(call.fields["chat_id"]), "type": "private", "first_name": "Somebody"}
         return _ok({"message_id": next(self._ids), "date": int(time.time()), "chat": chat})
 
-    async def _get_updates(self, call: Call) -> web.StreamResponse:
+    def _next_fault(self, method: str) -> Fault | None:
+        faults = self._faults[method]
+        return faults.popleft() if faults else None
+
+    async def _get_updates(self, call: Call, request: web.Request) -> web.StreamResponse:
         self.polls += 1
-        if (faults := self._faults["getUpdates"]) and isinstance(fault := faults.popleft(), Refuse):
-            return _refusal(fault)
+        if (fault := self._next_fault("getUpdates")) is not None:
+            return _fault_alone(fault, request)
         if self._polling:
             return _refusal(Refuse(409, "Conflict: terminated by other getUpdates request"))
         self._polling = True
         try:
             offset = int(call.fields.get("offset", "0"))
-            self._updates[:] = [update for update in self._updates if update["update_id"] >= offset]
+            if offset <= self._next_update:  # one from before the numbers jumped confirms nothing
+                self._updates[:] = [update for update in self._updates if number_of(update) >= offset]
             until = time.monotonic() + float(call.fields.get("timeout", "0"))
             while not self._updates and time.monotonic() < until and not self._closing.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-            return _ok(list(self._updates))
+            return _ok(self._updates[:AT_ONCE])
         finally:
             self._polling = False
+
+
+def number_of(update: Any) -> int:
+    """Give an update's number; one that has none is confirmed by nothing."""
+    number = update.get("update_id") if isinstance(update, dict) else None
+    return number if isinstance(number, int) else 2**31
 
 
 async def _read(request: web.Request) -> Call:
@@ -314,6 +359,17 @@ def _refusal(fault: Refuse) -> web.Response:
     if fault.retry_after is not None:
         body["parameters"] = {"retry_after": fault.retry_after}
     return web.json_response(body, status=fault.status)
+
+
+def _fault_alone(fault: Fault, request: web.Request) -> web.StreamResponse:
+    """Answer with a fault and nothing else."""
+    if isinstance(fault, Refuse):
+        return _refusal(fault)
+    if isinstance(fault, Garbage):
+        return web.Response(status=fault.status, text="<html>Bad gateway</html>", content_type="text/html")
+    if isinstance(fault, Raw):
+        return web.Response(status=fault.status, text=fault.body, content_type="application/json")
+    return _hang_up(request)
 
 
 def _hang_up(request: web.Request) -> web.StreamResponse:

@@ -37,6 +37,7 @@ def test_commands_are_answered_to_the_one_user_and_nobody_else(
 ) -> None:
     group = {"id": -100, "type": "supergroup", "title": "Everybody"}
     with BotProcess(tmp_path, settings) as bot:
+        bot.wait_for("started")
         bot_api.say("/report", user=STRANGER)
         bot_api.say("/report", user=USER, chat=group)
         bot_api.say("/start")

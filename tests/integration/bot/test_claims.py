@@ -142,3 +142,20 @@ async def test_the_history_is_in_order_and_old_days_go(claims: Claims, notes: No
     assert [units for _, units in await claims.history(2)] == [2, 1]
     assert await claims.history(9, before=DAY - timedelta(days=2)) == [(DAY - timedelta(days=3), 3)]
     assert notes.count_documents({}) == 3
+
+
+async def test_a_day_that_was_put_off_is_nobody_s_until_then(
+    claims: Claims, other: Claims, notes: Notes
+) -> None:
+    await claims.claim(DAY)
+    await claims.put_off(DAY, 3700)
+    for bot in (claims, other):
+        claim = await bot.claim(DAY, again=True)
+        assert claim.state is ClaimState.PUT_OFF
+        assert 3690 < claim.wait <= 3700
+    notes.update_one({}, {"$set": {"not_before": datetime.now(UTC) - timedelta(seconds=1)}})
+    assert (await other.claim(DAY)).state is ClaimState.OURS
+    assert (await claims.claim(DAY)).state is ClaimState.HELD
+    found = notes.find_one({"_id": DAY.isoformat()})
+    assert found is not None
+    assert "not_before" not in found

@@ -10,7 +10,10 @@ import pytest
 from pymongo import MongoClient
 
 from bot.daily.claims import COLLECTION
-from tests.integration.bot.conftest import NINE, NewBot
+from bot.daily.once import send_once
+from bot.errors import TelegramUnavailable
+from bot.retries import RETURN
+from tests.integration.bot.conftest import NINE, TIMETABLE, NewBot
 from tests.integration.conftest import Documents
 from tests.support.bot_api import TOKEN, USER, BotApi, Fault, Garbage, HangUp, Hold, Refuse
 
@@ -100,7 +103,7 @@ async def test_what_may_work_later_is_tried_again_and_the_pauses_kept(
     assert least_seconds <= bot.time.elapsed() < 3 * least_seconds
 
 
-async def test_after_an_hour_of_faults_it_is_given_up_until_the_next_start(
+async def test_after_an_hour_of_faults_it_is_put_off_and_sent_late_once_telegram_is_back(
     new_bot: NewBot, bot_api: BotApi, note: Callable[[], dict[str, Any]], actions: Callable[[], list[str]]
 ) -> None:
     bot_api.fail("sendMessage", *[Refuse(500)] * 40)
@@ -108,21 +111,102 @@ async def test_after_an_hour_of_faults_it_is_given_up_until_the_next_start(
     daily = bot.daily
     await daily.attend(again=True)
     tried = len(bot_api.calls)
-    await daily.attend()
-    await new_bot(bot.time.now()).daily.attend()
-    assert len(bot_api.calls) == tried
     assert 3300 <= bot.time.elapsed() <= 3600
-    assert note()["failed"] == "Telegram is not available: a fault of the server's."
-    assert actions()[-2:] == ["report_given_up", "report_not_ours"]
-    bot_api.fail("sendMessage")
-    await new_bot(bot.time.now()).daily.attend(again=True)
+    assert actions()[-1] == "report_put_off"
+    bot.time.slept.append(RETURN - 1)
+    await daily.attend()
+    assert len(bot_api.calls) == tried
+    assert "failed" not in note()
+    bot.time.slept.append(1)
+    while "report_sent" not in actions():
+        await daily.attend()
+        bot.time.slept.append(RETURN)
+    assert [call.method for call in bot_api.delivered] == WHOLE
+    assert "Late: this is the report of Tue 24 Nov, 21:00." in bot_api.texts()[0]
+    assert note()["late"]
+
+
+async def test_after_an_hour_of_faults_another_bot_and_a_new_start_try_at_once(
+    new_bot: NewBot, bot_api: BotApi
+) -> None:
+    bot_api.fail("sendMessage", *[Refuse(500)] * 40)
+    bot = new_bot()
+    await bot.daily.attend()
+    tried = len(bot_api.calls)
+    await new_bot(bot.time.now()).daily.attend()
     assert len(bot_api.calls) > tried
+
+
+async def test_telegram_away_for_twelve_hours_is_given_up(
+    new_bot: NewBot, bot_api: BotApi, actions: Callable[[], list[str]]
+) -> None:
+    bot_api.fail("sendMessage", *[Refuse(500)] * 1000)
+    bot = new_bot()
+    daily = bot.daily
+    while "report_given_up" not in actions():
+        await daily.attend()
+        bot.time.slept.append(60)
+    assert timedelta(hours=11, minutes=30) < bot.time.now() - NINE < timedelta(hours=12, minutes=1)
+    tried = len(bot_api.calls)
+    await daily.attend()
+    assert len(bot_api.calls) == tried
+
+
+def let_pass(notes: Documents) -> None:
+    """Let the time be over for which MongoDB keeps a report back."""
+    notes.update_one({"_id": DAY.isoformat()}, {"$set": {"not_before": datetime(2020, 1, 1)}})  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+async def test_whoever_asks_for_an_hour_or_more_gets_it_from_every_bot(
+    new_bot: NewBot,
+    bot_api: BotApi,
+    note: Callable[[], dict[str, Any]],
+    actions: Callable[[], list[str]],
+    part: int,
+    other_program: MongoClient[dict[str, Any]],
+    database_name: str,
+) -> None:
+    bot_api.fail(WHOLE[part], Refuse(429, "Too Many Requests: retry after 3700", 3700))
+    bot = new_bot()
+    daily = bot.daily
+    await daily.attend()
+    assert (actions()[-1], "failed" in note()) == ("report_put_off", False)
+    bot.time.slept.append(3699)
+    await daily.attend()
+    await new_bot(bot.time.now()).daily.attend(again=True)
+    with pytest.raises(TelegramUnavailable, match=r"asked to wait for 3,[67]"):
+        await send_once(new_bot(bot.time.now()).tools, TIMETABLE)
+    assert bot_api.methods() == WHOLE[: part + 1]
+    let_pass(other_program[database_name][COLLECTION])
+    bot.time.slept.append(2)
+    await daily.attend()
+    assert [call.method for call in bot_api.delivered] == WHOLE
+    assert ("Late: this is the report of" in bot_api.texts()[0]) == (part == 0)
+    assert "not_before" not in note()
+
+
+async def test_whoever_asks_for_longer_than_a_report_may_be_late_ends_it(
+    new_bot: NewBot, bot_api: BotApi, actions: Callable[[], list[str]]
+) -> None:
+    bot_api.fail("sendMessage", Refuse(429, "Too Many Requests: retry after 50000", 50_000))
+    bot = new_bot()
+    daily = bot.daily
+    await daily.attend()
+    assert actions() == ["report_given_up"]
+    bot.time.slept.append(3600)
+    await daily.attend()
+    assert bot_api.methods() == ["sendMessage"]
 
 
 @pytest.mark.parametrize(
     ("refusal", "reason"),
     [
-        (Refuse(400, "Bad Request: chat not found"), "Telegram refused: Bad Request: chat not found."),
+        (
+            Refuse(400, "Bad Request: chat not found"),
+            "Telegram refused: it does not know SPECIAL_USER, or they have never written to the bot.",
+        ),
+        (Refuse(400, "Bad Request: anything"), "Telegram refused: Bad Request: anything."),
         (Refuse(401, "Unauthorized"), "Telegram refused: it does not know this BOT_TOKEN."),
         (
             Refuse(403, "Forbidden: bot was blocked by the user"),

@@ -3,18 +3,24 @@
 import asyncio
 import io
 import os
+import resource
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openpyxl
 import pytest
 import uvloop
 
-from store_api.reports.workbook import Sheet, workbook
+from store_api.reports.workbook import Job, Sheet, workbook
 from store_api.reports.workbook_job import WorkbookBuilder
+from tests.support.unwatched import unwatched
 
 AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 SMALL = [Sheet("abc111", [("=1+1", 10), ("арт-1", 2**63 - 1)])]
@@ -39,6 +45,30 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def cells(file: bytes) -> list[tuple[object, ...]]:
     return [
         row for sheet in openpyxl.load_workbook(io.BytesIO(file)) for row in sheet.iter_rows(values_only=True)
+    ]
+
+
+def with_few_files(limit: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+
+@pytest.mark.parametrize("number", [1, 1_100])
+def test_a_sheet_a_store_is_made_whatever_may_be_open_at_once(number: int) -> None:
+    sheets = [Sheet(f"store-{n}", [("tea", n + 1)]) for n in range(number)]
+    made = subprocess.run(
+        [sys.executable, "-m", "store_api.reports.workbook"],
+        cwd=Path(__file__).parents[3],
+        input=msgspec.json.encode(Job(sheets, AT)),
+        capture_output=True,
+        check=True,
+        timeout=120,
+        env=unwatched(os.environ),
+        preexec_fn=partial(with_few_files, 256),
+    )
+    book = openpyxl.load_workbook(io.BytesIO(made.stdout))
+    assert book.sheetnames == [sheet.store_id for sheet in sheets]
+    assert [row[:2] for row in book.worksheets[-1].iter_rows(min_row=5, values_only=True)] == [
+        ("tea", number)
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.report.message import LONGEST_MESSAGE, Heading, change_text, message, overview
+from bot.report.message import LONGEST_MESSAGE, Heading, change_text, overview, report_text
 from bot.report.shown_names import shown, utf16_units
 from bot.report.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
 from bot.report.timetable import DueReport
@@ -29,7 +29,7 @@ def numbered(store_id: str, lines: int) -> StoreStock:
 def test_a_report_as_a_person_reads_it() -> None:
     stores = stocktake(numbered("abc111", 40), StoreStock("xyz", {"tea": 3, "milk": 1200}))
     earlier = EarlierReport(YESTERDAY, {"abc111": Totals(41, 800), "gone": Totals(2, 5)})
-    assert message(stores, earlier, HEADING) == (
+    assert report_text(stores, earlier, HEADING) == (
         "Stock · Tue 24 Nov 2026, 21:00 Europe/Berlin\n"
         "2 stores, 42 items, 2,023 units\n"
         "+1,218 units since the report of Mon 23 Nov\n"
@@ -45,7 +45,7 @@ def test_a_report_as_a_person_reads_it() -> None:
 
 
 def test_the_first_report_compares_with_nothing() -> None:
-    text = message(stocktake(numbered("abc111", 1)), None, HEADING)
+    text = report_text(stocktake(numbered("abc111", 1)), None, HEADING)
     assert "since" not in text
     assert "▪ abc111: 1 item, 1 unit\nHolds item-1 1" in text
 
@@ -56,7 +56,7 @@ def test_stores_in_trouble_are_named_and_break_nothing() -> None:
         StoreStock("gone", {}, Trouble.MISSING),
         StoreStock("bad", {}, Trouble.BROKEN),
     )
-    text = message(stores, EarlierReport(YESTERDAY, {"bad": Totals(1, 1)}), HEADING)
+    text = report_text(stores, EarlierReport(YESTERDAY, {"bad": Totals(1, 1)}), HEADING)
     assert "▪ empty: empty (new)" in text
     assert "▪ gone: no such store" in text
     assert "▪ bad: its document is broken" in text
@@ -64,7 +64,7 @@ def test_stores_in_trouble_are_named_and_break_nothing() -> None:
 
 def test_a_late_report_says_of_when_it_is_and_what_is_missing() -> None:
     late = DueReport(YESTERDAY, datetime(2026, 11, 23, 20, 0, tzinfo=UTC))
-    text = message(stocktake(), None, Heading(HEADING.zone, late, ["picture", "workbook"]))
+    text = report_text(stocktake(), None, Heading(HEADING.zone, late, ["picture", "workbook"]))
     assert text.splitlines()[1:] == [
         "Late: this is the report of Mon 23 Nov, 21:00.",
         "Without its picture and workbook, which could not be made this time.",
@@ -73,9 +73,9 @@ def test_a_late_report_says_of_when_it_is_and_what_is_missing() -> None:
 
 
 def test_of_many_stores_it_tells_as_much_as_fits() -> None:
-    twenty = message(stocktake(*(numbered(f"store-{n:02}", 90) for n in range(20))), None, HEADING)
+    twenty = report_text(stocktake(*(numbered(f"store-{n:02}", 90) for n in range(20))), None, HEADING)
     assert twenty.count("▪") == twenty.count("Most:") == 20
-    thousands = message(stocktake(*(numbered(f"store-{n:04}", 9) for n in range(5000))), None, HEADING)
+    thousands = report_text(stocktake(*(numbered(f"store-{n:04}", 9) for n in range(5000))), None, HEADING)
     told = thousands.count("▪")
     assert thousands.endswith(f"… and {5000 - told:,} more stores")
     assert 3600 < utf16_units(thousands) <= LONGEST_MESSAGE
@@ -100,7 +100,7 @@ earlier_reports = st.none() | st.builds(
 def test_it_always_fits_and_no_name_makes_a_line_of_its_own(
     some: list[StoreStock], earlier: EarlierReport | None
 ) -> None:
-    text = message(stocktake(*some), earlier, HEADING)
+    text = report_text(stocktake(*some), earlier, HEADING)
     assert 0 < utf16_units(text) <= LONGEST_MESSAGE
     assert all(
         line.startswith(("▪ ", "Most: ", "Least: ", "Holds ", "…", "No longer there: "))

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from store_api.storage.clients import Client, connect
+from store_api.storage.clients import Client, connect, connect_sender
 from tests.support.mongod import replica_set_of_one
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
@@ -48,6 +48,13 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     await client.admin.command("ping")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def sender_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """The service's own client for guarded writes."""
+    with connect_sender(mongo_url) as client:
+        yield client
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

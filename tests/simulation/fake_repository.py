@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from store_api.commit.ports import PATIENCE_SECONDS
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -69,7 +70,9 @@ class FakeRepository:
         while self._late:
             await asyncio.wait(self._late)
 
-    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+    async def apply(
+        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+    ) -> Stock | None:
         """Apply one change, and then read the store."""
         with self._command("apply", [change.store_id], writes=True):
             await self.nature.pause()

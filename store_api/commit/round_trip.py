@@ -6,7 +6,6 @@ is what was found of each of its stores. How long trips usually take is known he
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from time import perf_counter
 from types import TracebackType
 from typing import Self
 
@@ -35,8 +34,8 @@ MOST_SECONDS = 0.1
 SHARE = 1 / 16
 """The share of the latest write in what is usual."""
 
-MOST_SLOW = 8
-"""Lanes that are replaced at once; each waits in a thread."""
+MOST_SLOW = 24
+"""Lanes that are replaced at once; each waits in a thread, of which there are a few more."""
 
 _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 """After these the database is not asked again: the answers are known."""
@@ -159,7 +158,7 @@ class Watch:
         is_slow: whether it was called slow.
     """
 
-    __slots__ = ("_began", "_pace", "_timer", "is_slow")
+    __slots__ = ("_began", "_clock", "_pace", "_timer", "is_slow")
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
@@ -167,9 +166,11 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Begin."""
+        loop = asyncio.get_running_loop()
         patience = max(LEAST_SECONDS, TIMES_USUAL * self._pace.usual)
-        self._timer = asyncio.get_running_loop().call_later(patience, self._tell)
-        self._began = perf_counter()
+        self._timer = loop.call_later(patience, self._tell)
+        self._clock = loop.time
+        self._began = loop.time()
         return self
 
     def __exit__(
@@ -178,7 +179,7 @@ class Watch:
         """End, and learn how long it took."""
         self._timer.cancel()
         self._pace.slow -= self.is_slow
-        took = min(MOST_SECONDS, perf_counter() - self._began)
+        took = min(MOST_SECONDS, self._clock() - self._began)
         self._pace.usual += (took - self._pace.usual) * SHARE
 
     def _tell(self) -> None:

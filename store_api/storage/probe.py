@@ -12,6 +12,9 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 HELD = 112
 """WriteConflict, the server's word for a document that somebody's transaction holds."""
 
+FEW = 8
+"""Documents among which no probe looks any further: sending each alone tells as much."""
+
 PROBE_SECONDS = 0.1
 """How long MongoDB may take for a probe, which waits for no document."""
 
@@ -45,10 +48,10 @@ class Probe:
         self._session = Session(database)
 
     def find_held(self, ids: Sequence[str]) -> list[str]:
-        """Give those of these documents that somebody's transaction holds."""
+        """Give a few of these documents, among them all that somebody's transaction holds."""
         if not self._is_any_held(ids):
             return []
-        if len(ids) == 1:
+        if len(ids) <= FEW:
             return list(ids)
         half = len(ids) // 2
         return self.find_held(ids[:half]) + self.find_held(ids[half:])

@@ -27,7 +27,10 @@ PATIENCE_SECONDS = 0.1
 """How long MongoDB may take for a command before it is looked for documents that are held."""
 
 ALONE_SECONDS = 0.001
-"""How long it may take for one statement whose document is held: to say that it had carried it out before."""
+"""How long it may take for one statement whose document is probably held, and may be carried out already.
+
+Where it is only slow it counts as held, and is sent anew soon.
+"""
 
 LONG_SECONDS = 4.0
 """How long MongoDB may take where no document is held, and it is only slow, or waits for a majority."""
@@ -205,12 +208,11 @@ class _Write:
             # It is only slow.
             self._patience = LONG_SECONDS
         for index in [index for index in self._open if self._ids[index] in held]:
-            if index in self._carried_out or self._is_carried_out(index):
-                continue
-            self._open = [other for other in self._open if other != index]
+            if index not in self._carried_out and not self._is_carried_out_alone(index):
+                self._open = [other for other in self._open if other != index]
 
-    def _is_carried_out(self, index: int) -> bool:
-        """Tell whether one was carried out before its document was held; where not, its code says why."""
+    def _is_carried_out_alone(self, index: int) -> bool:
+        """Tell whether one of those that are probably held is carried out; where not, its code says why."""
         try:
             return bool(self._settle([index], self._ask([index], ALONE_SECONDS, {"w": 1})))
         except OperationFailure as error:

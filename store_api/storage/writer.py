@@ -97,8 +97,8 @@ class StoreWriter(StoreReader):
         # No store has the empty id.
         impossible = Change("", {"guard": -1}, {"guard": 1})
         untrue = msgspec.structs.replace(impossible, found={"guard": 1}, leaves={"guard": 0})
-        written = await self.apply_many([impossible, untrue])
-        self._guards_proven = written == [Written.NOT_MATCHED] * 2
+        written = [await self.apply_many([change]) for change in (impossible, untrue)]
+        self._guards_proven = written == [[Written.NOT_MATCHED]] * 2
         if not self._guards_proven:
             await self._stores.delete_one({"_id": ""})
             log.warning(

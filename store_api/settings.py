@@ -1,12 +1,14 @@
 """Settings: read once from the environment and a `.env` file, validated whole, then frozen."""
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
+from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
@@ -28,13 +30,62 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+OVERRULED = frozenset(
+    (
+        *("readpreference", "readpreferencetags", "maxstalenessseconds", "readconcernlevel"),
+        *("w", "wtimeoutms", "journal", "fsync", "retrywrites", "retryreads"),
+        *("timeoutms", "sockettimeoutms", "serverselectiontimeoutms", "connecttimeoutms"),
+        *("heartbeatfrequencyms", "waitqueuetimeoutms", "waitqueuemultiple", "maxpoolsize", "connect"),
+        *("maxadaptiveretries", "enableoverloadretargeting"),
+        *("tz_aware", "datetime_conversion", "unicode_decode_error_handler", "uuidrepresentation", "appname"),
+    )
+)
+"""Options of a MongoDB URL that the service decides for itself: they are left out of it, in lower case here.
+
+Where to read, how durable a write is and how long to wait are what its answers rest on.
+"""
+
+REFUSED = {
+    "directconnection": "must not say directConnection: one member alone may be an old primary",
+    "loadbalanced": "must not say loadBalanced: there is no change stream of a replica set behind it",
+}
+"""Options of a MongoDB URL with which the service does not start, where they are true."""
+
+
+_REFUSALS = (PyMongoError, ValueError, OSError, TypeError, LookupError)
+"""How the driver refuses a URL: also with a file that cannot be read, or a value that is none of its words."""
+
+
 def _mongo_url(text: str) -> str:
+    """Take a URL without the options that are overruled; every other one is the driver's."""
     try:
-        parse_uri(text, validate=True)
-    except (PyMongoError, ValueError):
+        said = parse_uri(text, validate=True)["options"]
+    except _REFUSALS:
         # The driver's own message may repeat the password.
         raise ValueError("must be a URL like mongodb://host:27017/?replicaSet=rs0") from None
-    return text
+    for option, value in said.items():
+        if value and option.lower() in REFUSED:
+            raise ValueError(REFUSED[option.lower()])
+    url = without_options(text, OVERRULED)
+    if not url.startswith("mongodb+srv:"):
+        _let_the_driver_judge(url)
+    return url
+
+
+def _let_the_driver_judge(url: str) -> None:
+    """Refuse options that contradict each other; nothing connects."""
+    try:
+        MongoClient[Any](url, connect=False).close()
+    except _REFUSALS as wrong:
+        raise ValueError(f"the driver takes no such options together ({type(wrong).__name__})") from None
+
+
+def without_options(url: str, names: Collection[str]) -> str:
+    """Leave options out of a MongoDB URL; what is left of it stays as it is written."""
+    address, mark, query = url.partition("?")
+    options = re.split("[&;]", query)
+    kept = [option for option in options if option.partition("=")[0].lower() not in names]
+    return address + mark + "&".join(kept) if any(kept) else address
 
 
 def _database(text: str) -> str:

@@ -162,6 +162,7 @@ class Service:
                 skipped=lambda: self.feed.subscriptions.skipped,
                 sockets=lambda: len(self.feed.subscriptions),
                 silent_seconds=self.readiness.silent_seconds,
+                held=lambda: self.committer.held_stores,
             )
         )
         self.committer.on_written = self.metrics.note_write

@@ -53,7 +53,7 @@ REFUSED = {
 
 
 _REFUSALS = (PyMongoError, ValueError, OSError, TypeError, LookupError)
-"""How the driver refuses a URL: also with a file that cannot be read, or a value that is none of its words."""
+"""How the driver refuses a URL: also with a file that cannot be read, or a value that is no word of its."""
 
 
 def _mongo_url(text: str) -> str:

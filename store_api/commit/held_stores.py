@@ -24,8 +24,11 @@ TRIES_AT_ONCE = 4
 TRY_SECONDS = 0.005
 """How long a try waits for a store that is still held."""
 
-PAUSE_SECONDS = 0.02
-"""Between a try that met a held store and the next one."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
+"""Between a try that met a held store and the next one, in seconds: it doubles up to the longest pause."""
+
+PAUSE_AMONG_MANY = 0.06
+"""The longest pause where so many are held that a round through all of them takes long anyway."""
 
 LOOK_SECONDS = 0.25
 """How often it is looked for those who have waited long enough."""
@@ -114,14 +117,22 @@ class HeldStores:
                 self._count(queue)
                 self._turns.append(queue)
                 if not self._is_closed:
-                    await asyncio.sleep(PAUSE_SECONDS)
+                    await asyncio.sleep(self._pause(queue))
             else:
                 self._let_go(queue)
         self._free_tries += 1
 
+    def _pause(self, queue: StoreQueue) -> float:
+        share = TRIES_AT_ONCE / max(TRIES_AT_ONCE, len(self._queues))
+        longest = max(PAUSE_AMONG_MANY, LONGEST_PAUSE * share)
+        pause = min(longest, SHORTEST_PAUSE * 2 ** min(queue.tries, 10))
+        queue.tries += 1
+        return pause
+
     def _let_go(self, queue: StoreQueue) -> None:
         del self._queues[queue.store_id]
         queue.held = False
+        queue.tries = 0
         self._count(queue)
         if not self._queues:
             log.info("No store is held any more", extra={"action": "stores_free"})
@@ -132,7 +143,7 @@ class HeldStores:
         while self._queues:
             for queue in list(self._queues.values()):
                 self._expire(queue)
-            await asyncio.sleep(PAUSE_SECONDS if self._is_closed else LOOK_SECONDS)
+            await asyncio.sleep(SHORTEST_PAUSE if self._is_closed else LOOK_SECONDS)
         self._is_looking = False
 
     def _expire(self, queue: StoreQueue) -> None:

@@ -65,6 +65,7 @@ class StoreQueue(msgspec.Struct, eq=False):
         again: how many at the front are to be decided again.
         held: whether a transaction of another program was found to hold the store.
         counted: as how many who wait for a held store it is counted.
+        tries: how often it was tried since it is held.
     """
 
     store_id: str
@@ -76,6 +77,7 @@ class StoreQueue(msgspec.Struct, eq=False):
     again: int = 0
     held: bool = False
     counted: int = 0
+    tries: int = 0
 
     def take_off(self) -> None:
         """Take a batch from the front, and decide it on what was last seen."""

@@ -213,11 +213,13 @@ class _Write:
 
     def _is_carried_out_alone(self, index: int) -> bool:
         """Tell whether one of those that are probably held is carried out; where not, its code says why."""
-        try:
-            return bool(self._settle([index], self._ask([index], ALONE_SECONDS, {"w": 1})))
-        except OperationFailure as error:
-            if error.code != _TOO_LONG:
-                raise
+        if len(self._codes) > 1:
+            # One that was sent alone from the beginning has had its answer.
+            try:
+                return bool(self._settle([index], self._ask([index], ALONE_SECONDS, {"w": 1})))
+            except OperationFailure as error:
+                if error.code != _TOO_LONG:
+                    raise
         if not self._is_late_copy_possible:
             self._codes[index] = HELD
         return False

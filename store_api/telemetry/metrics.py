@@ -7,14 +7,8 @@ stop what is counted.
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-# prometheus-client's own files for several processes, if somebody's environment asks for them, would be
-# needed from its import on: without their folder the service would not start.
-for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
-    os.environ.pop(_name, None)
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric

@@ -125,7 +125,7 @@ class HeldStores:
     def _pause(self, queue: StoreQueue) -> float:
         share = TRIES_AT_ONCE / max(TRIES_AT_ONCE, len(self._queues))
         longest = max(PAUSE_AMONG_MANY, LONGEST_PAUSE * share)
-        pause = min(longest, SHORTEST_PAUSE * 2 ** min(queue.tries, 10))
+        pause = min(longest, SHORTEST_PAUSE * float(2 ** min(queue.tries, 10)))
         queue.tries += 1
         return pause
 

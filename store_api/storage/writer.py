@@ -109,15 +109,7 @@ class StoreWriter(StoreReader):
     async def apply(
         self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
     ) -> Stock | None:
-        """Apply a guarded change whole, or not at all, as `commit.Stores` asks for it; and read the store.
-
-        Args:
-            change: what to write.
-            wanted: the items whose new quantities are asked for; None for all.
-            patience: seconds that it may wait for a document that somebody holds.
-
-        Returns:
-            The stock at a moment after the change, or None where its guard did not hold.
+        """Apply a guarded change whole, or not at all, and read the store: `commit.Stores` says all of it.
 
         Raises:
             StoreApiError: one of `_ERRORS`; or it was applied, and `AppliedUnreported` or `BrokenDocument`
@@ -211,9 +203,8 @@ class StoreWriter(StoreReader):
         written: list[Written] = []
         for part in updates.parts_of(changes):
             statements = {change.store_id: updates.one_of_many(change) for change in part}
-            written += self._create(
-                part, self._send("update", statements, PATIENCE_SECONDS, bypass), PATIENCE_SECONDS, bypass
-            )
+            updated = self._send("update", statements, PATIENCE_SECONDS, bypass)
+            written += self._create(part, updated, PATIENCE_SECONDS, bypass)
         return written
 
     def _create(

@@ -17,7 +17,8 @@ from store_api.processes import run_workers
 from store_api.service import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
 from store_api.telemetry import logs
-from store_api.telemetry.metrics import shared_by_workers
+from store_api.telemetry.metrics import LIVE
+from store_api.telemetry.shared_figures import shared_by_workers
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -63,7 +64,7 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
         serve(settings, listener, on_start=partial(_announce, settings))
     else:
         _announce(settings)
-        with shared_by_workers() as forget_worker:
+        with shared_by_workers(LIVE) as forget_worker:
             run_workers(
                 settings.workers,
                 partial(serve, settings, listener),

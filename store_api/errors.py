@@ -15,6 +15,7 @@ StoreApiError
 │   ├── OutOfStock
 │   ├── QuantityOverflow
 │   ├── UnfitDocument       between repository and committer: why, is found out by a reading
+│   ├── StoreHeld           a transaction of another program holds the store for too long
 │   ├── Overloaded
 │   └── DatabaseUnavailable
 ├── AppliedUnreported       the write was applied, but the report after it could not be read
@@ -148,6 +149,12 @@ class QuantityOverflow(NotApplied):
 
 class UnfitDocument(NotApplied):
     """The store's document cannot take this update."""
+
+
+class StoreHeld(NotApplied):
+    """Another program's open transaction holds this store; nothing was applied."""
+
+    slug = "store-held"
 
 
 class Overloaded(NotApplied):

@@ -20,8 +20,15 @@ from store_api.feed import Feed
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
-from store_api.storage.clients import blocking, connect, connect_watcher, look_for_primary, members_are_known
-from store_api.storage.primary import LOOK_SECONDS
+from store_api.storage.clients import (
+    LOOK_SECONDS,
+    blocking,
+    connect,
+    connect_sender,
+    connect_watcher,
+    look_for_primary,
+    members_are_known,
+)
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from store_api.telemetry import logs
@@ -136,7 +143,8 @@ class Service:
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._client = connect(settings.database_url)
         self._watcher_client = connect_watcher(settings.database_url)
-        self.stores = StoreWriter(self._client, settings.mongo_db)
+        self._sender_client = connect_sender(settings.database_url)
+        self.stores = StoreWriter(self._client, settings.mongo_db, writes=self._sender_client)
         self.committer = parts.committer(self.stores)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
@@ -162,6 +170,7 @@ class Service:
                 skipped=lambda: self.feed.subscriptions.skipped,
                 sockets=lambda: len(self.feed.subscriptions),
                 silent_seconds=self.readiness.silent_seconds,
+                held=lambda: self.committer.held_stores,
             )
         )
         self.committer.on_written = self.metrics.note_write
@@ -199,7 +208,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.stores.close()
-        for client in (self._watcher_client, self._client):
+        for client in (self._watcher_client, self._sender_client, self._client):
             with pymongo.timeout(GOODBYE_SECONDS):
                 client.close()
         log.info("Stopped", extra={"action": "stopped"})

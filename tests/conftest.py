@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from pymongo import MongoClient
 
-from store_api.storage.clients import Client, connect
+from store_api.storage.clients import Client, connect, connect_sender
 from tests.support.mongod import replica_set_of_one
 from tests.support.unwatched import nobody_watches
 
@@ -71,6 +71,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     looks_away = folder in UNWATCHED or item.get_closest_marker("unwatched")
     with nobody_watches() if looks_away else nullcontext():
         return (yield)
+
+
+@pytest.fixture(scope="session")
+def sender_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    """The service's own client for guarded writes."""
+    with connect_sender(mongo_url) as client:
+        yield client
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -2,7 +2,9 @@
 
 What is decided and answered is said in `decide.py` and `conclude.py`, and who waits for a store in
 `store_queue.py`; here are the lanes, and which stores share a write. A store is in one write at a time, so
-that its operations keep their order; an idle service writes at once, with no timer.
+that its operations keep their order; an idle service writes at once, with no timer. Stores that a
+transaction of another program holds are in no lane, see `held_stores.py`; a lane whose write is slow is
+replaced by another.
 """
 
 import asyncio
@@ -13,12 +15,13 @@ from time import perf_counter
 
 from store_api.commit import round_trip
 from store_api.commit.decide import MOST_OPERATIONS
+from store_api.commit.held_stores import HeldStores
 from store_api.commit.last_seen import LastSeen, Reading
-from store_api.commit.ports import Stores
-from store_api.commit.round_trip import Readings, Verdicts
+from store_api.commit.ports import PATIENCE_SECONDS, Stores
+from store_api.commit.round_trip import Pace, Verdicts
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.commit.sweeper import Sweeper
-from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError
+from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError, StoreHeld
 from store_api.stock import Answer, Operation, OperationKind, Report, Written, outcome_of
 
 log = logging.getLogger(__name__)
@@ -34,9 +37,6 @@ QUIET_TURNS = 8
 
 STORES_AT_ONCE = 64
 """Stores that one write may change."""
-
-_SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
-"""After these the database is not asked again: the answers are known."""
 
 
 class Committer:
@@ -73,6 +73,13 @@ class Committer:
         self._ready: deque[StoreQueue] = deque()
         self._most_lanes = self._free_lanes = lanes
         self._lanes: set[asyncio.Task[None]] = set()
+        self._pace = Pace(on_slow=self._replace_lane)
+        self._held = HeldStores(self._write_alone, self._take_back, self._turn_away)
+
+    @property
+    def held_stores(self) -> int:
+        """How many stores a transaction of another program holds right now."""
+        return len(self._held)
 
     async def submit(self, operation: Operation) -> Report:
         """Carry one operation out and report the store at a moment after it.
@@ -93,26 +100,35 @@ class Committer:
     def answer(self, operation: Operation) -> asyncio.Future[Answer]:
         """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        if self._waiting >= self._most_waiting:
+        queue = self._queues.get(operation.store_id)
+        # Those who wait for held stores take no room from the others.
+        waiting = self._waiting - self._held.waiting
+        if queue is not None and queue.held:
+            waiting = self._held.waiting
+        if waiting >= self._most_waiting:
             self.outcomes[operation.kind, Overloaded.slug] += 1
             answer.set_result(Overloaded())
             return answer
         self._waiting += 1
         self._taken += 1
-        queue = self._queues.get(operation.store_id)
         if queue is None:
             queue = StoreQueue(operation.store_id, seen=self._last_seen.recall(operation.store_id))
             self._queues[operation.store_id] = queue
             self._ready.append(queue)
             if self._free_lanes:
                 self._open_lane()
-        queue.waiting.append(Waiting(operation, answer))
+        waits = Waiting(operation, answer)
+        queue.waiting.append(waits)
+        if queue.held:
+            self._held.join(queue, waits)
         return answer
 
     async def close(self) -> None:
         """Wait until every operation taken has its answer."""
+        await self._held.close()
         while self._lanes:
             await asyncio.wait(self._lanes)
+            await self._held.close()
         await self._sweeper.close()
 
     def _open_lane(self) -> None:
@@ -122,19 +138,25 @@ class Committer:
         lane.add_done_callback(self._lanes.discard)
 
     async def _run_lane(self) -> None:
-        while self._ready:
+        is_replaced = False
+        while self._ready and not is_replaced:
             queues = self._take_share()
-            try:
-                await self._write(queues)
-            except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
-                self._give_up(queues, error)
+            with self._pace.watching() as watch:
+                verdicts = await self._write(queues, PATIENCE_SECONDS)
+            is_replaced = watch.is_slow
             for queue in queues:
-                if queue.waiting:
+                if verdicts.get(queue.store_id) is Written.HELD:
+                    self._held.put(queue)
+                elif queue.waiting:
                     self._ready.append(queue)
                 else:
                     self._put_away(queue)
-            await self._gather()
-        self._free_lanes += 1
+            if not is_replaced:
+                await self._gather()
+        if not is_replaced:
+            self._free_lanes += 1
+        elif self._ready and self._free_lanes:
+            self._open_lane()
 
     def _take_share(self) -> Sequence[StoreQueue]:
         """Take as many stores as leave the other lanes their share: MongoDB writes each lane's one by one."""
@@ -162,45 +184,45 @@ class Committer:
         else:
             self._last_seen.remember(queue.store_id, queue.seen)
 
-    async def _write(self, queues: Sequence[StoreQueue]) -> None:
+    async def _write(self, queues: Sequence[StoreQueue], patience: float) -> Verdicts:
         """Decide a batch of each store, write them together, read them together, and answer."""
         began = perf_counter()
         for queue in queues:
             self._take_off(queue)
-        verdicts, readings = await self._write_changes(queues)
-        unread = [queue for queue in queues if queue.store_id not in readings]
-        for queue in unread:
-            if verdicts.get(queue.store_id) is Written.UNFIT:
-                # What is wrong with the document may be anywhere in it.
-                queue.flight.wanted = None
-        for whole in (True, False):
-            readings |= await self._read(
-                [queue for queue in unread if (queue.flight.wanted is None) is whole], verdicts
-            )
-        self.on_written(sum(len(queue.flight.batch) for queue in queues), perf_counter() - began)
-        for queue in queues:
-            self._settle(queue, verdicts.get(queue.store_id), readings.get(queue.store_id))
+        try:
+            verdicts, readings = await round_trip.carry(self._stores, queues, patience)
+            self.on_written(sum(len(queue.flight.batch) for queue in queues), perf_counter() - began)
+            for queue in queues:
+                self._settle(queue, verdicts.get(queue.store_id), readings.get(queue.store_id))
+        except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
+            self._give_up(queues, error)
+            return {}
+        return verdicts
+
+    async def _write_alone(self, queue: StoreQueue, patience: float) -> Written | None:
+        return (await self._write([queue], patience)).get(queue.store_id)
+
+    def _take_back(self, queue: StoreQueue) -> None:
+        """Let a store that was held take part again."""
+        if not queue.waiting:
+            self._put_away(queue)
+            return
+        self._ready.append(queue)
+        if self._free_lanes:
+            self._open_lane()
+
+    def _replace_lane(self) -> None:
+        """Let another lane begin in the place of one whose write is slow."""
+        self._free_lanes += 1
+        if self._ready:
+            self._open_lane()
+
+    def _turn_away(self, waited: Sequence[Waiting]) -> None:
+        for waiting in waited:
+            self._resolve(waiting, StoreHeld())
 
     def _take_off(self, queue: StoreQueue) -> None:
         queue.take_off()
-
-    async def _write_changes(self, queues: Sequence[StoreQueue]) -> tuple[Verdicts, Readings]:
-        changes = [
-            queue.flight.decision.change for queue in queues if queue.flight.decision.change is not None
-        ]
-        if len(queues) == 1 and changes:
-            return await round_trip.write_one(self._stores, changes[0], queues[0].flight.wanted)
-        return await round_trip.write_many(self._stores, changes)
-
-    async def _read(self, queues: Sequence[StoreQueue], verdicts: Verdicts) -> Readings:
-        """Read stores that are all wanted whole, or all in part; what was not written needs no reading."""
-        store_ids = [queue.store_id for queue in queues if verdicts.get(queue.store_id) not in _SILENT]
-        wanted = (
-            frozenset[str]().union(*(queue.flight.wanted or () for queue in queues))
-            if queues and queues[0].flight.wanted is not None
-            else None
-        )
-        return await round_trip.read(self._stores, store_ids, wanted)
 
     def _settle(self, queue: StoreQueue, written: Written | None, reading: Reading) -> None:
         whole = queue.flight.wanted is None

@@ -21,6 +21,9 @@ from store_api.errors import (
 )
 from store_api.stock import Answer, Operation, OperationKind, Report, Stock, Written, shortages
 
+_NOTHING_DONE = (Written.NOT_MATCHED, Written.UNFIT, Written.HELD)
+"""After these the change is decided again, on what the store then holds."""
+
 
 def refusal_of(operation: Operation, stock: Stock | None) -> NotApplied | None:
     """Give the refusal that this stock proves, or None where it could serve the operation.
@@ -50,7 +53,7 @@ def conclude(
         written: what became of the change; None where there was none to write.
         reading: what the store held after that.
     """
-    if written in (Written.NOT_MATCHED, Written.UNFIT) and not isinstance(reading, StoreApiError):
+    if written in _NOTHING_DONE and not isinstance(reading, StoreApiError):
         # Who was refused has the proof; the others are decided again on it.
         return [
             None if passed else refusal_of(operation, reading)

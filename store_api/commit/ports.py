@@ -6,6 +6,9 @@ from typing import Protocol
 from store_api.errors import BrokenDocument
 from store_api.stock import Change, Stock, Written
 
+PATIENCE_SECONDS = 0.1
+"""How long a write may wait for a store that a transaction of another program holds."""
+
 
 class Sweepable(Protocol):
     """Stores that what is used up can be swept out of."""
@@ -22,17 +25,21 @@ class Sweepable(Protocol):
 class Stores(Sweepable, Protocol):
     """Stores that guarded changes are written to; every write is durable on a majority."""
 
-    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+    async def apply(
+        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+    ) -> Stock | None:
         """Apply one guarded change, whole or not at all.
 
         Args:
             change: what is written.
             wanted: the items whose quantities the answer needs; None for all.
+            patience: seconds that it may wait for a store that a transaction of another program holds.
 
         Returns:
             The stock at a moment after the change, or None where its guard did not hold.
 
         Raises:
+            StoreHeld: definite, nothing was applied: the store was held for as long as that.
             DatabaseUnavailable: definite, nothing was applied.
             OutcomeUnknown: it may have been applied.
             AppliedUnreported: it was applied, but could not be read.
@@ -43,6 +50,8 @@ class Stores(Sweepable, Protocol):
 
     async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
         """Apply guarded changes of different stores in one command; each is applied whole, or not at all.
+
+        A store that is held, which is `Written.HELD`, keeps no other from being written.
 
         Raises:
             DatabaseUnavailable: definite, nothing was applied.

@@ -20,10 +20,17 @@ MOST_UNFIT = 2
 
 
 class Waiting(msgspec.Struct, eq=False):
-    """One operation, and where its answer is awaited."""
+    """One operation, and where its answer is awaited.
+
+    Args:
+        operation: what is asked for.
+        answer: where its answer is awaited.
+        since: when it began to wait for a store that is held, by the loop's clock; 0 where it does not.
+    """
 
     operation: Operation
     answer: asyncio.Future[Answer]
+    since: float = 0.0
 
 
 class Flight(msgspec.Struct, eq=False):
@@ -56,6 +63,9 @@ class StoreQueue(msgspec.Struct, eq=False):
         rounds: how many flights in a row answered nobody.
         unfit: how many of those the document itself refused.
         again: how many at the front are to be decided again.
+        held: whether a transaction of another program was found to hold the store.
+        counted: as how many who wait for a held store it is counted.
+        tries: how often it was tried since it is held.
     """
 
     store_id: str
@@ -65,6 +75,9 @@ class StoreQueue(msgspec.Struct, eq=False):
     rounds: int = 0
     unfit: int = 0
     again: int = 0
+    held: bool = False
+    counted: int = 0
+    tries: int = 0
 
     def take_off(self) -> None:
         """Take a batch from the front, and decide it on what was last seen."""
@@ -78,6 +91,9 @@ class StoreQueue(msgspec.Struct, eq=False):
 
     def learn(self, written: Written | None, reading: Reading) -> None:
         """Keep what was read after the write, for the next decision."""
+        if written is Written.HELD:
+            # Nothing was written, and maybe nothing was read.
+            return
         wanted = self.flight.wanted
         found = reading
         if isinstance(reading, dict) and wanted is not None:
@@ -90,7 +106,8 @@ class StoreQueue(msgspec.Struct, eq=False):
         """End the flight: give who is answered, and put the others back to the front of the queue."""
         flight = self.flight
         answers = conclude(flight.operations, flight.decision, written, reading)
-        self.rounds = self.rounds + 1 if not any(answers) else 0
+        if written is not Written.HELD:
+            self.rounds = self.rounds + 1 if not any(answers) else 0
         self.unfit = self.unfit + 1 if self.rounds and written is Written.UNFIT else 0
         if self.unfit > MOST_UNFIT:
             answers = [BrokenDocument(self.store_id, "MongoDB cannot update it")] * len(answers)
@@ -105,6 +122,14 @@ class StoreQueue(msgspec.Struct, eq=False):
         self.again = len(again)
         self.waiting.extendleft(reversed(again))
         return [(waiting, answer) for waiting, answer in landed if answer is not None]
+
+    def expire(self, since: float) -> Sequence[Waiting]:
+        """Let those go who have waited for the held store since this moment or longer; gives who they are."""
+        expired: list[Waiting] = []
+        while self.waiting and 0 < self.waiting[0].since <= since:
+            expired.append(self.waiting.popleft())
+        self.again = max(0, self.again - len(expired))
+        return expired
 
     def abandon(self) -> Sequence[Waiting]:
         """End a flight that came to nothing by a fault of ours; gives who was on board."""

@@ -41,7 +41,8 @@ _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _READING = (_MISSING, _BAD_ID, _BROKEN, _AWAY, errors.OutcomeUnknown())
 _WRITING = (
     *(_MISSING, _BROKEN, _AWAY),
-    *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown(), errors.Overloaded()),
+    *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown()),
+    *(errors.StoreHeld(), errors.Overloaded()),
 )
 _WITH_BODY = (
     *_WRITING,

@@ -20,6 +20,7 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str]] = {
     errors.StoreNotFound: (HTTPStatus.NOT_FOUND, "Store not found"),
     errors.OutOfStock: (HTTPStatus.CONFLICT, "Out of stock"),
     errors.QuantityOverflow: (HTTPStatus.CONFLICT, "Quantity overflow"),
+    errors.StoreHeld: (HTTPStatus.SERVICE_UNAVAILABLE, "Store held"),
     errors.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded"),
     errors.DatabaseUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
     errors.AppliedUnreported: (HTTPStatus.INTERNAL_SERVER_ERROR, "Applied, but not reported"),

@@ -5,7 +5,14 @@ from enum import Enum
 
 import msgspec
 
-from store_api.errors import AppliedUnreported, BrokenDocument, NotApplied, StoreApiError, UnfitDocument
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    NotApplied,
+    StoreApiError,
+    StoreHeld,
+    UnfitDocument,
+)
 from store_api.stock.operations import Stock
 
 
@@ -52,6 +59,7 @@ class Written(Enum):
     APPLIED = "applied"
     NOT_MATCHED = "its guard did not hold"
     UNFIT = "the document could not take it"
+    HELD = "a transaction of another program holds the document, and nothing was written"
     UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
     UNKNOWN = "the database did not say"
 
@@ -61,6 +69,8 @@ def written_despite(error: StoreApiError) -> Written:
     match error:
         case UnfitDocument():
             return Written.UNFIT
+        case StoreHeld():
+            return Written.HELD
         case BrokenDocument() | AppliedUnreported():
             return Written.APPLIED
         case NotApplied():

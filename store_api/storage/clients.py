@@ -1,4 +1,4 @@
-"""The lines that build the driver's clients, and let them begin to look for a primary."""
+"""The driver's clients, and whether their monitors see a primary: without one, nobody waits for long."""
 
 import asyncio
 import logging
@@ -10,14 +10,15 @@ from typing import Any
 os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
-from pymongo import ReadPreference
+from pymongo import MongoClient, ReadPreference
 from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser_shared import SRV_SCHEME
 from pymongo.write_concern import WriteConcern
 
-from store_api.storage.members import Members
+from store_api.errors import DatabaseUnavailable
+from watchers.members import Members
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +30,17 @@ Documents = AsyncIOMotorCollection[dict[str, Any]]
 COMMAND_SECONDS = 15.0
 """How long a command may take, retries included: long enough for a fail-over."""
 
+ANSWER_SECONDS = 5.0
+"""How long a write waits for its answer on a connection: longer than MongoDB is told that it may take."""
+
 PRIMARY_SECONDS = 5.0
 """How long an operation waits for a primary before it is turned away."""
 
 LOOKUP_SECONDS = 2.0
 """How long until a name that DNS does not know is looked up again."""
+
+LOOK_SECONDS = 0.05
+"""How often a primary is looked for."""
 
 
 def connect(url: str) -> Client:
@@ -90,6 +97,21 @@ async def look_for_primary(client: Client) -> None:
             return
 
 
+def connect_sender(url: str) -> "MongoClient[dict[str, Any]]":
+    """Build the client for guarded writes: no deadline on commands, since each tells MongoDB its own."""
+    return MongoClient(
+        url,
+        connect=False,
+        socketTimeoutMS=int(ANSWER_SECONDS * 1000),
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        connectTimeoutMS=2000,
+        heartbeatFrequencyMS=2000,
+        tz_aware=True,
+        unicode_decode_error_handler="replace",
+        appname="store_api",
+    )
+
+
 def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
     """Build the change stream's client: no deadline on commands, since a quiet stream waits by design.
 
@@ -127,3 +149,43 @@ def blocking(collection: AsyncIOMotorCollection[dict[str, Any]]) -> Collection[d
     """
     driven: Collection[dict[str, Any]] = collection.delegate
     return driven
+
+
+class Primary:
+    """Knows whether there is a primary.
+
+    Args:
+        client: whose monitors look for it.
+        patience: seconds without one after which whoever comes is turned away at once.
+    """
+
+    def __init__(self, client: Client, patience: float = PRIMARY_SECONDS) -> None:
+        self._client = client
+        self._patience = patience
+        self._missed_at: float | None = None
+        self._is_known = False
+
+    def look(self) -> bool:
+        """Whether the monitors see a primary right now; asks nobody."""
+        self._is_known = self._is_known or members_are_known(self._client)
+        seen = self._is_known and self._client.primary is not None
+        if seen:
+            self._missed_at = None
+        return seen
+
+    async def wait(self) -> None:
+        """Wait until there is one.
+
+        Waiting here costs no thread; waiting in the driver would use up the pool for everybody. The wait
+        counts from when the primary was first missed: whoever comes later is turned away at once.
+
+        Raises:
+            DatabaseUnavailable: it was missed for too long.
+        """
+        clock = asyncio.get_running_loop().time
+        while not self.look():
+            if self._missed_at is None:
+                self._missed_at = clock()
+            if clock() > self._missed_at + self._patience:
+                raise DatabaseUnavailable
+            await asyncio.sleep(LOOK_SECONDS)

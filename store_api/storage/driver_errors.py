@@ -14,7 +14,7 @@ from pymongo.errors import (
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 from store_api.stock import Written
-from store_api.storage import updates
+from store_api.storage import probe, sender, updates
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,10 @@ _UNFIT = {
 NO_SINGLE_ID = 54
 """NotSingleValueField: the server's word for "the guard did not hold", see `updates.lone_guard_of`."""
 
-_NOT_MATCHED = frozenset({NO_SINGLE_ID, updates.GUARD_FAILED, 11000})
+MISSING = 66
+"""ImmutableField: the server's word for "there is no such store", see `updates.update_of`."""
+
+_NOT_MATCHED = frozenset({sender.NOTHING_MATCHED, NO_SINGLE_ID, updates.GUARD_FAILED, MISSING, 11000})
 """11000, DuplicateKey: another writer created the store at the same moment."""
 
 _NOT_APPLIED = _UNFIT.keys() | {
@@ -56,7 +59,9 @@ Source: mongo/src/mongo/base/error_codes.yml.
 
 
 def written_by(code: int) -> Written:
-    """Tell what became of one guarded change of many, by the error code that it ended with."""
+    """Tell what became of one guarded change, by the code that its statement ended with."""
+    if code in (sender.DONE, probe.HELD):
+        return Written.APPLIED if code == sender.DONE else Written.HELD
     if code in _NOT_MATCHED:
         return Written.NOT_MATCHED
     if code in _UNFIT:

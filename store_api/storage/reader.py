@@ -10,10 +10,9 @@ from pymongo.write_concern import WriteConcern
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.stock import Stock, StoreSummary
 from store_api.storage import documents, updates
-from store_api.storage.clients import Client
+from store_api.storage.clients import Client, Primary
 from store_api.storage.documents import Snapshot
 from store_api.storage.driver_errors import translated
-from store_api.storage.primary import Primary
 from store_api.storage.schema import COLLECTION
 
 StoreCollection = AsyncIOMotorCollection[dict[str, Any]]

@@ -1,13 +1,16 @@
 """Guards, updates and pipelines: how a change of stock is said to MongoDB."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from store_api.stock import Change, Stock
+from store_api.stock import Change
 from store_api.storage.documents import ITEMS, REVISION, field_of, path_of
 
+MOST_LINES = 30_000
+"""Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
 
-def _fields_of(stock: Stock) -> dict[str, int]:
+
+def _fields_of(stock: Mapping[str, int]) -> dict[str, int]:
     return {field_of(item_id): quantity for item_id, quantity in stock.items()}
 
 
@@ -28,10 +31,8 @@ def lone_guard_of(change: Change) -> dict[str, Any]:
 
     A bulk write does not tell which of its updates matched. So the id is named twice: where the guard holds,
     the upsert is an ordinary update; where it does not, the server cannot build a document to insert from two
-    ids and reports error 54 at this update's index. What only supplies is an upsert that means it.
+    ids and reports error 54 at this update's index.
     """
-    if change.creates:
-        return {"_id": change.store_id}
     guard = guard_of(change)
     return {"$and": [{"_id": change.store_id}, {"_id": guard.pop("_id")}], **guard}
 
@@ -67,6 +68,26 @@ def update_of(change: Change) -> dict[str, Any]:
     for item_id, increment in change.increments.items():
         update["$inc"][path_of(item_id)] = increment
     return update
+
+
+def one_of_many(change: Change) -> dict[str, Any]:
+    """Build a statement of many: an upsert that fails, and never inserts, where the guard does not hold.
+
+    What only supplies asks for no more than its store. The id that it would set on an insert is another one,
+    so that MongoDB refuses the insert (error 66); the filter stays the id alone, which needs no planning.
+    """
+    if change.found is not None and len(change.found) <= LARGEST_PROVEN_BY_UPDATE:
+        return {"q": {"_id": change.store_id}, "u": proving_update_of(change), "upsert": True}
+    if change.creates:
+        update = {**update_of(change), "$setOnInsert": {"_id": ""}}
+        return {"q": {"_id": change.store_id}, "u": update, "upsert": True}
+    return {"q": lone_guard_of(change), "u": update_of(change), "upsert": True}
+
+
+def new_document(change: Change) -> dict[str, Any]:
+    """Build the document of a store that a change creates; items are by field name, as `$inc` adds them."""
+    items = dict(sorted(_fields_of(change.increments).items()))
+    return {"_id": change.store_id, **({ITEMS: items} if items else {}), REVISION: 1}
 
 
 def projection_of(items: Iterable[str] | None) -> dict[str, int]:
@@ -110,3 +131,22 @@ def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
         {"$project": {"lines": {"$filter": {"input": lines, "cond": counted}}}},
         {"$project": {"items": {"$size": "$lines"}, "units": {"$sum": "$lines.v"}}},
     ]
+
+
+def parts_of(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    """Part changes so that each part fits into one command; nearly always it is one."""
+    lines = [
+        len(change.increments) + len(change.least) + (0 if change.found is None else len(change.found))
+        for change in changes
+    ]
+    if sum(lines) <= MOST_LINES:
+        return [changes]
+    parts: list[list[Change]] = [[]]
+    room = MOST_LINES
+    for change, count in zip(changes, lines, strict=True):
+        if parts[-1] and count > room:
+            parts.append([])
+            room = MOST_LINES
+        parts[-1].append(change)
+        room -= count
+    return list(parts)

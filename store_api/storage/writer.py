@@ -7,18 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
-from pymongo import UpdateOne
-from pymongo.collection import Collection as PyMongoCollection
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
 
-from store_api.errors import AppliedUnreported, BrokenDocument, StoreApiError
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    StoreApiError,
+    StoreHeld,
+    UnfitDocument,
+)
 from store_api.stock import Change, Stock, Written, written_despite
 from store_api.storage import documents, updates
-from store_api.storage.clients import Client, blocking
-from store_api.storage.driver_errors import UNAUTHORIZED, translated, written_by
-from store_api.storage.primary import Primary
+from store_api.storage.clients import Client, Primary, blocking
+from store_api.storage.driver_errors import UNAUTHORIZED, translate, translated, written_by
 from store_api.storage.reader import StoreReader
-from store_api.storage.schema import prepare_collection
+from store_api.storage.schema import COLLECTION, prepare_collection
+from store_api.storage.sender import PATIENCE_SECONDS, Sender
 
 Result = TypeVar("Result")
 
@@ -26,6 +33,14 @@ THREADS = 32
 """Commands that may wait for the database at once."""
 
 log = logging.getLogger(__name__)
+
+_ERRORS: dict[Written, type[StoreApiError]] = {
+    Written.UNFIT: UnfitDocument,
+    Written.HELD: StoreHeld,
+    Written.UNAVAILABLE: DatabaseUnavailable,
+    Written.UNKNOWN: OutcomeUnknown,
+}
+"""What a single change that was not applied is told as."""
 
 
 class StoreWriter(StoreReader):
@@ -35,10 +50,19 @@ class StoreWriter(StoreReader):
         client: the way to the replica set.
         database: its name.
         primary: knows whether there is one; None looks through the client.
+        writes: the way of guarded writes, without a deadline for commands; None for the client's.
     """
 
-    def __init__(self, client: Client, database: str, primary: Primary | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: str,
+        primary: Primary | None = None,
+        writes: "MongoClient[dict[str, Any]] | None" = None,
+    ) -> None:
         super().__init__(client, database, primary)
+        way: MongoClient[dict[str, Any]] = client.delegate if writes is None else writes
+        self._sender = Sender(way[database], COLLECTION)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
         self._bypasses_validation = True
         self._guards_proven = True
@@ -73,8 +97,8 @@ class StoreWriter(StoreReader):
         # No store has the empty id.
         impossible = Change("", {"guard": -1}, {"guard": 1})
         untrue = msgspec.structs.replace(impossible, found={"guard": 1}, leaves={"guard": 0})
-        written = await self.apply_many([impossible, untrue])
-        self._guards_proven = written == [Written.NOT_MATCHED] * 2
+        written = [await self.apply_many([change]) for change in (impossible, untrue)]
+        self._guards_proven = written == [[Written.NOT_MATCHED]] * 2
         if not self._guards_proven:
             await self._stores.delete_one({"_id": ""})
             log.warning(
@@ -82,36 +106,24 @@ class StoreWriter(StoreReader):
                 extra={"action": "guards_not_proven"},
             )
 
-    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
-        """Apply a guarded change whole, or not at all.
-
-        Args:
-            change: what to write.
-            wanted: the items whose new quantities are asked for; None for all.
-
-        Returns:
-            The stock at a moment after the change, or None where its guard did not hold.
+    async def apply(
+        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+    ) -> Stock | None:
+        """Apply a guarded change whole, or not at all, and read the store: `commit.Stores` says all of it.
 
         Raises:
-            DatabaseUnavailable: definite, nothing was applied.
-            OutcomeUnknown: it may have been applied.
-            AppliedUnreported: it was applied, but could not be read.
-            UnfitDocument: definite, the document cannot take it.
-            BrokenDocument: it was applied, but the document cannot be read as a stock.
+            StoreApiError: one of `_ERRORS`; or it was applied, and `AppliedUnreported` or `BrokenDocument`
+                says why there is no stock to give.
         """
         await self.primary.wait()
         with translated(writing=True):
-            try:
-                document = await self._unvalidated(
-                    lambda bypass: self._in_thread(
-                        _update_and_find, blocking(self._stores), change, wanted, bypass
-                    )
-                )
-            except DuplicateKeyError:
-                # Two writers created the store at once, and the other one came first.
-                return None
-        if document is None or change.leaves is not None:
-            return None if document is None else change.leaves
+            written, document = await self._unvalidated(
+                lambda bypass: self._in_thread(self._update_and_find, change, wanted, patience, bypass)
+            )
+        if written in _ERRORS:
+            raise _ERRORS[written]
+        if written is Written.NOT_MATCHED or change.leaves is not None:
+            return None if written is Written.NOT_MATCHED else change.leaves
         try:
             return documents.read_stock(document)
         except BrokenDocument as broken:
@@ -127,22 +139,8 @@ class StoreWriter(StoreReader):
         await self.primary.wait()
         if not self._guards_proven:
             return [await self._apply_alone(change) for change in changes]
-        updates = [_update_of(change) for change in changes]
-        written = [Written.APPLIED] * len(changes)
         with translated(writing=True):
-            try:
-                await self._unvalidated(
-                    lambda bypass: self._stores.bulk_write(
-                        updates, ordered=False, bypass_document_validation=bypass
-                    )
-                )
-            except BulkWriteError as error:
-                details = error.details or {}
-                if details.get("writeConcernErrors"):
-                    raise
-                for failure in details["writeErrors"]:
-                    written[failure["index"]] = written_by(failure["code"])
-        return written
+            return await self._unvalidated(lambda bypass: self._in_thread(self._update_many, changes, bypass))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         # Motor's own calls cost a turn of a thread each, and more for every one.
@@ -181,37 +179,74 @@ class StoreWriter(StoreReader):
     async def sweep(self, store_id: str) -> None:
         """Remove the items of which nothing is left from a store's document."""
         await self.primary.wait()
+        statement = {store_id: {"q": updates.sweepable(store_id), "u": updates.SWEEP}}
         with translated(writing=True):
-            await self._stores.update_one(updates.sweepable(store_id), updates.SWEEP)
+            await self._in_thread(self._send, "update", statement, PATIENCE_SECONDS, False)
 
+    def _send(
+        self, command: str, statements: dict[str, dict[str, Any]], patience: float, bypass: bool
+    ) -> list[Written]:
+        codes = self._sender.send(command, statements, patience=patience, bypass=bypass)
+        written = [written_by(code) for code in codes]
+        if Written.UNKNOWN in written:
+            log.warning(
+                "Nobody says whether a write was applied",
+                extra={
+                    "action": "database_failed",
+                    "writing": True,
+                    "stores": written.count(Written.UNKNOWN),
+                },
+            )
+        return written
 
-def _update_of(change: Change) -> UpdateOne:
-    """Build one update of many: an upsert that fails where the change's guard does not hold."""
-    if change.found is not None and len(change.found) <= updates.LARGEST_PROVEN_BY_UPDATE:
-        return UpdateOne({"_id": change.store_id}, updates.proving_update_of(change), upsert=True)
-    return UpdateOne(updates.lone_guard_of(change), updates.update_of(change), upsert=True)
+    def _update_many(self, changes: Sequence[Change], bypass: bool) -> list[Written]:
+        written: list[Written] = []
+        for part in updates.parts_of(changes):
+            statements = {change.store_id: updates.one_of_many(change) for change in part}
+            updated = self._send("update", statements, PATIENCE_SECONDS, bypass)
+            written += self._create(part, updated, PATIENCE_SECONDS, bypass)
+        return written
 
+    def _create(
+        self, changes: Sequence[Change], written: list[Written], patience: float, bypass: bool
+    ) -> list[Written]:
+        """Insert the stores that are missing and are to be created; gives what became of all.
 
-def _update_and_find(
-    stores: "PyMongoCollection[dict[str, Any]]", change: Change, wanted: Collection[str] | None, bypass: bool
-) -> dict[str, Any] | None:
-    """Write one change and read the store, in one turn of a thread; None where the guard did not hold.
+        Not an upsert: one that meets a document which an open transaction has inserted waits as long as that,
+        and neither MongoDB's time limit nor `killOp` ends it (seen on 6.0.5). An insert hears of both.
+        """
+        missing = [
+            index
+            for index, change in enumerate(changes)
+            if change.creates and written[index] is Written.NOT_MATCHED
+        ]
+        if missing:
+            created = {changes[index].store_id: updates.new_document(changes[index]) for index in missing}
+            try:
+                outcomes = self._send("insert", created, patience, bypass)
+            except PyMongoError as error:
+                outcomes = [written_despite(translate(error, writing=True))] * len(missing)
+            for index, outcome in zip(missing, outcomes, strict=True):
+                written[index] = outcome
+        return written
 
-    Not `findAndModify`: to be retryable it keeps an image of the whole document for every write.
-    """
-    result = stores.update_one(
-        updates.guard_of(change),
-        updates.update_of(change),
-        upsert=change.creates,
-        bypass_document_validation=bypass,
-    )
-    if not result.matched_count and result.upserted_id is None:
-        return None
-    if change.leaves is not None:
-        return {}
-    try:
-        document = stores.find_one({"_id": change.store_id}, updates.projection_of(wanted))
-    except PyMongoError as error:
-        raise AppliedUnreported from error
-    # Somebody may have deleted the store since.
-    return document or {"_id": change.store_id}
+    def _update_and_find(
+        self, change: Change, wanted: Collection[str] | None, patience: float, bypass: bool
+    ) -> tuple[Written, dict[str, Any]]:
+        """Write one change and read the store, in one turn of a thread.
+
+        Not `findAndModify`: to be retryable it keeps an image of the whole document for every write.
+        """
+        statement = {"q": updates.guard_of(change), "u": updates.update_of(change)}
+        (written,) = self._create(
+            [change], self._send("update", {change.store_id: statement}, patience, bypass), patience, bypass
+        )
+        nothing = {"_id": change.store_id}
+        if written is not Written.APPLIED or change.leaves is not None:
+            return written, nothing
+        try:
+            document = blocking(self._stores).find_one(nothing, updates.projection_of(wanted))
+        except PyMongoError as error:
+            raise AppliedUnreported from error
+        # Somebody may have deleted the store since.
+        return written, document or nothing

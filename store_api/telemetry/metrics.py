@@ -1,27 +1,30 @@
 """`/metrics`: what the parts of the service have counted, in Prometheus' text format, summed over workers.
 
 The parts count in plain integers, which cost next to nothing where it matters; here they become metrics, once
-a second and whenever somebody asks. Worker processes share theirs in files.
+a second and whenever somebody asks. Worker processes share theirs, see `shared_figures.py`. Nothing here may
+stop what is counted.
 """
 
 import asyncio
-import os
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from tempfile import TemporaryDirectory
-from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from store_api.stock import OperationKind
+from store_api.telemetry.shared_figures import SharedFigures, figures_of, total
 
-FILES = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder that worker processes share; prometheus-client reads it when it is imported."""
+log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_SECONDS = 1.0
+
+_GREATEST = ("store_api_newest_event_age_seconds",)
+LIVE = ("store_api_sockets", "store_api_held_stores", *_GREATEST)
+"""Metrics that end with their process."""
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
@@ -38,6 +41,7 @@ class Sources:
         skipped: frames skipped so far, because newer ones took their place.
         sockets: how many are open.
         silent_seconds: how long ago something came through the change stream.
+        held: how many stores a transaction of another program holds.
     """
 
     outcomes: Mapping[tuple[OperationKind, str], int]
@@ -46,6 +50,7 @@ class Sources:
     skipped: Callable[[], int]
     sockets: Callable[[], int]
     silent_seconds: Callable[[], float]
+    held: Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -62,21 +67,6 @@ class _Counted:
             (self.counter.labels(*labels) if labels else self.counter).inc(grown)
 
 
-@contextmanager
-def shared_by_workers() -> Iterator[Callable[[int], None]]:
-    """Let the worker processes that are started within share their metrics.
-
-    Yields:
-        To be called with the process id of a worker that died, whose sockets are gone.
-    """
-    with TemporaryDirectory(prefix="store_api-metrics-") as folder:
-        os.environ[FILES] = folder
-        try:
-            yield mark_process_dead
-        finally:
-            del os.environ[FILES]
-
-
 class Metrics:
     """The metrics of this process, and the sum of all processes'.
 
@@ -86,6 +76,7 @@ class Metrics:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._shared = SharedFigures.of_this_process()
         self._registry = CollectorRegistry()
         self._operations = self._counter("operations", "Operations, by kind and outcome", "kind", "outcome")
         self._openings = self._counter(
@@ -93,11 +84,11 @@ class Metrics:
         )
         self._frames = self._counter("frames_sent", "Frames sent to sockets")
         self._skipped = self._counter("frames_skipped", "Frames that gave way to newer ones")
-        self._sockets = self._gauge("sockets", "Open sockets", "livesum")
+        self._sockets = self._gauge("sockets", "Open sockets")
+        self._held = self._gauge("held_stores", "Stores that a transaction of another program holds")
         self._silence = self._gauge(
             "newest_event_age_seconds",
             "Age of the newest event of the change stream, heartbeats included; of the worst worker",
-            "livemax",
         )
         self._batches = self._histogram("write_operations", "Operations that went out in one write", _BATCHES)
         self._writes = self._histogram("write_seconds", "How long writes took, reading included", _SECONDS)
@@ -108,8 +99,8 @@ class Metrics:
     def _counter(self, name: str, text: str, *labels: str) -> _Counted:
         return _Counted(Counter(f"store_api_{name}", text, labels, registry=self._registry))
 
-    def _gauge(self, name: str, text: str, mode: Literal["livesum", "livemax"]) -> Gauge:
-        return Gauge(f"store_api_{name}", text, multiprocess_mode=mode, registry=self._registry)
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(f"store_api_{name}", text, registry=self._registry)
 
     def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
         return Histogram(f"store_api_{name}", text, buckets=buckets, registry=self._registry)
@@ -124,9 +115,20 @@ class Metrics:
         self._delays.observe(max(seconds, 0.0))
 
     async def run(self) -> None:
-        """Take the figures over until cancelled."""
+        """Take the figures over, and share them, until cancelled."""
+        complained = False
         while True:
-            self.refresh()
+            try:
+                self.refresh()
+                if self._shared is not None:
+                    await asyncio.to_thread(self._shared.write, figures_of(self._registry.collect()))
+                complained = False
+            except Exception as error:  # noqa: BLE001  (who is watched goes on)
+                if not complained:
+                    complained = True
+                    log.error(
+                        "Figures fail", extra={"action": "metrics_failed", "error": type(error).__name__}
+                    )
             await asyncio.sleep(REFRESH_SECONDS)
 
     def refresh(self) -> None:
@@ -141,12 +143,26 @@ class Metrics:
         self._skipped.tell(None, sources.skipped())
         self._sockets.set(sources.sockets())
         self._silence.set(sources.silent_seconds())
+        self._held.set(sources.held())
 
     def text(self) -> bytes:
         """Write the metrics of all processes."""
         self.refresh()
-        if FILES not in os.environ:
+        if self._shared is None:
             return generate_latest(self._registry)
+        own = list(self._registry.collect())
+        # Whoever is asked next knows of this process what it knows now.
+        self._shared.write(figures_of(own))
         everybody = CollectorRegistry()
-        MultiProcessCollector(everybody)  # type: ignore[no-untyped-call]
+        everybody.register(_Collected(total(own, self._shared.others(), _GREATEST)))
         return generate_latest(everybody)
+
+
+class _Collected(Collector):
+    """Metrics that have been collected already."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

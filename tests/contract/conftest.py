@@ -16,10 +16,10 @@ Mongo = MongoClient[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-async def real(client: Client, other_program: Mongo) -> AsyncIterator[RealSubject]:
+async def real(client: Client, sender_client: Mongo, other_program: Mongo) -> AsyncIterator[RealSubject]:
     """The stores of a database, as they are in service."""
     name = f"test_{uuid4().hex}"
-    repository = StoreWriter(client, name)
+    repository = StoreWriter(client, name, writes=sender_client)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()
@@ -27,11 +27,13 @@ async def real(client: Client, other_program: Mongo) -> AsyncIterator[RealSubjec
 
 
 @pytest.fixture(scope="module")
-async def one_by_one(client: Client, other_program: Mongo) -> AsyncIterator[RealSubject]:
+async def one_by_one(
+    client: Client, sender_client: Mongo, other_program: Mongo
+) -> AsyncIterator[RealSubject]:
     """The same, where a guarded upsert did not do what it must when the service started."""
     name = f"test_{uuid4().hex}"
     other_program[name][COLLECTION].insert_one({"_id": "", "items": {"guard": 1}})
-    repository = StoreWriter(client, name)
+    repository = StoreWriter(client, name, writes=sender_client)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()

@@ -16,13 +16,13 @@ TABLE: dict[str, tuple[str, str]] = {
     "watchers": ("", "bson motor pymongo"),
     "store_api": ("", ""),
     "store_api.errors": ("", ""),
-    "store_api.settings": ("", "dotenv pymongo"),  # pymongo's parser of URLs, and no more
+    "store_api.settings": ("", "dotenv pymongo"),  # pymongo judges its URL, and no more
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
     "store_api.processes": ("", ""),
     "store_api.embedded": ("settings", "fiftyone pymongo"),
     "store_api.reports": ("contract processes stock", "msgspec openpyxl"),
-    "store_api.storage": ("stock watchers", "motor msgspec pymongo"),
+    "store_api.storage": ("stock watchers", "bson motor msgspec pymongo"),
     "store_api.commit": ("stock", "msgspec"),
     "store_api.feed": ("reports stock storage watchers", ""),
     "store_api.telemetry": ("stock", "msgspec prometheus_client"),

@@ -30,9 +30,11 @@ def shared_database(other_program: MongoClient[dict[str, Any]]) -> Iterator[str]
 
 
 @pytest.fixture(scope="module")
-async def repository(client: Client, shared_database: str) -> StoreWriter:
+async def repository(
+    client: Client, sender_client: MongoClient[dict[str, Any]], shared_database: str
+) -> StoreWriter:
     """The stores of the shared database, with their validator."""
-    repository = StoreWriter(client, shared_database)
+    repository = StoreWriter(client, shared_database, writes=sender_client)
     await repository.prepare()
     return repository
 

@@ -20,7 +20,7 @@ from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
-from tests.support.fail_points import failing
+from tests.support.fail_points import WRITES, failing
 
 Mongo = MongoClient[dict[str, Any]]
 
@@ -138,24 +138,24 @@ async def test_of_writers_of_many_stores_that_collide_each_piece_goes_to_one(
         assert stores.find_one({"_id": one_id}) == {"_id": one_id, "items": {"chair": 0}, "rev": 8}
 
 
-@pytest.mark.parametrize(
-    ("failure", "applied"),
-    [({"errorCode": 8}, False), ({"writeConcernError": WRITE_CONCERN_FAILED}, True)],
-    ids=str,
-)
 async def test_many_changes_whose_command_failed_are_unknown_together(
-    repository: StoreWriter,
-    other_program: Mongo,
-    stores: Documents,
-    store_id: str,
-    failure: dict[str, Any],
-    applied: bool,
+    repository: StoreWriter, other_program: Mongo, stores: Documents, store_id: str
 ) -> None:
     store_ids = [f"{store_id}-{number}" for number in range(3)]
-    with failing(other_program, "update", **failure), pytest.raises(OutcomeUnknown) as unknown:
+    with failing(other_program, *WRITES, errorCode=8), pytest.raises(OutcomeUnknown) as unknown:
         await repository.apply_many([*map(supply, store_ids), demand(f"{store_id}-missing")])
     assert str(unknown.value) == OutcomeUnknown.__doc__
-    assert stores.count_documents({"_id": {"$in": store_ids}}) == (3 if applied else 0)
+    assert stores.count_documents({"_id": {"$in": store_ids}}) == 0
+
+
+async def test_of_many_changes_that_no_majority_confirmed_those_are_unknown_that_were_applied(
+    repository: StoreWriter, other_program: Mongo, stores: Documents, store_id: str
+) -> None:
+    store_ids = [f"{store_id}-{number}" for number in range(3)]
+    with failing(other_program, *WRITES, writeConcernError=WRITE_CONCERN_FAILED):
+        written = await repository.apply_many([*map(supply, store_ids), demand(f"{store_id}-missing")])
+    assert written == [Written.UNKNOWN] * 3 + [Written.NOT_MATCHED]
+    assert stores.count_documents({"_id": {"$in": store_ids}}) == 3
 
 
 async def test_without_the_right_to_bypass_the_validator_it_warns_once_and_writes_validated(

@@ -14,6 +14,7 @@ from store_api.errors import (
     DatabaseUnavailable,
     OutcomeUnknown,
     StoreApiError,
+    StoreHeld,
     UnfitDocument,
 )
 from store_api.stock import Change
@@ -34,7 +35,7 @@ NOT_EXECUTED: list[tuple[dict[str, Any], type[StoreApiError]]] = [
     ({"errorCode": 13}, DatabaseUnavailable),
     ({"errorCode": 18}, OutcomeUnknown),
     ({"errorCode": 8}, OutcomeUnknown),
-    ({"errorCode": 50}, OutcomeUnknown),
+    ({"errorCode": 50}, StoreHeld),
     ({"errorCode": 24}, OutcomeUnknown),
 ]
 """Failures before anything was done, and how each of them must be told: by what its code promises."""
@@ -193,7 +194,7 @@ async def test_a_reading_that_is_cut_off_is_tried_again(
 async def test_a_write_whose_caller_goes_away_is_applied_all_the_same(
     repository: StoreWriter, other_program: Mongo, store_id: str
 ) -> None:
-    with failing(other_program, *WRITES, blockConnection=True, blockTimeMS=100) as held_back:
+    with failing(other_program, *WRITES, blockConnection=True, blockTimeMS=60) as held_back:
         write = asyncio.create_task(repository.apply(supply(store_id), None))
         await held_back.wait_until_hit()
         write.cancel()

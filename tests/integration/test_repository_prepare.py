@@ -12,8 +12,7 @@ from pymongo.errors import WriteError
 from store_api.errors import DatabaseUnavailable
 from store_api.stock import Change
 from store_api.storage import documents
-from store_api.storage.clients import Client, connect
-from store_api.storage.primary import Primary
+from store_api.storage.clients import Client, Primary, connect
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents

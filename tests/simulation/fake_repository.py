@@ -7,11 +7,13 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from store_api.commit.ports import PATIENCE_SECONDS
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
     DatabaseUnavailable,
     OutcomeUnknown,
+    StoreHeld,
     UnfitDocument,
 )
 from store_api.stock import Change, Stock, Written
@@ -41,6 +43,8 @@ class FakeRepository:
         self.most_at_once = 0
         self._at_once = 0
         self._being_written: set[str] = set()
+        self._held_until: dict[str, float] = {}
+        self._known_held: set[str] = set()
         self._late: set[asyncio.Task[None]] = set()
 
     def put(self, store_id: str, document: Document | None) -> None:
@@ -54,6 +58,10 @@ class FakeRepository:
         else:
             self.documents[store_id] = document
         self.history.note_version(store_id, document)
+
+    def hold(self, store_id: str, seconds: float) -> None:
+        """Let a transaction of another program hold a store from now on."""
+        self._held_until[store_id] = asyncio.get_running_loop().time() + seconds
 
     def change_by_another(self, change: Change) -> bool:
         """Apply a guarded change of another program."""
@@ -69,12 +77,14 @@ class FakeRepository:
         while self._late:
             await asyncio.wait(self._late)
 
-    async def apply(self, change: Change, wanted: Collection[str] | None) -> Stock | None:
+    async def apply(
+        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+    ) -> Stock | None:
         """Apply one change, and then read the store."""
         with self._command("apply", [change.store_id], writes=True):
             await self.nature.pause()
-            written = self._write(change, self.nature.fate_of_change())
-            await self.nature.pause()
+            written = self._write(change, self._fate_of(change))
+            await (asyncio.sleep(patience) if written is Written.HELD else self.nature.pause())
             if written is Written.APPLIED:
                 return change.leaves or await self._read_after(change.store_id, wanted)
         match written:
@@ -84,6 +94,9 @@ class FakeRepository:
                 raise OutcomeUnknown
             case Written.UNFIT:
                 raise UnfitDocument
+            case Written.HELD:
+                self._known_held.add(change.store_id)
+                raise StoreHeld
         return None
 
     async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
@@ -91,18 +104,24 @@ class FakeRepository:
         written = [Written.UNKNOWN] * len(changes)
         store_ids = [change.store_id for change in changes]
         with self._command("apply_many", store_ids, writes=True):
+            if not self._known_held.isdisjoint(store_ids):
+                self.history.violations.append(f"{store_ids} were written together, and one is known as held")
             await self.nature.pause()
             fate = self.nature.fate_of_command()
             if fate is Fate.NOT_SENT:
                 self.history.note_fault(store_ids, "write not sent")
                 raise DatabaseUnavailable
             for index in self.nature.order(len(changes)):
-                written[index] = self._write(changes[index], self.nature.fate_of_change())
+                written[index] = self._write(changes[index], self._fate_of(changes[index]))
                 await self.nature.pause()
+            if Written.HELD in written:
+                await asyncio.sleep(PATIENCE_SECONDS)
             if fate in (Fate.LOST, Fate.REPLY_LOST):
                 self.history.note_fault(store_ids, "write unknown")
                 self.history.unknown.extend(changes)
                 raise OutcomeUnknown
+        held = zip(store_ids, written, strict=True)
+        self._known_held.update(store_id for store_id, one in held if one is Written.HELD)
         return written
 
     async def read_many(
@@ -148,6 +167,15 @@ class FakeRepository:
                 found[store_id] = truth
         return found
 
+    def _fate_of(self, change: Change) -> Fate:
+        store_id = change.store_id
+        now = asyncio.get_running_loop().time()
+        fate = Fate.HELD if self._held_until.get(store_id, 0.0) > now else self.nature.fate_of_change()
+        self._known_held.discard(store_id)
+        if fate is Fate.HELD and self._held_until.get(store_id, 0.0) <= now:
+            self.hold(store_id, self.nature.seconds_held())
+        return fate
+
     def _write(self, change: Change, fate: Fate) -> Written:
         if fate not in (Fate.DONE, Fate.RACED):
             self.history.note_fault([change.store_id], f"write {fate.name}")
@@ -157,6 +185,9 @@ class FakeRepository:
             case Fate.RACED:
                 self.history.note_interference(change.store_id)
                 return Written.NOT_MATCHED
+            case Fate.HELD:
+                self.history.note_interference(change.store_id)
+                return Written.HELD
             case Fate.UNFIT:
                 self.history.note_interference(change.store_id)
                 return Written.UNFIT

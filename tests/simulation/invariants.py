@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from store_api.commit import store_queue
+from store_api.commit import held_stores, store_queue
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -11,6 +11,7 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
     QuantityOverflow,
+    StoreHeld,
     StoreNotFound,
 )
 from store_api.stock import Answer, Operation, Report
@@ -18,6 +19,9 @@ from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
 from tests.simulation.witness import Request
 from tests.support.one_by_one import Refused, serve, serve_all, what_is_left
+
+LONGEST_TURN = 2.0
+"""Virtual seconds that a batch may take in which no store is held, with the one before it in its lane."""
 
 
 class Violation(AssertionError):
@@ -87,6 +91,10 @@ def _check_request(evidence: Evidence, request: Request) -> None:
     # what was remembered may be old.
     turns = 2 * (request.ahead + 2) + evidence.count_interferences(request)
     require(request.turns <= turns, f"it had {request.turns} turns")
+    if not evidence.count_faults(request, "write HELD"):
+        waited = request.left - request.came
+        # At most five stores share what a lane does, each step of which takes 0.1 s at most.
+        require(waited <= LONGEST_TURN * (turns + request.ahead), f"it waited {waited:.1f} s for nothing")
     judge = _JUDGES.get(type(answer))
     require(judge is not None, "that is no answer to an operation")
     if judge is not None:
@@ -168,6 +176,14 @@ def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> N
     require(request.turned_away or between >= store_queue.MOST_ROUNDS or broken, f"only {between} interfered")
 
 
+def _judge_held(evidence: Evidence, request: Request, answer: Answer) -> None:
+    """It waited as long as anybody may, or until the end, for a store that was held."""
+    _require_not_applied(evidence, request)
+    require(evidence.count_faults(request, "write HELD"), "its store was not held")
+    waited = request.left - request.came >= held_stores.HELD_SECONDS
+    require(waited or request.left >= evidence.witness.closing, "it did not wait")
+
+
 def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
     first = request.submitted
     if isinstance(answer, BrokenDocument) and answer.applied:
@@ -200,5 +216,6 @@ _JUDGES: dict[type, Callable[[Evidence, Request, Answer], None]] = {
     OutcomeUnknown: _judge_unknown,
     AppliedUnreported: _judge_unreported,
     Overloaded: _judge_overloaded,
+    StoreHeld: _judge_held,
     BrokenDocument: _judge_broken,
 }

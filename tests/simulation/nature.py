@@ -22,6 +22,8 @@ class Fate(Enum):
     """It is done, and nobody can tell."""
     LATE = auto()
     """It is done after all, some time after everybody gave up."""
+    HELD = auto()
+    """A transaction of another program holds the store, from now on for a while."""
     FAULT = auto()
     """It is done, and then our own program fails."""
 
@@ -48,6 +50,10 @@ class Nature:
     def order(self, count: int) -> list[int]:
         """Decide in which order a command's changes are written."""
         return list(range(count))
+
+    def seconds_held(self) -> float:
+        """Decide how long a store is held."""
+        return 1.0
 
 
 class HeldNature(Nature):
@@ -122,6 +128,10 @@ class RandomNature(Nature):
     def order(self, count: int) -> list[int]:
         """Decide by chance."""
         return self.random.sample(range(count), count)
+
+    def seconds_held(self) -> float:
+        """Decide by chance: mostly shorter than anybody waits, and now and then longer."""
+        return self.random.choice((0.01, 0.1, 0.1, 1.0, 1.0, 20.0))
 
     def _draw(self, fates: dict[Fate, float]) -> Fate:
         if fates:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from store_api.commit import committer, decide, last_seen, store_queue, sweeper
+from store_api.commit import committer, decide, held_stores, last_seen, round_trip, store_queue, sweeper
 from store_api.stock import Answer, Change, Operation, OperationKind
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
@@ -75,11 +75,13 @@ class Simulation:
         async with asyncio.timeout(LONGEST):
             people = [self._be_client() for _ in range(self.scenery.clients)]
             await asyncio.gather(*people, self._be_others())
+            self.witness.closing = asyncio.get_running_loop().time()
             await self.committer.close()
             await self.repository.settle()
         require(self.committer.is_idle, "the committer is closed, and not idle")
         require(self.committer.free_lanes == self.scenery.lanes, "a lane was lost")
-        require(self.repository.most_at_once <= self.scenery.lanes, "too many commands at once")
+        most = self.scenery.lanes + held_stores.TRIES_AT_ONCE + round_trip.MOST_SLOW
+        require(self.repository.most_at_once <= most, "too many commands at once")
         require(len(asyncio.all_tasks()) == 1, "a task was left behind")
 
     async def _be_client(self) -> None:
@@ -93,7 +95,7 @@ class Simulation:
 
     def _ask(self, operation: Operation) -> asyncio.Future[Answer]:
         request = self.witness.submitted(operation)
-        request.turned_away = self.committer.waiting >= self.scenery.most_waiting
+        request.turned_away = self.committer.is_full(operation.store_id)
         future = self.committer.answer(operation)
         if future.done():
             request.note_answer(future.result(), self.history.tick())

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from store_api.commit import Committer
+from store_api.commit import Committer, round_trip
 from store_api.commit.last_seen import TRUSTED
 from store_api.errors import (
     OutOfStock,
@@ -60,7 +60,7 @@ async def test_many_stores_take_one_write_and_one_reading() -> None:
 
 
 @in_virtual_time
-async def test_a_slow_store_holds_up_one_lane_and_never_more_writes_than_lanes_are_in_flight() -> None:
+async def test_a_slow_store_holds_up_one_lane_which_another_one_replaces_and_so_many_may_be_slow() -> None:
     repository = repository_of()
     committer = Committer(repository, lanes=2)
     slow = committer.answer(supply("slow", {"a": 1}))
@@ -68,7 +68,7 @@ async def test_a_slow_store_holds_up_one_lane_and_never_more_writes_than_lanes_a
     await answers_of(committer, supply("s1", {"a": 1}))
     assert slow.done()
     await answers_of(committer, *(supply(f"s{number}", {"a": 1}) for number in range(300)))
-    assert repository.most_at_once == 2
+    assert repository.most_at_once == 2 + round_trip.MOST_SLOW
     assert not repository.history.violations
 
 

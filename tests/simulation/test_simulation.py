@@ -13,7 +13,9 @@ import pytest
 from store_api.commit import round_trip, store_queue
 from store_api.commit.conclude import conclude
 from store_api.commit.decide import Decision, decide
+from store_api.commit.held_stores import HeldStores
 from store_api.commit.last_seen import Seen
+from store_api.commit.store_queue import StoreQueue
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
 from store_api.stock import Answer, Change, Operation, Report, Written, written_despite
 from tests.simulation.invariants import Violation
@@ -75,6 +77,15 @@ def keeping_whoever_is_refused(*known: Any) -> list[Answer | None]:
     return [None if isinstance(answer, OutOfStock) else answer for answer in conclude(*known)]
 
 
+def taking_held_for_unknown(error: StoreApiError) -> Written:
+    written = written_despite(error)
+    return Written.UNKNOWN if written is Written.HELD else written
+
+
+def keeping_held_among_others(held: HeldStores, queue: StoreQueue) -> None:
+    held._release(queue)
+
+
 @pytest.mark.parametrize(
     ("room", "name", "mistake"),
     [
@@ -83,10 +94,12 @@ def keeping_whoever_is_refused(*known: Any) -> list[Answer | None]:
         (store_queue, "conclude", serving_whoever_waits),
         (store_queue, "conclude", refusing_without_proof),
         (store_queue, "conclude", keeping_whoever_is_refused),
+        (round_trip, "written_despite", taking_held_for_unknown),
+        (HeldStores, "put", keeping_held_among_others),
     ],
 )
 def test_a_mistake_does_not_get_far(
-    monkeypatch: pytest.MonkeyPatch, room: ModuleType, name: str, mistake: Callable[..., object]
+    monkeypatch: pytest.MonkeyPatch, room: ModuleType | type, name: str, mistake: Callable[..., object]
 ) -> None:
     monkeypatch.setattr(room, name, mistake)
     with pytest.raises(Violation):

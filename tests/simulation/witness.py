@@ -1,5 +1,6 @@
 """Watches a committer at work: who asked for what, which batches were made, who was answered how and when."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,14 @@ from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.stock import Answer, Change, Operation
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
+
+
+def _now() -> float:
+    """Give the virtual time; nothing has begun where no loop runs."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +32,8 @@ class Request:
         turned_away: whether so many waited that it must be turned away.
         answers: every answer that the committer gave it; there must be one.
         answered: the moment of the first.
+        came: when it was handed over, in virtual seconds.
+        left: when it had its answer.
         received: what its client got; nothing when the client went away.
     """
 
@@ -34,6 +45,8 @@ class Request:
     turned_away: bool = False
     answers: list[Answer] = field(default_factory=list)
     answered: int = 0
+    came: float = 0.0
+    left: float = 0.0
     received: list[Answer] = field(default_factory=list)
 
     def note_answer(self, answer: Answer, moment: int) -> None:
@@ -57,11 +70,13 @@ class Witness:
     Attributes:
         requests: everything that was asked for, in order.
         merged: every change that was decided.
+        closing: when the committer was told to close, in virtual seconds.
     """
 
     history: History
     requests: list[Request] = field(default_factory=list)
     merged: list[Merged] = field(default_factory=list)
+    closing: float = float("inf")
     _by_operation: dict[int, Request] = field(default_factory=dict)
 
     def submitted(self, operation: Operation) -> Request:
@@ -70,6 +85,7 @@ class Witness:
             not other.answers for other in self.requests if other.operation.store_id == operation.store_id
         )
         request = Request(len(self.requests), operation, self.history.tick(), ahead)
+        request.came = _now()
         self.requests.append(request)
         # Two operations may be equal, so it is the very object that counts.
         self._by_operation[id(operation)] = request
@@ -77,7 +93,9 @@ class Witness:
 
     def answered(self, operation: Operation, answer: Answer) -> None:
         """Note an answer."""
-        self._by_operation[id(operation)].note_answer(answer, self.history.tick())
+        request = self._by_operation[id(operation)]
+        request.note_answer(answer, self.history.tick())
+        request.left = _now()
 
     def decided(self, batch: Sequence[Operation], passed: Sequence[bool], change: Change | None) -> None:
         """Note a batch, and what was decided of it."""
@@ -117,18 +135,22 @@ class WatchedCommitter(Committer):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is left of what it did: no waiting, no queue, no lane, no sweep."""
-        return not (self._waiting or self._queues or self._ready or self._lanes or self._sweeper._sweeps)
+        """Whether nothing is left of what it did: no waiting, no queue, no lane, no sweep, no held store."""
+        held = len(self._held) or self._held.waiting or self._held._tasks
+        return not (
+            self._waiting or self._queues or self._ready or self._lanes or self._sweeper._sweeps or held
+        )
 
     @property
     def free_lanes(self) -> int:
         """How many more writes could begin."""
         return self._free_lanes
 
-    @property
-    def waiting(self) -> int:
-        """How many operations have no answer yet."""
-        return self._waiting
+    def is_full(self, store_id: str) -> bool:
+        """Tell whether so many wait that one more for this store is turned away."""
+        queue = self._queues.get(store_id)
+        held = self._held.waiting
+        return (held if queue and queue.held else self._waiting - held) >= self._most_waiting
 
     def _take_off(self, queue: StoreQueue) -> None:
         self._witness.queued(waiting.operation for waiting in queue.waiting)

@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-WRITES = ("findAndModify", "update")
+WRITES = ("update", "insert")
 """The commands that change a store, one at a time or many at once."""
 
 _COMMAND_NOT_FOUND = 59

@@ -37,6 +37,7 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.StoreNotFound("s"), 404, "store-not-found", "not applied"),
     (errors.OutOfStock(SHORT), 409, "out-of-stock", "not applied"),
     (errors.QuantityOverflow(), 409, "quantity-overflow", "not applied"),
+    (errors.StoreHeld(), 503, "store-held", "not applied"),
     (errors.Overloaded(), 503, "overloaded", "not applied"),
     (errors.DatabaseUnavailable(), 503, "database-unavailable", "not applied"),
     (errors.AppliedUnreported(), 500, "applied-unreported", "applied"),

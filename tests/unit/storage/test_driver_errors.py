@@ -144,7 +144,11 @@ def test_what_is_not_the_drivers_passes_through() -> None:
         (211, Written.UNKNOWN),
         (64, Written.UNKNOWN),
         (91, Written.UNKNOWN),
-        (0, Written.UNKNOWN),
+        (0, Written.APPLIED),
+        (66, Written.NOT_MATCHED),
+        (112, Written.HELD),
+        (-1, Written.UNKNOWN),
+        (-2, Written.NOT_MATCHED),
     ],
 )
 def test_one_write_of_many_is_judged_by_the_same_codes(code: int, written: Written) -> None:

@@ -17,7 +17,7 @@ class Counts:
     def __init__(self) -> None:
         self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
         self.openings: Counter[tuple[str, str]] = Counter()
-        self.frames = self.skipped = self.sockets = 0
+        self.frames = self.skipped = self.sockets = self.held = 0
         self.silence = 0.0
         self.metrics = Metrics(
             Sources(
@@ -27,6 +27,7 @@ class Counts:
                 skipped=lambda: self.skipped,
                 sockets=lambda: self.sockets,
                 silent_seconds=lambda: self.silence,
+                held=lambda: self.held,
             )
         )
 

@@ -8,7 +8,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout
 from pymongo.hello import Hello
 from pymongo.monitoring import ServerHeartbeatFailedEvent, ServerHeartbeatSucceededEvent
 
-from store_api.storage.members import UNKNOWN_NAME, Members, shown, why
+from watchers.members import UNKNOWN_NAME, Members, shown, why
 
 MEMBER = ("mongo-1", 27017)
 TIMES = " (configured timeouts: socketTimeoutMS: 2000.0ms, connectTimeoutMS: 2000.0ms)"

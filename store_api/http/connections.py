@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sanic import Request
-from sanic.exceptions import BadRequest, PayloadTooLarge, SanicException
+from sanic.exceptions import BadRequest, PayloadTooLarge, RequestCancelled, SanicException
 from sanic.http import Http
 from sanic.http.constants import Stage
 from sanic.http.http1 import HTTP_CONTINUE
@@ -194,9 +194,42 @@ class LiteralAssembler(WebsocketFrameAssembler):
 class LiteralProtocol(WebSocketProtocol):
     """What Sanic makes for each connection, with our reading of requests."""
 
-    __slots__ = ()
+    __slots__ = ("_has_ended",)
 
     HTTP_CLASS = LiteralHttp
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._has_ended = False
+
+    def eof_received(self) -> bool | None:
+        """Note that the client sends no more, which does not say that it wants no answer (RFC 9112).
+
+        Who wrote something is told what became of it. Who only reads is taken to have gone, as most such
+        clients have: nobody should build a workbook for nobody.
+        """
+        if self.websocket is not None or not self._has_been_written():
+            return super().eof_received()
+        self._has_ended = True
+        if self._data_received:
+            self._data_received.set()
+        return True
+
+    async def receive_more(self) -> None:
+        """Wait until more of what the client sends has come.
+
+        Raises:
+            RequestCancelled: nothing will.
+        """
+        if self._has_ended:
+            raise RequestCancelled
+        await super().receive_more()  # type: ignore[no-untyped-call]
+
+    def _has_been_written(self) -> bool:
+        http = self.http
+        if http is None or self.recv_buffer.startswith(b"POST "):
+            return http is not None
+        return bool(http) and http.request.method == "POST"
 
     async def websocket_handshake(self, request: Request, subprotocols: Any = None) -> Any:
         """Accept a websocket."""

@@ -22,7 +22,7 @@ WATCHED = frozenset(
 LONGEST_METHOD = 32
 """Characters of a method; no method that there is has more."""
 
-KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"))
+KNOWN_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY"))
 """Methods that are answered by each address for itself; any other is implemented nowhere (RFC 9110, 9.1)."""
 
 # A browser leaves some characters of an address as they are which RFC 3986 has encoded: [ ] | \ ^ ` { }.

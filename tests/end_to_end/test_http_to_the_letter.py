@@ -14,7 +14,7 @@ import pytest
 from tests.end_to_end import http_meanings, http_sentences
 from tests.end_to_end.conftest import Stores
 from tests.end_to_end.http_meanings import KEY, SOCKET, VERSION
-from tests.end_to_end.http_sentences import Row, get
+from tests.end_to_end.http_sentences import Row, chunked, get, post
 from tests.end_to_end.raw import raw_connection
 from tests.support.service import Service
 
@@ -58,6 +58,26 @@ async def test_what_the_rfcs_say_is_what_comes(
     document = stores.find_one({"_id": store})
     assert document is not None
     assert document["items"].get("chair", 0) == row.chairs
+
+
+@pytest.mark.parametrize("kept", [0, 1, 40, 10_000], ids=lambda size: f"but {size} bytes")
+@pytest.mark.parametrize("asked", [post(), chunked(), post() + post()], ids=["sized", "chunked", "two"])
+async def test_who_ends_his_sending_is_told_what_became_of_it(
+    service: Service, stores: Stores, store: str, asked: bytes, kept: int
+) -> None:
+    asked = asked.replace(b"{store}", store.encode())
+    async with raw_connection(service, asked[: len(asked) - kept]) as (reader, writer):
+        writer.write_eof()
+        async with asyncio.timeout(SECONDS):
+            answers = await reader.read()
+    statuses = re.findall(rb"HTTP/1\.1 (\d+) ", answers)
+    applied = statuses.count(b"200")
+    whole = 0 if kept >= len(asked) else asked.count(b"POST") - bool(kept)
+    assert applied == whole
+    assert statuses[applied:] in ([b"400"], []) if kept else statuses[applied:] == []
+    document = stores.find_one({"_id": store})
+    assert document is not None
+    assert document["items"]["chair"] == 1 + applied
 
 
 def test_the_table_sees_what_is_planted() -> None:

@@ -14,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.uri_parser_shared import SRV_SCHEME
 
-from store_api.storage.members import Members
+from watchers.members import Members
 
 log = logging.getLogger(__name__)
 

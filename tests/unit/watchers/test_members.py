@@ -8,7 +8,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout
 from pymongo.hello import Hello
 from pymongo.monitoring import ServerHeartbeatFailedEvent, ServerHeartbeatSucceededEvent
 
-from store_api.storage.members import UNKNOWN_NAME, Members, shown, why
+from watchers.members import UNKNOWN_NAME, Members, shown, why
 
 MEMBER = ("mongo-1", 27017)
 TIMES = " (configured timeouts: socketTimeoutMS: 2000.0ms, connectTimeoutMS: 2000.0ms)"
@@ -59,7 +59,7 @@ class Watched:
     """Members that are told what monitors see, and what they logged."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture, replica_set: str | None = "rs0") -> None:
-        caplog.set_level(logging.INFO, logger="store_api")
+        caplog.set_level(logging.INFO, logger="watchers")
         self._caplog = caplog
         self.members = Members(known=True)
         self.members.replica_set = replica_set

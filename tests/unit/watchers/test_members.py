@@ -59,7 +59,7 @@ class Watched:
     """Members that are told what monitors see, and what they logged."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture, replica_set: str | None = "rs0") -> None:
-        caplog.set_level(logging.INFO, logger="store_api")
+        caplog.set_level(logging.INFO, logger="watchers")
         self._caplog = caplog
         self.members = Members(known=True)
         self.members.replica_set = replica_set

@@ -26,6 +26,7 @@ _UNFIT = {
     14: "TypeMismatch",
     28: "PathNotViable",
     121: "DocumentValidationFailure",
+    388: "TransactionTooLargeForCache",
     10334: "BSONObjectTooLarge",
     16554: "$add of what is no number",
     17419: "the document would be larger than 16 MB",

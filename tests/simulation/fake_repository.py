@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from store_api.commit.held_stores import HELD_SECONDS
 from store_api.commit.ports import PATIENCE_SECONDS
 from store_api.errors import (
     AppliedUnreported,
@@ -44,7 +45,7 @@ class FakeRepository:
         self._at_once = 0
         self._being_written: set[str] = set()
         self._held_until: dict[str, float] = {}
-        self._known_held: set[str] = set()
+        self._known_held: dict[str, float] = {}
         self._late: set[asyncio.Task[None]] = set()
 
     def put(self, store_id: str, document: Document | None) -> None:
@@ -95,7 +96,7 @@ class FakeRepository:
             case Written.UNFIT:
                 raise UnfitDocument
             case Written.HELD:
-                self._known_held.add(change.store_id)
+                self._note_held(change.store_id)
                 raise StoreHeld
         return None
 
@@ -104,7 +105,9 @@ class FakeRepository:
         written = [Written.UNKNOWN] * len(changes)
         store_ids = [change.store_id for change in changes]
         with self._command("apply_many", store_ids, writes=True):
-            if not self._known_held.isdisjoint(store_ids):
+            now = asyncio.get_running_loop().time()
+            # Where nobody waits any longer, nobody need remember.
+            if any(now < self._known_held.get(store_id, 0.0) for store_id in store_ids):
                 self.history.violations.append(f"{store_ids} were written together, and one is known as held")
             await self.nature.pause()
             fate = self.nature.fate_of_command()
@@ -120,8 +123,9 @@ class FakeRepository:
                 self.history.note_fault(store_ids, "write unknown")
                 self.history.unknown.extend(changes)
                 raise OutcomeUnknown
-        held = zip(store_ids, written, strict=True)
-        self._known_held.update(store_id for store_id, one in held if one is Written.HELD)
+        for store_id, one in zip(store_ids, written, strict=True):
+            if one is Written.HELD:
+                self._note_held(store_id)
         return written
 
     async def read_many(
@@ -167,11 +171,17 @@ class FakeRepository:
                 found[store_id] = truth
         return found
 
+    def _note_held(self, store_id: str) -> None:
+        """Note until when everybody knows that a store is held; only then it may be written among others."""
+        until = asyncio.get_running_loop().time() + HELD_SECONDS
+        self._known_held.setdefault(store_id, until)
+
     def _fate_of(self, change: Change) -> Fate:
         store_id = change.store_id
         now = asyncio.get_running_loop().time()
         fate = Fate.HELD if self._held_until.get(store_id, 0.0) > now else self.nature.fate_of_change()
-        self._known_held.discard(store_id)
+        if fate is not Fate.HELD:
+            self._known_held.pop(store_id, None)
         if fate is Fate.HELD and self._held_until.get(store_id, 0.0) <= now:
             self.hold(store_id, self.nature.seconds_held())
         return fate

@@ -140,6 +140,7 @@ def test_what_is_not_the_drivers_passes_through() -> None:
         (14, Written.UNFIT),
         (28, Written.UNFIT),
         (121, Written.UNFIT),
+        (388, Written.UNFIT),
         (13, Written.UNAVAILABLE),
         (211, Written.UNKNOWN),
         (64, Written.UNKNOWN),

@@ -141,7 +141,7 @@ class Connection(LiteralProtocol):
         if self._is_heard_out:
             self.close()
             await self.loop.create_future()
-        await super().receive_more()  # type: ignore[no-untyped-call]
+        await super().receive_more()
 
     def check_timeouts(self) -> None:
         """Look now and then whether anything moves, in place of Sanic's look at the clock alone."""

@@ -136,12 +136,10 @@ class LiteralHttp(Http):
             try:
                 self.request_bytes_left = await self._receive_chunk_size()
             except RefusedError as refusal:
-                self.keep_alive = False
-                raise _refused(refusal) from None
+                raise self._given_up(refusal) from None
             self.request_bytes += self.request_bytes_left
         if self.request_bytes > self.request_max_size:
-            self.keep_alive = False
-            raise _refused(too_large())
+            raise self._given_up(too_large())
         if self.request_bytes_left == 0:
             self.request_body = None
             return None
@@ -151,6 +149,12 @@ class LiteralHttp(Http):
         del self.recv_buffer[: len(data)]
         self.request_bytes_left -= len(data)
         return data
+
+    def _given_up(self, refusal: RefusedError) -> SanicException:
+        """Refuse a body, of which nothing more is waited for."""
+        self.keep_alive = False
+        self.request_body = None
+        return _refused(refusal)
 
     async def _receive_chunk_size(self) -> int:
         """Take in what stands between two chunks, or after the last one: 0 is the body's end."""

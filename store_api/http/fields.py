@@ -51,18 +51,18 @@ def is_same_host(origin: str, host: str) -> bool:
     """Tell whether an `Origin` is where the request was sent: the same host and port.
 
     The port that a scheme has of itself may be left out on either side (RFC 9110, 4.2.3). The scheme is not
-    compared: whoever ends TLS before the service, is not seen by it.
+    compared: who ends TLS before the service is not seen by it.
     """
     scheme, _, authority = origin.lower().partition("://")
     if scheme not in _PORTS or not host:
         return False
     try:
         theirs, ours = urlsplit(f"//{authority}"), urlsplit(f"//{host.lower()}")
-        ports = [url.port or _PORTS[scheme] for url in (theirs, ours)]
+        ports = [_PORTS[scheme] if url.port is None else url.port for url in (theirs, ours)]
     except ValueError:
         return False
     is_plain = theirs.netloc == authority and ours.netloc == host.lower() and "@" not in authority + host
-    return is_plain and theirs.hostname == ours.hostname and ports[0] == ports[1]
+    return is_plain and bool(ours.hostname) and theirs.hostname == ours.hostname and ports[0] == ports[1]
 
 
 def asks_for_websocket(upgrade: Sequence[str], connection: Sequence[str], version: str) -> bool:

@@ -306,6 +306,8 @@ ORIGINS = [
             (b"ftp://stock.example", b"stock.example"),
             (b"stock.example", b"stock.example"),
             (b"null", b"null"),
+            (b"http://:80", b":80"),
+            (b"http://stock.example:0", b"stock.example"),
             (b"", b""),
             (b"http://", b""),
             (b"http://stock.example/", b"stock.example"),

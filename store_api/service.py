@@ -47,8 +47,7 @@ from watchers.store_watcher import StoreWatcher
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 1.0
-GOODBYE_SECONDS = 0.5
+STOP_SECONDS, GOODBYE_SECONDS = 1.0, 0.5
 """How long a client may try to tell MongoDB that it goes, which may be away."""
 
 _SANIC = {

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from store_api.feed.changes_subscriber import ChangesSubscriber
 from store_api.feed.live_store import LiveStore
-from store_api.feed.subscribers import ChangesSubscriber, ReportSubscriber, Subscriber
+from store_api.feed.subscribers import ReportSubscriber, Subscriber
 from store_api.reports.encoding import broken_frame_of, changes_frames_of
 
 ALL_STORES = None

@@ -61,11 +61,9 @@ class StoreWriter(StoreReader):
         writes: "MongoClient[dict[str, Any]] | None" = None,
     ) -> None:
         super().__init__(client, database, primary)
-        way: MongoClient[dict[str, Any]] = client.delegate if writes is None else writes
-        self._sender = Sender(way[database], COLLECTION)
+        self._sender = Sender((client.delegate if writes is None else writes)[database], COLLECTION)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
-        self._bypasses_validation = True
-        self._guards_proven = True
+        self._bypasses_validation = self._guards_proven = True
         self._asked_for_help = False
 
     def close(self) -> None:

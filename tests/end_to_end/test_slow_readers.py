@@ -11,7 +11,7 @@ from bson import Timestamp
 from pymongo import UpdateOne
 from sanic import Sanic
 
-from store_api.feed import Feed
+from store_api.feed import Feed, changes_subscriber
 from store_api.feed import subscribers as queues
 from store_api.http.progress import Connection
 from store_api.storage.documents import Snapshot
@@ -116,7 +116,7 @@ async def test_who_would_need_more_changed_lines_than_are_kept_is_closed_with_10
 ) -> None:
     monkeypatch.setattr(socket_writers, "MOST_UNSENT", -1)
     monkeypatch.setattr(queues, "MOST_FRAMES", 1)
-    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 1)
+    monkeypatch.setattr(changes_subscriber, "MOST_MERGED_LINES", 1)
     world = World(store_id)
     async with world.served(10), never_reading(world.port, store_id, "?only=changes") as behind:
         for number in (1, 2):

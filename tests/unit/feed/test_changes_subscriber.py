@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import BrokenDocument
+from store_api.feed import changes_subscriber
 from store_api.feed import subscribers as queues
-from store_api.feed.subscribers import ChangesSubscriber
+from store_api.feed.changes_subscriber import ChangesSubscriber
 from store_api.reports import encoding
 from store_api.reports.encoding import broken_frame_of, changes_frames_of
 from store_api.stock import Stock
@@ -120,7 +121,7 @@ async def test_whole_reports_come_before_all_changes_and_stay_however_large(
 async def test_who_would_need_more_lines_than_are_kept_is_let_go_as_too_slow(
     behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 3)
+    monkeypatch.setattr(changes_subscriber, "MOST_MERGED_LINES", 3)
     offer(behind, "a", x=1, y=1)
     offer(behind, "b", x=1)
     offer(behind, "a", x=2)
@@ -134,7 +135,7 @@ async def test_who_would_need_more_lines_than_are_kept_is_let_go_as_too_slow(
 async def test_lines_that_were_taken_do_not_count_any_more(
     behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 3)
+    monkeypatch.setattr(changes_subscriber, "MOST_MERGED_LINES", 3)
     for _ in range(5):
         offer(behind, "a", x=1, y=1)
         offer(behind, "b", x=1)
@@ -145,7 +146,7 @@ async def test_lines_that_were_taken_do_not_count_any_more(
 async def test_one_change_of_more_lines_is_sent_all_the_same(
     behind: ChangesSubscriber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "MOST_MERGED_LINES", 1)
+    monkeypatch.setattr(changes_subscriber, "MOST_MERGED_LINES", 1)
     monkeypatch.setattr(queues, "MOST_BYTES", 1)
     offer(behind, "a", x=1, y=1, z=0)
     assert await take_all(behind) == [("a", {"x": 1, "y": 1, "z": 0})]

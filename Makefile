@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run bot demo test check bench lock clean
+.PHONY: help install install-dev run bot demo test quick check bench lock clean
 
 help:                   ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -34,19 +34,23 @@ bot: install            ## the evening report on Telegram; ARGS="--once", "--dry
 demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores 20 --baskets 5000 --speed 100"
 	@exec $(BIN)/python -m bench.demo $(ARGS)
 
-# What drives whole programs for long is run without coverage, which slows all of them down.
-COVERED := tests/unit tests/house tests/contract tests/integration tests/end_to_end
-PLAIN := tests/browser tests/examples tests/faults tests/replica_init
-IN_PAIRS := -m "not load" --numprocesses 2 --dist loadfile --durations 15
+# Files go to the workers in the order of their folders, the longest first, so that all end at about the same time.
+# Elections and browsers are waited for more than computed: there are more workers than cores.
+LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init tests/simulation tests/integration \
+    tests/contract tests/unit tests/house tests/examples
+QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit tests/house
+SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
-test: install-dev       ## every test, with coverage
+test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(COVERED) $(IN_PAIRS) $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 3 \
+	    --durations 15 $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest $(PLAIN) $(IN_PAIRS) $(ARGS)
-	$(BIN)/python -m pytest tests/simulation
-	$(BIN)/python -m pytest -m load -s
+	$(BIN)/python -m pytest tests/load -s
+
+quick: install-dev      ## the tests that take seconds: less than a minute
+	$(BIN)/python -m pytest $(QUICK) $(SPREAD) --numprocesses 2 -k "not two_workers" $(ARGS)
 
 check: install-dev install-deploy   ## lint and types
 	.venv/deploy/bin/hadolint Dockerfile

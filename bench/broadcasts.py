@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 
-from bench.crowd import Crowd
+from bench.load.crowd import Crowd
 
 PEERS = Path(__file__).parent / "peers"
 FIRST_PORT = 8790

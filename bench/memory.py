@@ -11,10 +11,10 @@ import msgspec
 from pymongo import MongoClient
 
 from bench.contestants import running
-from bench.crowd import memory_of
+from bench.load.crowd import memory_of
+from bench.load.wrk import run_wrk
 from bench.scenes import PLENTY, Scene, Sent, write_requests
 from bench.writes import SCRIPT
-from bench.wrk import run_wrk
 from store_api.embedded import EmbeddedMongo
 from store_api.storage.documents import VALIDATOR
 

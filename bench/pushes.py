@@ -17,7 +17,7 @@ from pymongo.write_concern import WriteConcern
 
 from bench.broadcasts import LINES, SOCKETS
 from bench.contestants import running
-from bench.crowd import Crowd, memory_of, processor_seconds_of
+from bench.load.crowd import Crowd, memory_of, processor_seconds_of
 from store_api.embedded import EmbeddedMongo
 from store_api.storage.documents import VALIDATOR
 

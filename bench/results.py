@@ -8,7 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from bench.wrk import Measured
+from bench.load.wrk import Measured
 
 mpl.use("Agg")
 

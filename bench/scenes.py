@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from pymongo.database import Database
 
-from bench.receipts import Receipts, group_operation, load
+from bench.demo.receipts import Receipts, group_operation, load
 from store_api.storage.documents import VALIDATOR, field_of
 
 REQUESTS = 20_000

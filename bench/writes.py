@@ -6,14 +6,14 @@ from pathlib import Path
 from statistics import median
 
 from bench.contestants import all_running, running
+from bench.load.wrk import Measured, require_wrk, run_wrk
 from bench.results import Row
 from bench.scenes import Scene, scenes, write_requests
-from bench.wrk import Measured, require_wrk, run_wrk
 
 WARM_UPS = 2
 FIRST_PORT = 8700
 MONGO_PORT = 27700
-SCRIPT = Path(__file__).with_name("requests.lua")
+SCRIPT = Path(__file__).parent / "load" / "requests.lua"
 
 
 def measure_writes(only: str, rounds: int, seconds: int) -> list[Row]:

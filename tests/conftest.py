@@ -1,15 +1,29 @@
 """What all tests share: a real MongoDB for the session, and a database of its own for each test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 
 from store_api.storage.clients import Client, connect
 from tests.support.mongod import replica_set_of_one
+from tests.support.unwatched import nobody_watches
+
+# How long one example takes says how busy the machine is. Every test has a time limit of its own.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+TESTS = Path(__file__).parent
+UNWATCHED = ("browser", "faults", "load", "replica_init", "simulation")
+"""Folders that drive whole programs for long, or simulate: coverage slows them, and learns nothing new."""
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 
@@ -48,6 +62,15 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     await client.admin.command("ping")
     yield client
     client.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage look away from whole folders, and where a test is marked so."""
+    folder = item.path.relative_to(TESTS).parts[0]
+    looks_away = folder in UNWATCHED or item.get_closest_marker("unwatched")
+    with nobody_watches() if looks_away else nullcontext():
+        return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

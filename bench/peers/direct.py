@@ -1,4 +1,4 @@
-"""This service with group commit switched off: one guarded `find_one_and_update` for each operation.
+"""This service with group commit switched off: one guarded update and its reading for each operation.
 
 Settings, from the environment: those of store_api.
 """

@@ -144,7 +144,7 @@ async def _write(websocket: WebsocketImplProtocol, subscriber: Subscriber, send_
 
 
 async def _read(websocket: WebsocketImplProtocol) -> int | None:
-    """Wait for what must not come: this socket only listens. StocksAt also lets pongs and closes through."""
+    """Wait for what must not come: this socket only listens. Reading also lets pongs and closes through."""
     try:
         await websocket.recv()
     except (asyncio.CancelledError, WebsocketClosed):

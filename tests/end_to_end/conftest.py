@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from tests.support.service import Service, new_store_id
+from tests.support.unwatched import WATCHED
 
 Stores = Collection[dict[str, Any]]
 
@@ -30,7 +33,7 @@ def served(
     services = {
         workers: Service(
             tmp_path_factory.mktemp("service"),
-            {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers},
+            {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers, **WATCHED},
         )
         for workers in ("1", "2")
     }
@@ -45,6 +48,19 @@ def served(
         mongo.drop_database(service.database)
         # Whatever the tests did, all that was said is log lines, and none of them is of a fault of ours.
         assert [line for line in service.log() if line["action"] == "fault"] == []
+
+
+@contextmanager
+def service_alone(
+    mongo_url: str, mongo: MongoClient[dict[str, Any]], folder: Path, workers: str
+) -> Iterator[Service]:
+    """Serve for tests that are large work; coverage watches it only where it watches them."""
+    settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers}
+    with Service(folder, settings) as service:
+        service.wait_until_ready()
+        yield service
+    mongo.drop_database(service.database)
+    assert service.log("fault") == []
 
 
 @pytest.fixture(scope="session")

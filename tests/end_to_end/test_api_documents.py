@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 from store_api.pages.routes import assets
 from tests.end_to_end.conftest import Stores
 from tests.support.listening import listening
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
 from tests.support.service import ROOT, Service
+from tests.support.unwatched import unwatched
 
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from pymongo import MongoClient
 
-from bench.http_client import Connection
+from bench.load.http_client import Connection
 from store_api.embedded import EmbeddedMongo
 from tests.support.listening import Report, apply_changes, listening, read_report
 from tests.support.mongod import found_mongod, free_port, wait_until

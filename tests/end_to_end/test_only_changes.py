@@ -1,12 +1,14 @@
 """`?only=changes`: small frames that, applied to the snapshot, make the very report that the service has."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 from pymongo import MongoClient, UpdateOne
 
-from tests.end_to_end.conftest import Stores
+from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.listening import Socket, apply_changes, listening, never_reading, read_report
 from tests.support.service import Service
 
@@ -14,6 +16,19 @@ ITEMS = 13_247
 """As many as the largest store of the demo has."""
 
 MINIMAL = {"Prefer": "return=minimal"}
+
+pytestmark = pytest.mark.unwatched
+
+
+@pytest.fixture(scope="module", params=["1", "2"], ids=["one_process", "two_workers"])
+def service(
+    mongo_url: str,
+    mongo: MongoClient[dict[str, Any]],
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Service]:
+    with service_alone(mongo_url, mongo, tmp_path_factory.mktemp("service"), request.param) as service:
+        yield service
 
 
 async def stock_in(http: httpx.AsyncClient, store_id: str) -> dict[str, int]:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from pymongo import MongoClient, UpdateOne
 
-from bench.http_client import AnswerLost, Connection, ServiceUnreachable
+from bench.load.http_client import AnswerLost, Connection, ServiceUnreachable
 from tests.support.listening import large_store, listening, never_reading
 from tests.support.service import Service, new_store_id
 

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from websockets.exceptions import ConnectionClosed
 
-from bench.http_client import Connection
+from bench.load.http_client import Connection
 from tests.faults.writers import RISING
 from tests.support.listening import Socket, read_report
 from tests.support.service import Service

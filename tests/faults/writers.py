@@ -11,7 +11,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from bench.http_client import AnswerLost, Connection, ServiceUnreachable
+from bench.load.http_client import AnswerLost, Connection, ServiceUnreachable
 from tests.faults.ledger import Ledger, Net
 
 PACE_SECONDS = 0.01

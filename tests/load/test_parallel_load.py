@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
-from bench.http_client import Connection
+from bench.load.http_client import Connection
 from tests.support.listening import Socket, listening
 from tests.support.programs import begun
 from tests.support.service import ROOT, Service, environment

@@ -1,6 +1,7 @@
 """Members that are late, away, strangers or none at all; sets that exist, and sets that never come to be."""
 
 from pathlib import Path
+from typing import Any
 
 from pymongo import MongoClient
 
@@ -37,6 +38,10 @@ def test_a_late_member_is_waited_for(bare: ReplicaSetOfThree) -> None:
         end = running.end()
     assert (end.exit_code, end.complaint) == (0, "")
     bare.wait_until_whole()
+    # It was not tried before the last one was there: MongoDB would have said no, and the init tried again.
+    with MongoClient[dict[str, Any]]("127.0.0.1", bare.ports[0], directConnection=True) as member:
+        begun = member.admin.command("serverStatus")["metrics"]["commands"]["replSetInitiate"]
+    assert (begun["failed"], begun["total"]) == (0, 1)
 
 
 def test_a_set_that_exists_goes_on_without_a_member_that_is_away(bare: ReplicaSetOfThree) -> None:

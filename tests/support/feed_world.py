@@ -45,7 +45,7 @@ def quantities(frame: str) -> tuple[str, dict[str, int]]:
 
 
 @dataclass(eq=False)
-class StocksAt:
+class Reading:
     """A read that the feed waits for; None reads all stores.
 
     Args:
@@ -91,7 +91,7 @@ class World:
 
     def __init__(self) -> None:
         self.feed = Feed(self._read, wire_of)
-        self.readings: list[StocksAt] = []
+        self.readings: list[Reading] = []
         self.ears: list[Ear] = []
         self.changes: list[StoreChange] = []
         self.past: list[dict[str, Document]] = [{}]
@@ -157,11 +157,11 @@ class World:
     # The reads
 
     async def _read(self, store_id: str | None) -> Snapshot:
-        reading = StocksAt(store_id, len(self.changes), asyncio.get_running_loop().create_future())
+        reading = Reading(store_id, len(self.changes), asyncio.get_running_loop().create_future())
         self.readings.append(reading)
         return await reading.answer
 
-    def answer(self, reading: StocksAt, *, after: int | None = None) -> None:
+    def answer(self, reading: Reading, *, after: int | None = None) -> None:
         """Answer a read with the stores as they were after so many changes; None is now."""
         self.readings.remove(reading)
         number = len(self.changes) if after is None else max(after, reading.asked_after)
@@ -171,7 +171,7 @@ class World:
         if not reading.answer.done():
             reading.answer.set_result(Snapshot(stores, moment(number)))
 
-    def fail(self, reading: StocksAt, error: Exception | None = None) -> None:
+    def fail(self, reading: Reading, error: Exception | None = None) -> None:
         """Let a read fail."""
         self.readings.remove(reading)
         if not reading.answer.done():

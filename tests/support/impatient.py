@@ -1,7 +1,7 @@
 """Runs a module of ours as the program that it is, but for the seconds that it waits for others.
 
-`python -m tests.support.impatient store_api.clients.COMMAND_SECONDS=0.2 -- bot --once`. It is for tests that
-only wait such a time out; all else is the real program, in a process of its own.
+`python -m tests.support.impatient store_api.storage.clients.COMMAND_SECONDS=0.2 -- bot --once`. For tests
+that only wait such a time out; all else is the real program, in a process of its own.
 """
 
 import importlib

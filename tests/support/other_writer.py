@@ -13,8 +13,9 @@ from typing import Any
 from bson import json_util
 from pymongo import MongoClient
 
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
 from tests.support.service import ROOT, environment
+from tests.support.unwatched import unwatched
 
 Command = dict[str, Any]
 

@@ -6,7 +6,6 @@ that a test sends would then do nothing.
 """
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 _BEGIN = """
@@ -30,11 +29,3 @@ def begun(program: str | Path, *arguments: str | Path) -> list[str]:
         arguments: its arguments.
     """
     return [sys.executable, "-I", "-S", "-c", _BEGIN, str(program), *map(str, arguments)]
-
-
-def unwatched(environment: Mapping[str, str]) -> dict[str, str]:
-    """Give an environment in which coverage does not watch a program, which it slows down two- or threefold.
-
-    For programs that are no part of the product, and for large work of a part that small work covers.
-    """
-    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}

@@ -168,7 +168,7 @@ class Service:
 
     def worker_pids(self) -> list[int]:
         """List the processes that serve, where there are several."""
-        return sorted(pid for pid in children_of(self.pid) if b"spawn_main" in _command_line(pid))
+        return sorted(pid for pid in children_of(self.pid) if b"spawn_main" in command_line(pid))
 
     @contextmanager
     def only(self, worker: int) -> Iterator[None]:
@@ -243,7 +243,8 @@ def _state(pid: int) -> str:
         return "X"
 
 
-def _command_line(pid: int) -> bytes:
+def command_line(pid: int) -> bytes:
+    """Give a process's command line, its words parted by zero bytes; empty where it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):

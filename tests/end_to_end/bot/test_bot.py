@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
+import pytest
 
 from store_api.embedded import EmbeddedMongo
 from store_api.storage import clients
@@ -70,6 +71,7 @@ def test_commands_are_answered_to_the_one_user_and_nobody_else(
     assert "setMyCommands" in bot_api.methods()
 
 
+@pytest.mark.unwatched
 def test_killed_between_claim_and_send_the_next_one_sends(
     tmp_path: Path, bot_api: BotApi, due: dict[str, str], claims: Documents
 ) -> None:

@@ -46,6 +46,7 @@ def test_once_sends_now_and_ends(tmp_path: Path, bot_api: BotApi, settings: dict
     assert bot_api.methods() == WHOLE
 
 
+@pytest.mark.unwatched
 def test_once_that_fails_is_one_line(tmp_path: Path, bot_api: BotApi, settings: dict[str, str]) -> None:
     bot_api.fail("sendMessage", Refuse(400, f"Bad Request: no {TOKEN}"))
     ran = run_bot(tmp_path, settings, "--once")

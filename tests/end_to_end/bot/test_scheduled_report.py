@@ -59,6 +59,7 @@ def assert_one_report_comes(bot_api: BotApi, due: datetime, one: BotProcess, two
     assert "Late" not in bot_api.texts()[0]
 
 
+@pytest.mark.unwatched
 def test_two_bots_send_one_report_at_its_minute(
     tmp_path: Path, bot_api: BotApi, settings: dict[str, str], claims: Documents
 ) -> None:

@@ -90,9 +90,15 @@ class NewBot:
         return Bot(Tools(claims, composer, self.chat, clock.clock, Random(1)), clock)
 
 
+_drawn: dict[str, bytes] = {}
+
+
 async def draw_here(picture: Picture) -> bytes:
-    """Draw the picture in this process, which is quicker than to start another."""
-    return png(picture)
+    """Draw the picture in this process, which is quicker than to start another; equal ones but once."""
+    name = repr(picture)
+    if name not in _drawn:
+        _drawn[name] = png(picture)
+    return _drawn[name]
 
 
 async def build_here(sheets: Sequence[Sheet], at: datetime) -> bytes:

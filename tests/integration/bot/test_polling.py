@@ -78,6 +78,8 @@ async def test_a_store_id_may_hold_spaces_and_markup(
     async with polling(new_bot):
         (text,) = await answers(bot_api, 1)
     assert "▪ <b>north hall</b> *1*: 1 item, 2 units\nHolds _x_ 2" in text
+    # The stand-in takes texts as they are; Telegram does so only where no parse mode is asked for.
+    assert not any("parse_mode" in call.fields for call in bot_api.calls)
 
 
 async def test_a_message_without_text_gets_the_help(new_bot: NewBot, bot_api: BotApi) -> None:

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from tests.support.programs import begun, unwatched
+from tests.support.programs import begun
 from tests.support.service import ROOT
+from tests.support.unwatched import unwatched
 
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:

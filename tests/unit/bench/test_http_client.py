@@ -3,7 +3,7 @@ import socket
 
 import pytest
 
-from bench.http_client import AnswerLost, Connection, Response, ServiceUnreachable
+from bench.load.http_client import AnswerLost, Connection, Response, ServiceUnreachable
 from tests.support.scripted_server import HANG_UP, scripted_server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

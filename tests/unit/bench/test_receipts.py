@@ -4,7 +4,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from bench.receipts import Basket, Line, Receipts, from_table, group_operation, in_calls, load
+from bench.demo.receipts import Basket, Line, Receipts, from_table, group_operation, in_calls, load
 
 MORNING, NOON, EVENING = (datetime(2017, 1, 1, hour) for hour in (9, 12, 18))  # noqa: DTZ001
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from bench.http_client import Connection, Response, ServiceUnreachable
-from bench.receipts import Line
-from bench.stock_calls import Answer, CannotGoOn, Outcome, StockCalls, outcome_of, retry_after
+from bench.demo.receipts import Line
+from bench.load.http_client import Connection, Response, ServiceUnreachable
+from bench.load.stock_calls import Answer, CannotGoOn, Outcome, StockCalls, outcome_of, retry_after
 from tests.support.scripted_server import HANG_UP, scripted_server
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bench.verdict import Verdict, difference
+from bench.demo.verdict import Verdict, difference
 
 
 @pytest.mark.parametrize(

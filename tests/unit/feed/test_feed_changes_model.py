@@ -15,6 +15,8 @@ from store_api.stock import Report, Stock
 from tests.support.feed_world import BROKEN, Ear, World, quantities, turns
 from watchers.changes import StoreChange
 
+pytestmark = pytest.mark.unwatched
+
 STORES = ("a", "b")
 ITEMS = ("chair", "table", "lamp")
 WRITES = ("update", "update", "update", "sweep", "rev", "replace", "set whole", "delete")

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from store_api.feed import feed
 from tests.support.feed_world import BROKEN, Ear, World, turns
 
+pytestmark = pytest.mark.unwatched
+
 STORES = ("a", "b")
 ACTIONS = (
     "set",

@@ -15,7 +15,6 @@ import uvloop
 
 from store_api.reports.workbook import Sheet, workbook
 from store_api.reports.workbook_job import WorkbookBuilder
-from tests.support.programs import unwatched
 
 AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 SMALL = [Sheet("abc111", [("=1+1", 10), ("арт-1", 2**63 - 1)])]
@@ -35,13 +34,6 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where every build has a folder of its own, for as long as it runs."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture
-def unwatched_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is started is not watched by coverage."""
-    for name in os.environ.keys() - unwatched(os.environ).keys():
-        monkeypatch.delenv(name)
 
 
 def cells(file: bytes) -> list[tuple[object, ...]]:
@@ -100,7 +92,7 @@ def test_ids_that_are_no_unicode_are_replaced(run: Run) -> None:
     run(scene())
 
 
-@pytest.mark.usefixtures("unwatched_programs")
+@pytest.mark.unwatched
 def test_100_000_lines_do_not_stall_the_event_loop(run: Run) -> None:
     async def scene() -> None:
         building = asyncio.ensure_future(WorkbookBuilder().build(LARGE, AT))

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from bench.receipts import Basket, Receipts, in_calls
-from bench.stock_calls import Answer, CannotGoOn, Outcome, StockCalls
-from bench.verdict import Verdict
+from bench.demo.receipts import Basket, Receipts, in_calls
+from bench.demo.verdict import Verdict
+from bench.load.stock_calls import Answer, CannotGoOn, Outcome, StockCalls
 
 _OPENING_TRIES = 5
 

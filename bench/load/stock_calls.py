@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from bench.http_client import NO_HEADERS, AnswerLost, Connection, Response, ServiceUnreachable
-from bench.receipts import Line, group_operation
+from bench.demo.receipts import Line, group_operation
+from bench.load.http_client import NO_HEADERS, AnswerLost, Connection, Response, ServiceUnreachable
 
 _MINIMAL = {"prefer": "return=minimal"}
 _RECONNECT_SECONDS = 0.2

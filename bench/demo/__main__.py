@@ -14,10 +14,10 @@ from typing import NoReturn
 
 import uvloop
 
-from bench.http_client import Connection, ServiceUnreachable
-from bench.receipts import Receipts, load
-from bench.replay import Replay
-from bench.stock_calls import CannotGoOn, StockCalls
+from bench.demo.receipts import Receipts, load
+from bench.demo.replay import Replay
+from bench.load.http_client import Connection, ServiceUnreachable
+from bench.load.stock_calls import CannotGoOn, StockCalls
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""What puts load on a service: clients, crowds of sockets, wrk."""

@@ -125,7 +125,7 @@ def _write(sheet: Worksheet, page: Sheet, at: datetime) -> None:
     sheet.append(["Store", _set_text(item, page.store_id), *_spelling(sheet, page.store_id)])
     sheet.append(["Time (UTC)", f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"])
     sheet.append([])
-    sheet.append(_header(sheet))
+    sheet.append(_header(sheet, page))
     for item_id, quantity in page.lines:
         # A write-only row is on disk once appended: its cells can be used again.
         if quantity < 10**DIGITS:
@@ -148,17 +148,21 @@ def _lay_out(sheet: Worksheet, page: Sheet) -> None:
     sheet.auto_filter.ref = f"A{HEADER_ROW}:B{HEADER_ROW + len(page.lines)}"
     longest = max((_columns(item_id) for item_id, _ in page.lines), default=0)
     sheet.column_dimensions["A"].width = min(max(longest + 2, NARROWEST), WIDEST)
-    sheet.column_dimensions["B"].width = 22
+    sheet.column_dimensions["B"].width = sheet.column_dimensions["C"].width = 22
     sheet.print_title_rows = f"{HEADER_ROW}:{HEADER_ROW}"
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToHeight = 0  # as many pages as it takes, one wide
 
 
-def _header(sheet: Worksheet) -> tuple[Cell, Cell]:
-    item, quantity = WriteOnlyCell(sheet, "Item"), WriteOnlyCell(sheet, "Quantity")
-    item.font = quantity.font = _BOLD
-    quantity.alignment = _RIGHT
-    return item, quantity
+def _header(sheet: Worksheet, page: Sheet) -> list[Cell]:
+    titles = ["Item", "Quantity"]
+    if any(spelled(item_id) != item_id for item_id, _ in page.lines):
+        titles.append("Spelled out")
+    cells = [WriteOnlyCell(sheet, title) for title in titles]
+    for cell in cells:
+        cell.font = _BOLD
+    cells[1].alignment = _RIGHT
+    return cells
 
 
 def _set_text(cell: Cell, text: str) -> Cell:

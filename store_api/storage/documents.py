@@ -41,7 +41,10 @@ VALIDATOR: dict[str, Any] = {
         },
     }
 }
-"""Refuses, from any writer, exactly what `read_stock` calls broken, and a revision that is no number."""
+"""Refuses, from any writer, exactly what `read_stock` calls broken.
+
+And, beyond that, a revision that is no number, and a name that is no UTF-8, which the driver makes readable.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,7 @@ def test_an_id_that_can_be_mistaken_is_itself_and_spelled_out_beside_it(name: st
     beside = None if seen == name else seen
     assert spelled == {name: beside, "plain": None, "odd\u200b": "odd‹U+200B›"}
     assert (sheet["B1"].value, sheet["C1"].value) == (name, beside)
+    assert (sheet["C4"].value, only_sheet(("plain", 2))["C4"].value) == ("Spelled out", None)
 
 
 @settings(max_examples=60, deadline=None)

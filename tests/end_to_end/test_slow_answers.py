@@ -48,6 +48,11 @@ async def live(_: Request) -> HTTPResponse:
     return WholeAnswer(b"{}", "application/json")
 
 
+async def long_work(_: Request) -> HTTPResponse:
+    await asyncio.sleep(0.5)
+    return WholeAnswer(b"{}", "application/json")
+
+
 @asynccontextmanager
 async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
     """Serve in this process, and give the port and the connections."""
@@ -60,6 +65,7 @@ async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
     app.config.update({"TOUCHUP": False, **limits})
     app.add_route(whole, "/whole", methods=["GET", "POST"])
     app.add_route(live, "/live")
+    app.add_route(long_work, "/long", methods=["GET", "POST"])
     app.add_route(Asset(LARGE, "text/javascript").answer, "/file", name="file")
     port = free_port()
     server = await app.create_server("127.0.0.1", port, protocol=Connection, access_log=False)
@@ -152,6 +158,17 @@ async def test_a_body_that_comes_slowly_is_waited_for_as_long_as_it_comes() -> N
                 await asyncio.sleep(0.2)
                 await asyncio.get_running_loop().sock_sendall(plug, b"x")
             assert (await read_slowly(plug)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+@pytest.mark.parametrize(("method", "is_answered"), [("GET", False), ("POST", True)])
+async def test_long_reading_ends_for_one_who_says_no_more_and_an_operation_is_answered(
+    method: str, is_answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "GONE_SECONDS", 0.05)
+    async with served({}) as (port, _), asyncio.timeout(10):
+        with await say(port, f"{method} /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as plug:
+            plug.shutdown(socket.SHUT_WR)
+            assert (await read_slowly(plug) != b"") == is_answered
 
 
 async def test_a_service_that_is_told_to_end_lets_a_slow_reader_read_to_the_end(

@@ -13,7 +13,7 @@ HELD = 112
 """WriteConflict, the server's word for a document that somebody's transaction holds."""
 
 FEW = 8
-"""Documents among which no probe looks any further: sending each alone tells as much."""
+"""Documents among which no probe looks any further: each is sent alone anyway."""
 
 PROBE_SECONDS = 0.1
 """How long MongoDB may take for a probe, which waits for no document."""
@@ -49,14 +49,15 @@ class Probe:
 
     def find_held(self, ids: Sequence[str]) -> list[str]:
         """Give a few of these documents, among them all that somebody's transaction holds."""
-        if not self._is_any_held(ids):
+        if not self.is_any_held(ids):
             return []
         if len(ids) <= FEW:
             return list(ids)
         half = len(ids) // 2
         return self.find_held(ids[:half]) + self.find_held(ids[half:])
 
-    def _is_any_held(self, ids: Sequence[str]) -> bool:
+    def is_any_held(self, ids: Sequence[str]) -> bool:
+        """Tell whether somebody's transaction holds one of these documents or more."""
         self._session.number += 1
         touched = [{"q": {"_id": one_id}, "u": {"$set": {"probe": 0}}, "upsert": True} for one_id in ids]
         try:

@@ -28,8 +28,6 @@ PATIENCE_SECONDS = 0.1
 
 ALONE_SECONDS = 0.001
 """How long it may take for one statement whose document is probably held, and may be carried out already.
-
-Where it is only slow it counts as held, and is sent anew soon.
 """
 
 LONG_SECONDS = 4.0
@@ -206,13 +204,15 @@ class _Write:
         held = set(self._probe.find_held([self._ids[index] for index in self._open]))
         if not held:
             # It is only slow.
+            if self._patience == LONG_SECONDS:
+                time.sleep(PAUSE_SECONDS)
             self._patience = LONG_SECONDS
         for index in [index for index in self._open if self._ids[index] in held]:
-            if index not in self._carried_out and not self._is_carried_out_alone(index):
+            if index not in self._carried_out and not self._can_be_carried_out(index):
                 self._open = [other for other in self._open if other != index]
 
-    def _is_carried_out_alone(self, index: int) -> bool:
-        """Tell whether one of those that are probably held is carried out; where not, its code says why."""
+    def _can_be_carried_out(self, index: int) -> bool:
+        """Tell whether one that is probably held is carried out, or can be; where not, its code says why."""
         if len(self._codes) > 1:
             # One that was sent alone from the beginning has had its answer.
             try:
@@ -220,6 +220,8 @@ class _Write:
             except OperationFailure as error:
                 if error.code != _TOO_LONG:
                     raise
+            if not self._probe.is_any_held([self._ids[index]]):
+                return True
         if not self._is_late_copy_possible:
             self._codes[index] = HELD
         return False

@@ -141,7 +141,6 @@ class StoreWriter(StoreReader):
             return await self._unvalidated(lambda bypass: self._in_thread(self._update_many, changes, bypass))
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        # Motor's own calls cost a turn of a thread each, and more for every one.
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     async def _apply_alone(self, change: Change) -> Written:
@@ -177,24 +176,18 @@ class StoreWriter(StoreReader):
     async def sweep(self, store_id: str) -> None:
         """Remove the items of which nothing is left from a store's document."""
         await self.primary.wait()
-        statement = {store_id: {"q": updates.sweepable(store_id), "u": updates.SWEEP}}
+        sweep = {store_id: {"q": updates.sweepable(store_id), "u": updates.SWEEP}}
         with translated(writing=True):
-            await self._in_thread(self._send, "update", statement, PATIENCE_SECONDS, False)
+            await self._in_thread(self._send, "update", sweep, PATIENCE_SECONDS, False)
 
     def _send(
         self, command: str, statements: dict[str, dict[str, Any]], patience: float, bypass: bool
     ) -> list[Written]:
         codes = self._sender.send(command, statements, patience=patience, bypass=bypass)
-        written = [written_by(code) for code in codes]
+        written = list(map(written_by, codes))
         if Written.UNKNOWN in written:
-            log.warning(
-                "Nobody says whether a write was applied",
-                extra={
-                    "action": "database_failed",
-                    "writing": True,
-                    "stores": written.count(Written.UNKNOWN),
-                },
-            )
+            unknown = {"action": "database_failed", "writing": True}
+            log.warning("Nobody says whether a write was applied", extra=unknown)
         return written
 
     def _update_many(self, changes: Sequence[Change], bypass: bool) -> list[Written]:

@@ -94,7 +94,6 @@ async def test_what_is_too_much_is_turned_away_and_not_applied(
     ("failure", "applied"),
     [
         ({"errorCode": 8}, False),
-        ({"errorCode": 50}, False),
         ({"writeConcernError": {"code": 64, "errmsg": "waiting for replication timed out"}}, True),
     ],
     ids=str,

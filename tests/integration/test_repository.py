@@ -148,7 +148,7 @@ async def test_of_many_that_create_a_store_at_once_none_is_lost(
 async def test_a_creation_that_another_writer_came_before_is_a_guard_that_does_not_hold(
     repository: StoreWriter, other_program: MongoClient[dict[str, Any]], stores: Documents, store_id: str
 ) -> None:
-    with failing(other_program, "insert", blockConnection=True, blockTimeMS=60) as held_back:
+    with failing(other_program, "insert", blockConnection=True, blockTimeMS=500) as held_back:
         creation = asyncio.create_task(repository.apply(supply(store_id, chair=1), None))
         await held_back.wait_until_hit()
         stores.update_one({"_id": store_id}, {"$inc": {"items.chair": 7}}, upsert=True)

@@ -41,6 +41,9 @@ LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init 
 QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit tests/house
 SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
+# As Python from 3.15 on: files are UTF-8 wherever the tests are started.
+test quick: export PYTHONUTF8 := 1
+
 test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase
 	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 3 \

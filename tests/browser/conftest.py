@@ -33,7 +33,9 @@ async def browser() -> AsyncIterator[Browser]:
             pytest.fail(NO_BROWSER)
         pytest.skip(NO_BROWSER)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+        # Chromium listens on a socket there, whose path may have but 107 bytes.
+        short: dict[str, str | float | bool] = {**os.environ, "TMPDIR": "/tmp"}  # noqa: S108
+        browser = await playwright.chromium.launch(executable_path=program, args=list(SWITCHES), env=short)
         yield browser
         await browser.close()
 

@@ -22,7 +22,8 @@ async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warn
 ) -> None:
     repository = StoreWriter(client, real.stores.database.name)
     changes = [Change(f"{store_id}-{number}", {"a": 1}, {}, creates=True) for number in range(6)]
-    refusal: dict[str, Any] = {"errorCode": 13, "blockConnection": True, "blockTimeMS": 100}
+    # All six are refused before the first is tried again.
+    refusal: dict[str, Any] = {"errorCode": 13, "blockConnection": True, "blockTimeMS": 500}
     with failing(other_program, "update", times=len(changes), **refusal):
         written = await asyncio.gather(*(repository.apply(change, None) for change in changes))
     assert written == [{"a": 1}] * len(changes)

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from bench.load.http_client import Connection
 from tests.end_to_end.conftest import Stores, service_alone
+from tests.support.lateness import machine_lateness
 from tests.support.service import Service, children_of, command_line
 
 ITEMS = 100_000
@@ -34,23 +35,25 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
     service: Service, stores: Stores, http: httpx.AsyncClient, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {f"item-{number}": number for number in range(ITEMS)}})
-    building = asyncio.create_task(http.get(f"/stores/{store_id}/xlsx_report"))
     waits, programs = [], set[bytes]()
     connection = Connection(service.url)
-    while not building.done():
-        began = time.monotonic()
-        assert (await connection.request("GET", "/health/live")).status == 200
-        waits.append(time.monotonic() - began)
-        programs |= {command_line(child) for child in children_of(service.pid)}
-        # Asking without a pause would take the processor from the workbook.
-        await asyncio.sleep(0.01)
+    with machine_lateness() as machine:
+        building = asyncio.create_task(http.get(f"/stores/{store_id}/xlsx_report"))
+        while not building.done():
+            began = time.monotonic()
+            assert (await connection.request("GET", "/health/live")).status == 200
+            waits.append(time.monotonic() - began)
+            programs |= {command_line(child) for child in children_of(service.pid)}
+            # Asking without a pause would take the processor from the workbook.
+            await asyncio.sleep(0.01)
+    answer = await building
     connection.close()
     stores.delete_one({"_id": store_id})
     waits.sort()
-    assert waits[-1] < LONGEST_WAIT_SECONDS
-    assert waits[len(waits) // 2] < 0.05
+    assert waits[-1] < LONGEST_WAIT_SECONDS + machine.worst
+    assert waits[len(waits) // 2] < 0.05 + machine.median
     # In a thread it would hold others up a little, but a hundred times a second.
     assert any(b"store_api.reports.workbook" in program for program in programs)
-    with ZipFile(BytesIO((await building).content)) as workbook:
+    with ZipFile(BytesIO(answer.content)) as workbook:
         rows = workbook.read("xl/worksheets/sheet1.xml").count(b"<row ")
     assert rows >= ITEMS - 1

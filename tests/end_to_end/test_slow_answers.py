@@ -164,7 +164,7 @@ async def test_a_body_that_comes_slowly_is_waited_for_as_long_as_it_comes() -> N
 async def test_long_reading_ends_for_one_who_says_no_more_and_an_operation_is_answered(
     method: str, is_answered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "GONE_SECONDS", 0.05)
+    monkeypatch.setattr(progress, "GONE_SECONDS", 0.05)
     async with served({}) as (port, _), asyncio.timeout(10):
         with await say(port, f"{method} /long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") as plug:
             plug.shutdown(socket.SHUT_WR)

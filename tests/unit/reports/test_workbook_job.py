@@ -20,6 +20,7 @@ import uvloop
 
 from store_api.reports.workbook import Job, Sheet, workbook
 from store_api.reports.workbook_job import WorkbookBuilder
+from tests.support.lateness import machine_lateness
 from tests.support.unwatched import unwatched
 
 AT = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
@@ -125,12 +126,13 @@ def test_ids_that_are_no_unicode_are_replaced(run: Run) -> None:
 @pytest.mark.unwatched
 def test_100_000_lines_do_not_stall_the_event_loop(run: Run) -> None:
     async def scene() -> None:
-        building = asyncio.ensure_future(WorkbookBuilder().build(LARGE, AT))
-        delays = await delays_during(building)
+        with machine_lateness() as machine:
+            building = asyncio.ensure_future(WorkbookBuilder().build(LARGE, AT))
+            delays = await delays_during(building)
         assert (await building).startswith(b"PK")
         # A thread in this process would make every second wait longer than 4 ms.
-        assert delays[len(delays) // 2] < 0.0025
-        assert delays[-1] < 0.2
+        assert delays[len(delays) // 2] < 0.0025 + machine.median
+        assert delays[-1] < 0.2 + machine.worst
 
     run(scene())
 

@@ -34,12 +34,15 @@ class MembersAbsent(InitProblem):
     Args:
         hosts: who they are.
         seconds: how long they were waited for.
+        unknown: those of them whose names cannot be looked up.
     """
 
-    def __init__(self, hosts: Iterable[str], seconds: float) -> None:
+    def __init__(self, hosts: Iterable[str], seconds: float, unknown: Iterable[str] = ()) -> None:
+        names = ", ".join(unknown)
         super().__init__(
             f"No answer within {seconds:.0f} s from {', '.join(hosts)}; a new set needs all of its members. "
             "Look whether they run, and whether these names lead to them"
+            + (f": here {names} cannot be looked up" if names else "")
         )
 
 

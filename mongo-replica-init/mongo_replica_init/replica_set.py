@@ -1,5 +1,6 @@
 """The shell around the verdict: asks the members, initiates the set, waits for its primary."""
 
+import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -75,9 +76,8 @@ class ReplicaSet:
                 self._say(f"{self._settings.replica_set}: initiated")
                 return
             if time.monotonic() > deadline:
-                raise MembersAbsent(
-                    self._absent(answers) or self._settings.hosts[:1], self._settings.wait_seconds
-                )
+                late = self._absent(answers) or self._settings.hosts[:1]
+                raise MembersAbsent(late, self._settings.wait_seconds, filter(_is_unknown, late))
             if absent != (absent := self._absent(answers)) and absent:
                 self._say(f"{self._settings.replica_set}: waits for {', '.join(absent)}")
             time.sleep(PAUSE_SECONDS)
@@ -156,6 +156,15 @@ class ReplicaSet:
                 return False
             raise InitiateRefused(f"{first} does not initiate the set: {_reason(error)}") from None
         return True
+
+
+def _is_unknown(host: str) -> bool:
+    """Whether a member's name cannot be looked up from here."""
+    try:
+        socket.getaddrinfo(host.rpartition(":")[0].strip("[]"), None)
+    except (socket.gaierror, UnicodeError):
+        return True
+    return False
 
 
 def _member(host: str, credentials: dict[str, Any], seconds: float = ASK_SECONDS) -> Client:

@@ -175,6 +175,13 @@ def test_a_wrong_variable_is_one_line_and_no_trace() -> None:
     assert end.complaint.count("\n") == 1
 
 
+def test_a_member_whose_name_cannot_be_looked_up_is_named() -> None:
+    end = run({"MONGO_HOSTS": "mongo_1.invalid:27017,127.0.0.1:1", "WAIT_SECONDS": "1"})
+    assert end.exit_code == 1
+    assert end.complaint.endswith(": here mongo_1.invalid:27017 cannot be looked up\n")
+    assert end.complaint.count("\n") == 1
+
+
 def test_help_lists_every_variable_and_another_argument_is_refused() -> None:
     listed = "\n".join(run({}, "--help").said)
     assert all(name in listed for name in VARIABLES)

@@ -21,7 +21,7 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
-from store_api.http.connections import NotServed
+from store_api.http.receiving import NotServed
 from store_api.web.inside_sanic import end_sending, methods_at, swallow
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from sanic.exceptions import RequestTimeout, SanicException, ServiceUnavailable
 from sanic.http.constants import Stage
 
-from store_api.http.protocol import LiteralProtocol
+from store_api.http.connections import LiteralProtocol
 
 log = logging.getLogger(__name__)
 

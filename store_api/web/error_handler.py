@@ -26,7 +26,7 @@ from store_api.contract.problems import (
     problem_of,
 )
 from store_api.contract.schemas import Problem
-from store_api.http.connections import NotServed
+from store_api.http.receiving import NotServed
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.inside_sanic import end_sending, forget_body, methods_at, swallow
 

@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 FOLDER = "STORE_API_METRICS_FOLDER"
 """Names the folder that worker processes share; the main process sets it for those that it starts."""
 
-_GONE = "gone"
+_GONE = "gone.json"
+"""What the dead have counted, all in one file: it does not grow with their number."""
 
 
 class Figure(msgspec.Struct, array_like=True, frozen=True):
@@ -163,10 +164,23 @@ def _replace(path: Path, figures: Mapping[str, Sequence[Figure]]) -> None:
 
 
 def _bury(folder: Path, pid: int, live: frozenset[str]) -> None:
-    """Keep what a dead worker had counted; its last second is lost."""
+    """Add what a dead worker had counted to that of all dead ones; its last second is lost."""
     with suppress(OSError):
         for path in folder.glob(f"{pid}-*.json"):
+            gone: Figures = {}
             with suppress(OSError, msgspec.MsgspecError):
-                counted = {name: figures for name, figures in _read(path).items() if name not in live}
-                _replace(folder / f"{_GONE}-{path.name}", counted)
+                gone = _read(folder / _GONE)
+            with suppress(OSError, msgspec.MsgspecError):
+                for name, figures in _read(path).items():
+                    if name not in live:
+                        gone[name] = _added(gone.get(name, []), figures)
+                _replace(folder / _GONE, gone)
             path.unlink(missing_ok=True)
+
+
+def _added(some: Sequence[Figure], others: Sequence[Figure]) -> list[Figure]:
+    values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for figure in (*some, *others):
+        key = (figure.name, tuple(figure.labels.items()))
+        values[key] = values.get(key, 0.0) + figure.value
+    return [Figure(name, dict(labels), value) for (name, labels), value in values.items()]

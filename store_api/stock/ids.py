@@ -20,6 +20,7 @@ PLAIN_STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 # What makes another picture of the character before it: a part of emoji, of Persian and of Indian words.
 _JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_PLAIN = re.compile("[!-~]+(?: [!-~]+)*")
 _STRAY_SPACE = re.compile("^ +| +$|(?<= ) +")
 
 
@@ -29,10 +30,9 @@ def spelled(name: str) -> str:
     What cannot be seen is written as its code point, and so are the parts of a letter that is composed
     otherwise than usual (Unicode's form C). Spaces at an end, and all but the first of several, become `␣`.
     """
-    if name.isascii():
-        text = name if name.isprintable() else "".join(map(_seen, name))
-    else:
-        text = "".join(_letter(found) for found in _letters(name))
+    if _PLAIN.fullmatch(name):
+        return name
+    text = "".join(_letter(found) for found in _letters(name))
     return _STRAY_SPACE.sub(lambda found: "␣" * len(found[0]), text)
 
 

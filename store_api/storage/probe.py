@@ -41,10 +41,10 @@ class Probe:
     statement always fails, so that MongoDB itself ends the transaction, whatever becomes of this process.
     """
 
-    def __init__(self, database: "Database[dict[str, Any]]", collection: str, bypass: bool) -> None:
+    def __init__(self, database: "Database[dict[str, Any]]", collection: str) -> None:
         self._database = database
         self._collection = collection
-        self._bypass = bypass
+        self.bypass = False
         self._session = Session(database)
 
     def find_held(self, ids: Sequence[str]) -> list[str]:
@@ -65,7 +65,7 @@ class Probe:
                 {
                     "update": self._collection,
                     "updates": [*touched, {"q": {"_id": ids[0]}, "u": _FAILS}],
-                    "bypassDocumentValidation": self._bypass,
+                    "bypassDocumentValidation": self.bypass,
                     "txnNumber": Int64(self._session.number),
                     "startTransaction": True,
                     "autocommit": False,

@@ -95,7 +95,8 @@ class Sender:
         """
         session = self._sessions.pop() if self._sessions else Session(self._database)
         session.number += 1
-        probe = self._probes.pop() if self._probes else Probe(self._database, self._collection, bypass)
+        probe = self._probes.pop() if self._probes else Probe(self._database, self._collection)
+        probe.bypass = bypass
         sent = list(statements.values())
 
         def ask(indices: Sequence[int], seconds: float, concern: Mapping[str, Any]) -> Reply:

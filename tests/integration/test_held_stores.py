@@ -1,5 +1,6 @@
 """A transaction of another program holds stores: only they wait, and everybody is told the truth."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from store_api.commit import Committer, held_stores
 from store_api.errors import StoreHeld
-from store_api.stock import Change, Written
+from store_api.stock import Change, Operation, OperationKind, Report, Written
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
 
@@ -89,3 +91,49 @@ async def test_a_store_that_a_transaction_deletes_is_held(
         ]
         session.commit_transaction()
     assert await repository.apply(supply(ids[0]), None) == {"chair": 1}
+
+
+def asked(store_id: str) -> Operation:
+    return Operation(store_id, OperationKind.SUPPLY, {"chair": 1})
+
+
+@pytest.mark.parametrize("count", [1, 3, 63])
+async def test_who_asks_for_another_store_is_served_while_held_ones_wait(
+    repository: StoreWriter, other_program: Mongo, stores: Documents, ids: Sequence[str], count: int
+) -> None:
+    committer = Committer(repository)
+    with holding(other_program, stores, ids[:count]):
+        waiting = [committer.answer(asked(one_id)) for one_id in ids[:count]]
+        for _ in range(10):
+            assert isinstance(await committer.answer(asked(ids[-1])), Report)
+        assert not any(future.done() for future in waiting)
+    assert [await future for future in waiting] == [Report(one_id, {"chair": 6}) for one_id in ids[:count]]
+    assert committer.held_stores == 0
+    await committer.close()
+
+
+async def test_who_waited_in_vain_is_told_that_nothing_was_applied(
+    repository: StoreWriter,
+    other_program: Mongo,
+    stores: Documents,
+    ids: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(held_stores, "HELD_SECONDS", 0.5)
+    committer = Committer(repository)
+    with holding(other_program, stores, ids[:2]):
+        answers = await asyncio.gather(*(committer.answer(asked(one_id)) for one_id in ids[:3]))
+        assert [type(answer) for answer in answers] == [StoreHeld, StoreHeld, Report]
+    assert await committer.submit(asked(ids[0])) == Report(ids[0], {"chair": 6})
+    await committer.close()
+
+
+async def test_who_still_waits_at_the_end_is_told_at_once(
+    repository: StoreWriter, other_program: Mongo, stores: Documents, ids: Sequence[str]
+) -> None:
+    committer = Committer(repository)
+    with holding(other_program, stores, ids[:1]):
+        answer = committer.answer(asked(ids[0]))
+        await committer.close()
+        assert isinstance(await answer, StoreHeld)
+    assert stores.find_one({"_id": ids[0]}) == {"_id": ids[0], "items": {"chair": 5}, "rev": 1}

@@ -21,7 +21,7 @@ async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Compos
     """Connect, whether or not MongoDB is there yet, and let go at the end."""
     client = connect(settings.database_url)
     repository = StoreWriter(client, settings.mongo_db)
-    opening = asyncio.create_task(look_for_primary(client))
+    opening = asyncio.create_task(look_for_primary(client, announce=False))
     try:
         yield (
             Claims(client, settings.mongo_db, uuid4().hex),

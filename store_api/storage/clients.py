@@ -70,10 +70,14 @@ def members_are_known(client: Client) -> bool:
     return all(each.known for each in client.delegate.options.event_listeners if isinstance(each, Members))
 
 
-async def look_for_primary(client: Client) -> None:
+async def look_for_primary(client: Client, *, announce: bool = True) -> None:
     """Let the driver begin to look for a primary; from then on it looks by itself.
 
     The members that a URL of mongodb+srv:// stands for are looked up again until DNS names them.
+
+    Args:
+        client: the driver's.
+        announce: whether it is said that MongoDB is not there yet; who says so in other words need not.
     """
     said: set[type[BaseException | None]] = set()
     while True:
@@ -81,10 +85,11 @@ async def look_for_primary(client: Client) -> None:
             await client.admin.command("ping")
         except PyMongoError as error:
             if members_are_known(client) or not isinstance(error, ConfigurationError):
-                log.warning(
-                    "MongoDB is not there yet",
-                    extra={"action": "database_awaited", "error": type(error).__name__},
-                )
+                if announce:
+                    log.warning(
+                        "MongoDB is not there yet",
+                        extra={"action": "database_awaited", "error": type(error).__name__},
+                    )
                 return
             # Which name it was, and what DNS said. Its words differ from time to time, in seconds and ports.
             if (kind := type(error.__cause__)) not in said:

@@ -15,7 +15,7 @@ Documents = Collection[dict[str, Any]]
 
 STOCK = {
     "abc111": {"item-1": 10, "item-2": 0, "a%2Eb": 3, "=1+1": 2**40},
-    "Kühl/haus: [1]*?": {"арт-1": 7, "東京": 1},
+    "Kühl\\haus: [1]*?": {"арт-1": 7, "東京": 1},
 }
 """Two stores as documents hold them."""
 

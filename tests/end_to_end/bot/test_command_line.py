@@ -1,5 +1,6 @@
 """What a person who starts the bot is told, and the two ways to run it that end."""
 
+import json
 from pathlib import Path
 
 import matplotlib.image
@@ -75,4 +76,9 @@ def test_a_dry_run_without_a_database_is_one_line(tmp_path: Path) -> None:
         tmp_path, nowhere, "--dry-run", "out", patience={f"{clients.__name__}.COMMAND_SECONDS": 0.5}
     )
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.splitlines() == ["bot: The database cannot be reached right now; nothing was applied."]
+    lines = ran.stderr.splitlines()
+    assert [line for line in lines if not line.startswith("{")] == [
+        "bot: The database cannot be reached right now; nothing was applied."
+    ]
+    # Beside it the log names the member that was not reached.
+    assert [json.loads(line)["action"] for line in lines if line.startswith("{")] == ["member_not_reached"]

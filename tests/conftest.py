@@ -12,11 +12,13 @@ import pytest
 from pymongo import MongoClient
 
 from store_api.storage.clients import Client, connect, connect_sender
+from tests.support import open_files
 from tests.support.mongod import replica_set_of_one
 from tests.support.unwatched import nobody_watches
 
 # Wherever the tests are started from, what Hypothesis remembers stays with them.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
+open_files.allow_many()
 # How long one example takes says how busy the machine is. Every test has a time limit of its own.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from pymongo import MongoClient
 
+from tests.support import open_files
 from tests.support.service import Service, new_store_id
 
 pytestmark = pytest.mark.load
@@ -72,6 +73,7 @@ class Dashboard:
 
 @pytest.fixture
 def service(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    open_files.need(SOCKETS + 200)
     settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}"}
     with Service(tmp_path_factory.mktemp("service"), settings) as service:
         service.wait_until_ready()

@@ -16,6 +16,7 @@ import pytest
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
 from tests.support.service import ROOT, Service, children_of, environment, needs_proc
+from tests.support.unwatched import unwatched
 
 SECONDS = 5.0
 """On a machine that does much else; a twentieth of it is usual."""
@@ -64,11 +65,12 @@ def is_in(mask: str, pid: int, number: signal.Signals) -> bool:
 
 
 def start(folder: Path, settings: dict[str, str], *command: str) -> "subprocess.Popen[bytes]":
+    """Start a program without coverage, which would take SIGTERM before any line of ours."""
     with (folder / "stderr").open("wb") as errors:
         return subprocess.Popen(
             begun(*command),
             cwd=folder,
-            env=environment(settings),
+            env=unwatched(environment(settings)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -104,7 +104,8 @@ async def test_scrolling_and_updating_stay_smooth(open_page: Open, stores: Store
           gather("layout-shift", ({ value, sources }) => {
             if (!sources.every(isInList)) {
               window.shifted += value;
-              window.moved.push([value, sources.map(({ node }) => node?.outerHTML ?? node?.textContent ?? "gone")]);
+              const names = sources.map(({ node }) => node?.outerHTML ?? node?.textContent ?? "gone");
+              window.moved.push([value, names]);
             }
           });
         }"""

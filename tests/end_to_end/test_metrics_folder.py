@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -66,9 +67,11 @@ async def test_what_cannot_be_read_is_left_out_and_named_once(sharing: Service) 
     for _ in range(3):
         async with sharing.client() as http:
             assert (await http.get("/metrics")).status_code == 200
-    named = {line["file"] for line in sharing.log("metrics_left_out")}
-    assert named >= {"empty.json", "half.json", "other.json", "bytes.json", "folder.json"}
-    assert len(sharing.log("metrics_left_out")) <= 2 * 5
+    named = Counter(line["file"] for line in sharing.log("metrics_left_out"))
+    unreadable = {"empty.json", "half.json", "other.json", "bytes.json", "folder.json"}
+    assert named.keys() >= unreadable
+    # Once by each of the two processes.
+    assert max(named[file] for file in unreadable) <= 2
     assert sharing.log("fault") == []
 
 

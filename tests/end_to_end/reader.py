@@ -27,6 +27,7 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from tests.house.markdown import SAID, Block, exchanges, split
+from tests.support.programs import begun
 
 SECONDS = 20.0
 """How long anything may take to answer."""
@@ -225,5 +226,10 @@ class _Listener:
 
 async def _start(place: Place, *command: str) -> Process:
     return await asyncio.create_subprocess_exec(
-        *command, cwd=place.folder, env=dict(place.environment), stdin=PIPE, stdout=PIPE, stderr=STDOUT
+        *begun(*command),
+        cwd=place.folder,
+        env=dict(place.environment),
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
     )

@@ -18,7 +18,6 @@ from pymongo import MongoClient
 
 from tests.support.bot_process import BotProcess
 from tests.support.mongod import free_port, wait_until
-from tests.support.programs import begun
 from tests.support.service import Service
 
 SRV_NAME = "_mongodb._tcp.stock.shop.invalid."
@@ -85,7 +84,7 @@ class ServiceWithOtherDns(Service):
 
     def __init__(self, folder: Path, settings: dict[str, str], dns_port: int) -> None:
         super().__init__(folder, settings)
-        self.command = begun(sys.executable, "-c", WITH_OTHER_DNS.format(port=dns_port))
+        self.command = [sys.executable, "-c", WITH_OTHER_DNS.format(port=dns_port)]
 
 
 def test_mongodb_srv_opens_the_port_while_dns_is_away_and_is_ready_when_it_is_back(

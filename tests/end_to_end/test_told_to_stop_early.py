@@ -103,7 +103,7 @@ def test_it_ends_at_once_and_without_a_word_of_pythons(
 @pytest.mark.parametrize("program", CASES)
 def test_it_ends_at_once_as_process_1_of_a_container(tmp_path: Path, silent: str, program: str) -> None:
     unshare = ("unshare", "--pid", "--fork", "--kill-child")
-    if not shutil.which("unshare") or subprocess.run([*unshare, "true"], capture_output=True).returncode:
+    if not shutil.which("unshare") or subprocess.run(begun(*unshare, "true"), capture_output=True).returncode:
         pytest.skip("it takes a right that this user lacks to be process 1")
     arguments, exit_code = CASES[program]
     outer = start(tmp_path, settings_for(silent), *unshare, sys.executable, *arguments)

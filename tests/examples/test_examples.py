@@ -15,6 +15,7 @@ from pymongo import MongoClient
 
 from store_api.settings import Settings
 from tests.support.mongod import free_port
+from tests.support.programs import begun
 from tests.support.service import ROOT, Service, environment, new_store_id
 
 EXAMPLES = ROOT / "examples"
@@ -46,7 +47,7 @@ def write(service: Service, mongo_url: str) -> Write:
     def run(*arguments: str, mongo: str = mongo_url) -> tuple[str, int]:
         where = ("--mongo", mongo, "--database", service.database)
         command = [sys.executable, str(EXAMPLES / "writer.py"), *arguments, *where]
-        ran = subprocess.run(command, env=environment({}), capture_output=True, text=True)
+        ran = subprocess.run(begun(*command), env=environment({}), capture_output=True, text=True)
         return ran.stdout + ran.stderr, ran.returncode
 
     return run
@@ -63,7 +64,7 @@ async def line_of(program: asyncio.subprocess.Process) -> str:
 async def listening(service: Service, store_id: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `listen.py`, and end it."""
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, EXAMPLES / "listen.py", store_id, "--api", service.url),
+        *begun(sys.executable, EXAMPLES / "listen.py", store_id, "--api", service.url),
         env=environment({}),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -111,7 +112,7 @@ async def test_the_listener_comes_back_and_is_right_again(
 
 async def test_the_listener_gives_up_what_can_never_be(service: Service) -> None:
     program = await asyncio.create_subprocess_exec(
-        *(sys.executable, EXAMPLES / "listen.py", "x" * 129, "--api", service.url),
+        *begun(sys.executable, EXAMPLES / "listen.py", "x" * 129, "--api", service.url),
         env=environment({}),
         stderr=asyncio.subprocess.PIPE,
     )
@@ -142,7 +143,7 @@ def test_the_writer_says_that_it_does_not_know(store_id: str, write: Write) -> N
 @pytest.mark.skipif(which("curl") is None, reason="curl is not installed")
 def test_the_session_in_the_shell(service: Service, store_id: str) -> None:
     ran = subprocess.run(
-        ["sh", EXAMPLES / "shell.sh", service.url, store_id], capture_output=True, text=True, check=True
+        begun("sh", EXAMPLES / "shell.sh", service.url, store_id), capture_output=True, text=True, check=True
     )
     assert ran.stderr == ""
     statuses = [line for line in ran.stdout.splitlines() if line.isdecimal()]

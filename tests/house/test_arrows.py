@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Set
 import pytest
 
 from tests.house.imports import ROOT, modules, packages_imported, room_of, rooms_imported
+from tests.support.programs import begun
 
 TABLE: dict[str, tuple[str, str]] = {
     # room: (rooms of ours, packages of others); errors may be imported by everybody and are left out
@@ -222,7 +223,7 @@ def test_some_packages_are_named_in_few_modules_only() -> None:
 def test_what_is_pure_loads_nothing_large(module: str) -> None:
     program = f"import sys, {module}; print(*sorted({set(HEAVY)!r} & sys.modules.keys()))"
     loaded = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        begun(sys.executable, "-c", program), cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
     assert loaded.stdout.split() == []
 

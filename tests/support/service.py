@@ -43,7 +43,7 @@ class Service:
         self.settings = {"PORT": str(free_port()), **settings}
         self.port = int(self.settings["PORT"])
         self.workers = int(self.settings.get("WORKERS", "1"))
-        self.command = begun(sys.executable, "-m", "store_api")
+        self.command = [sys.executable, "-m", "store_api"]
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -97,7 +97,7 @@ class Service:
         """Start it, or start it again; `wait_until_ready` follows."""
         with (self._folder / "stdout").open("wb") as output, (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                self.command,
+                begun(*self.command),
                 cwd=self._folder,
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,

@@ -130,7 +130,7 @@ TYPED = [
     (
         "MONGO_URL",
         "mongodb+srv://u:p@stock.invalid/?w=majority",
-        "mongodb+srv://u:p@stock.invalid/?w=majority",
+        "mongodb+srv://u:p@stock.invalid/",
     ),
     ("MONGO_URL", "mongodb+srv://stock.invalid:27017/", None),
     ("MONGO_URL", "mongodb+srv://a.stock.invalid,b.stock.invalid/", None),

@@ -226,7 +226,7 @@ class Feed:
         try:
             stocks, at = await self._read_at_once(ALL_STORES)
             # What is held already is as new as its own reading.
-            for store_id in stocks.keys() - self._live.keys():
+            for store_id in [each for each in stocks if each not in self._live]:
                 self._live[store_id] = LiveStore.as_read(stocks[store_id], at, self._times_begun)
             self._all_since = at
             reading, self._all_reading = self._all_reading, None

@@ -47,11 +47,10 @@ def random_request(source: random.Random) -> tuple[str, str, dict[str, int], byt
 async def run_client(url: str, number: int, balance: Balance, statuses: Counter[int]) -> None:
     source = random.Random(number)
     connection = Connection(url)
-    headers = {"Content-Type": "application/json"}
     for _ in range(OPERATIONS // CLIENTS):
         store_id, path, net, body = random_request(source)
         minimal = {"Prefer": "return=minimal"} if source.random() < 0.3 else {}
-        answer = await connection.request("POST", f"/stores/{store_id}{path}", body, {**headers, **minimal})
+        answer = await connection.request("POST", f"/stores/{store_id}{path}", body, minimal)
         statuses[answer.status] += 1
         assert answer.status in (200, 409), answer
         quantities = [line["quantity"] for line in json.loads(answer.body).get("store", {}).get("report", [])]

@@ -43,21 +43,25 @@ LOOK_SECONDS = 0.05
 """How often a primary is looked for."""
 
 
-def connect(url: str) -> Client:
-    """Build the client for reads and writes; it connects in the background.
+_OPTIONS: dict[str, Any] = {
+    "connectTimeoutMS": 2000,
+    "heartbeatFrequencyMS": 2000,
+    "tz_aware": True,
+    # A name that is no UTF-8, which some drivers write unchecked, is read with replacement characters: one
+    # such document must not make a reading of many fail.
+    "unicode_decode_error_handler": "replace",
+}
+"""What every client here has."""
 
-    A name that is no UTF-8, which some drivers write unchecked, is read with replacement characters: one such
-    document must not make a reading of many fail.
-    """
+
+def connect(url: str) -> Client:
+    """Build the client for reads and writes; it connects in the background."""
     members = Members(known=not url.startswith(SRV_SCHEME))
     client: Client = AsyncIOMotorClient(
         url,
         timeoutMS=int(COMMAND_SECONDS * 1000),
         serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
-        connectTimeoutMS=2000,
-        heartbeatFrequencyMS=2000,
-        tz_aware=True,
-        unicode_decode_error_handler="replace",
+        **_OPTIONS,
         appname="store_api",
         event_listeners=[members],
     )
@@ -109,10 +113,7 @@ def connect_sender(url: str) -> "MongoClient[dict[str, Any]]":
         connect=False,
         socketTimeoutMS=int(ANSWER_SECONDS * 1000),
         serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
-        connectTimeoutMS=2000,
-        heartbeatFrequencyMS=2000,
-        tz_aware=True,
-        unicode_decode_error_handler="replace",
+        **_OPTIONS,
         appname="store_api",
     )
 
@@ -126,12 +127,9 @@ def connect_watcher(url: str, name: str = "store_api watcher") -> Client:
     """
     return AsyncIOMotorClient(
         url,
-        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
-        connectTimeoutMS=2000,
         socketTimeoutMS=10_000,
-        heartbeatFrequencyMS=2000,
-        tz_aware=True,
-        unicode_decode_error_handler="replace",
+        serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
+        **_OPTIONS,
         appname=name,
     )
 

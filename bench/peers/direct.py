@@ -7,9 +7,9 @@ import asyncio
 import os
 import socket
 
+from store_api.batches.conclude import refusal_of
+from store_api.batches.decide import decide
 from store_api.commit import Committer
-from store_api.commit.conclude import refusal_of
-from store_api.commit.decide import decide
 from store_api.errors import Overloaded, StoreApiError
 from store_api.service import Parts, serve
 from store_api.settings import Settings

@@ -13,10 +13,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
+from store_api.batches.decide import MOST_OPERATIONS
+from store_api.batches.last_seen import LastSeen, Reading
 from store_api.commit import round_trip
-from store_api.commit.decide import MOST_OPERATIONS
 from store_api.commit.held_stores import HeldStores
-from store_api.commit.last_seen import LastSeen, Reading
 from store_api.commit.ports import PATIENCE_SECONDS, Stores
 from store_api.commit.round_trip import Pace, Verdicts
 from store_api.commit.store_queue import StoreQueue, Waiting

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from store_api.commit.last_seen import Reading
+from store_api.batches.last_seen import Reading
 from store_api.commit.ports import Stores
 from store_api.commit.store_queue import StoreQueue
 from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError

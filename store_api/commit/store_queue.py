@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from store_api.commit.conclude import conclude
-from store_api.commit.decide import Decision, batch_size, decide, wanted_items
-from store_api.commit.last_seen import Reading, Seen, seen_after
+from store_api.batches.conclude import conclude
+from store_api.batches.decide import Decision, batch_size, decide, wanted_items
+from store_api.batches.last_seen import Reading, Seen, seen_after
 from store_api.errors import BrokenDocument, Overloaded
 from store_api.stock import Answer, Operation, Written
 

@@ -6,8 +6,8 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from store_api.commit.decide import decide
-from store_api.commit.last_seen import Seen
+from store_api.batches.decide import decide
+from store_api.batches.last_seen import Seen
 from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
 from store_api.storage.driver_errors import NO_SINGLE_ID
 from store_api.storage.updates import lone_guard_of, update_of

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from store_api.commit import committer, decide, held_stores, last_seen, round_trip, store_queue, sweeper
+from store_api.batches import decide, last_seen
+from store_api.commit import committer, held_stores, round_trip, store_queue, sweeper
 from store_api.stock import Answer, Change, Operation, OperationKind
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books

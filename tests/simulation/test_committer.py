@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from store_api.batches.last_seen import TRUSTED
 from store_api.commit import Committer, round_trip
-from store_api.commit.last_seen import TRUSTED
 from store_api.errors import (
     OutOfStock,
     Overloaded,

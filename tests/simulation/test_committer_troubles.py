@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from store_api.batches.last_seen import LastSeen
 from store_api.commit import Committer, store_queue
-from store_api.commit.last_seen import LastSeen
 from store_api.errors import (
     BrokenDocument,
     NotApplied,

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from store_api.batches.conclude import conclude
+from store_api.batches.decide import Decision, decide
+from store_api.batches.last_seen import Seen
 from store_api.commit import round_trip, store_queue
-from store_api.commit.conclude import conclude
-from store_api.commit.decide import Decision, decide
 from store_api.commit.held_stores import HeldStores
-from store_api.commit.last_seen import Seen
 from store_api.commit.store_queue import StoreQueue
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
 from store_api.stock import Answer, Change, Operation, Report, Written, written_despite

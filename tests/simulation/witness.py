@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from store_api.batches.last_seen import LastSeen
 from store_api.commit import Committer
-from store_api.commit.last_seen import LastSeen
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.stock import Answer, Change, Operation
 from tests.simulation.fake_repository import FakeRepository

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from store_api.commit.decide import Decision
-from store_api.commit.last_seen import Reading, Seen
+from store_api.batches.decide import Decision
+from store_api.batches.last_seen import Reading, Seen
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.simulation.fake_documents import changed

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.commit.conclude import conclude, refusal_of
-from store_api.commit.decide import decide
-from store_api.commit.last_seen import Reading, Seen
+from store_api.batches.conclude import conclude, refusal_of
+from store_api.batches.decide import decide
+from store_api.batches.last_seen import Reading, Seen
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,

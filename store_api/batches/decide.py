@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from store_api.commit.last_seen import Seen, foretold
+from store_api.batches.last_seen import Seen, foretold
 from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
 
 MOST_OPERATIONS = 1024

@@ -1,4 +1,4 @@
-from store_api.commit.last_seen import LastSeen, Seen
+from store_api.batches.last_seen import LastSeen, Seen
 
 
 def test_the_latest_news_of_a_store_is_remembered_until_it_is_forgotten() -> None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from store_api.commit.decide import decide
-from store_api.commit.last_seen import TRUSTED, Reading, Seen, foretold, seen_after
+from store_api.batches.decide import decide
+from store_api.batches.last_seen import TRUSTED, Reading, Seen, foretold, seen_after
 from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.stock import Change, Operation, Stock, Written
 from tests.support.batches import (

@@ -6,8 +6,8 @@ and the document that comes back proves the refusals.
 
 from collections.abc import Sequence
 
-from store_api.commit.decide import Decision, fits
-from store_api.commit.last_seen import Reading
+from store_api.batches.decide import Decision, fits
+from store_api.batches.last_seen import Reading
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,

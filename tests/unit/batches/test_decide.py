@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from store_api.commit import decide as decide_module
-from store_api.commit.decide import Decision, batch_size, decide, wanted_items
-from store_api.commit.last_seen import Seen
+from store_api.batches import decide as decide_module
+from store_api.batches.decide import Decision, batch_size, decide, wanted_items
+from store_api.batches.last_seen import Seen
 from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind, Stock, Written
 from tests.support.batches import (
     CLEAN,

@@ -15,10 +15,14 @@ StoreApiError
 │   ├── OutOfStock
 │   ├── QuantityOverflow
 │   ├── UnfitDocument       between repository and committer: why, is found out by a reading
+│   ├── KeyMissing          the service wants a key for every operation, and there is none
+│   ├── KeyInvalid          what was sent as a key can be none
+│   ├── KeyReused           the key is that of another operation
 │   ├── StoreHeld           a transaction of another program holds the store for too long
 │   ├── Overloaded
 │   └── DatabaseUnavailable
 ├── AppliedUnreported       the write was applied, but the report after it could not be read
+├── KeyInFlight             another process is at this very operation; what becomes of it is not known yet
 ├── OutcomeUnknown          the database did not say: the write may have been applied
 └── BrokenDocument          another program left a document that cannot be a report
 """
@@ -151,6 +155,24 @@ class UnfitDocument(NotApplied):
     """The store's document cannot take this update."""
 
 
+class KeyMissing(NotApplied):
+    """Every operation must have an Idempotency-Key here."""
+
+    slug = "idempotency-key-missing"
+
+
+class KeyInvalid(NotApplied):
+    """An Idempotency-Key is 1 to 255 visible ASCII characters, in quotes or without, and comes once."""
+
+    slug = "idempotency-key-invalid"
+
+
+class KeyReused(NotApplied):
+    """This Idempotency-Key is that of another operation."""
+
+    slug = "idempotency-key-reused"
+
+
 class StoreHeld(NotApplied):
     """Another program's open transaction holds this store; nothing was applied."""
 
@@ -173,6 +195,12 @@ class AppliedUnreported(StoreApiError):
     """The operation was applied, but the store could not be read after it; do not send it again."""
 
     slug = "applied-unreported"
+
+
+class KeyInFlight(StoreApiError):
+    """The operation with this Idempotency-Key is being carried out; ask again in a moment."""
+
+    slug = "idempotency-in-flight"
 
 
 class OutcomeUnknown(StoreApiError):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import pymongo
 from sanic import Sanic
 
+from store_api.claims import Claims
 from store_api.commit import Committer, Stores
 from store_api.contract.bodies import LARGEST_BODY
 from store_api.errors import PartDied
@@ -20,6 +21,7 @@ from store_api.feed import Feed
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
+from store_api.storage.claims import ClaimCollection
 from store_api.storage.clients import (
     LOOK_SECONDS,
     blocking,
@@ -62,6 +64,10 @@ _SANIC = {
 }
 
 
+def _committer(stores: Stores, claims: Claims) -> Committer:
+    return Committer(stores, claims=claims)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a service that may be others: benchmarks measure what each of ours is worth.
@@ -71,7 +77,7 @@ class Parts:
         watcher: makes what follows the stores.
     """
 
-    committer: Callable[[Stores], Committer] = Committer
+    committer: Callable[[Stores, Claims], Committer] = _committer
     watcher: Callable[..., StoreWatcher] = StoreWatcher
 
 
@@ -144,7 +150,10 @@ class Service:
         self._watcher_client = connect_watcher(settings.database_url)
         self._sender_client = connect_sender(settings.database_url)
         self.stores = StoreWriter(self._client, settings.mongo_db, writes=self._sender_client)
-        self.committer = parts.committer(self.stores)
+        self.claims = ClaimCollection(
+            self._client, settings.mongo_db, self.stores.primary, settings.idempotency_hours
+        )
+        self.committer = parts.committer(self.stores, self.claims)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
             blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
@@ -173,7 +182,8 @@ class Service:
             )
         )
         self.committer.on_written = self.metrics.note_write
-        self.rest = Rest(self.stores, self.committer, WorkbookBuilder().build)
+        build_workbook = WorkbookBuilder().build
+        self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
         self.operators = Operators(self.readiness, self.metrics)
         self.sockets = Sockets(self.feed)
         self._tasks: list[asyncio.Task[None]] = []
@@ -224,6 +234,7 @@ class Service:
 
     async def _begin_afresh(self) -> None:
         await self.stores.prepare()
+        await self.claims.prepare()
         await self.feed.begin_afresh()
 
 

@@ -44,6 +44,13 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def true_or_false(text: str) -> bool:
+    """Parse what is on or off."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
 OVERRULED = frozenset(
     (
         *("readpreference", "readpreferencetags", "maxstalenessseconds", "readconcernlevel"),
@@ -193,6 +200,12 @@ class Settings(DatabaseSettings):
     host: str = setting("HOST", "127.0.0.1", _host, "the address to listen on")
     port: int = setting("PORT", "8000", whole_number(1, 65535), "the port to listen on")
     workers: int = setting("WORKERS", "1", whole_number(1, 256), "processes that serve")
+    idempotency_hours: int = setting(
+        "IDEMPOTENCY_HOURS", "24", whole_number(1, 8760), "how long keys of operations are remembered"
+    )
+    require_idempotency_key: bool = setting(
+        "REQUIRE_IDEMPOTENCY_KEY", "false", true_or_false, "whether every operation must have a key"
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot hold together."""

@@ -13,17 +13,17 @@ from store_api.commit import Committer
 from store_api.errors import Overloaded, StoreApiError
 from store_api.service import Parts, serve
 from store_api.settings import Settings
-from store_api.stock import Answer, Operation, Report
+from store_api.stock import Operation, Reply, Report
 
 
 class DirectCommitter(Committer):
     """Writes each operation by itself, at once."""
 
-    def answer(self, operation: Operation) -> asyncio.Future[Answer]:
+    def answer(self, operation: Operation) -> asyncio.Future[Reply]:
         """Carry one operation out."""
         return asyncio.ensure_future(self._commit(operation))
 
-    async def _commit(self, operation: Operation) -> Answer:
+    async def _commit(self, operation: Operation) -> Reply:
         # Nothing known, nothing refused: one operation is always a change.
         change = decide([operation], None).change
         assert change is not None  # noqa: S101

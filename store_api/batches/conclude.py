@@ -72,7 +72,7 @@ def _answer_of_served(
     store_id: str, written: Written | None, reading: Reading
 ) -> tuple[Report, Stock] | StoreApiError | None:
     """Answer what was part of a change; None where the change definitely was not applied."""
-    if written is Written.UNKNOWN:
+    if written in (Written.UNKNOWN, Written.LOST):
         return OutcomeUnknown()
     if written is not Written.APPLIED:
         return None

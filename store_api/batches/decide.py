@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from store_api.batches.last_seen import Seen, foretold
-from store_api.stock import LARGEST_QUANTITY, Change, Operation, OperationKind
+from store_api.stock import LARGEST_QUANTITY, UNSTAMPED, Change, Operation, OperationKind, Stamp
 
 MOST_OPERATIONS = 1024
 MOST_BATCH_LINES = 10_000
@@ -44,15 +44,20 @@ def batch_size(waiting: Iterable[Operation]) -> int:
     return count
 
 
-def decide(operations: Sequence[Operation], seen: Seen | None) -> Decision:
+def decide(operations: Sequence[Operation], seen: Seen | None, stamp: Stamp = UNSTAMPED) -> Decision:
     """Decide a batch of operations on one store, in their order, on what was last seen of it.
 
     What was not seen is taken to be there: the guard finds out.
+
+    Args:
+        operations: the batch.
+        seen: what was last seen of the store.
+        stamp: who writes it, and which of their writes it is.
     """
     store_id = operations[0].store_id
     missing = seen is not None and seen.stock is None
     if operations[0].kind is OperationKind.CLEAN:
-        change = None if missing else Change(store_id, {}, {}, empties=True)
+        change = None if missing else Change(store_id, {}, {}, empties=True, stamp=stamp)
         return Decision(change, [not missing] * len(operations))
     net: dict[str, int] = {}
     least: dict[str, int] = {}
@@ -76,9 +81,12 @@ def decide(operations: Sequence[Operation], seen: Seen | None) -> Decision:
     increments = {item_id: increment for item_id, increment in net.items() if increment}
     leaves = foretold(seen, increments) if seen is not None and seen.steady else None
     if seen is not None and leaves is not None and wanted_items(operations) is None:
-        return Decision(Change(store_id, increments, least, found=seen.stock, leaves=leaves), passed)
+        found = seen.stock
+        change = Change(store_id, increments, least, found=found, leaves=leaves, stamp=stamp)
+        return Decision(change, passed)
     # With nothing that must be there, the first to pass was a supply, and a supply may create its store.
-    return Decision(Change(store_id, increments, least, creates=not least), passed)
+    change = Change(store_id, increments, least, creates=not least, stamp=stamp)
+    return Decision(change, passed)
 
 
 def fits(operation: Operation, known: Mapping[str, int], net: Mapping[str, int]) -> bool:

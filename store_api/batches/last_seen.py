@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable, StoreApiError
-from store_api.stock import Change, Stock, Written, added
+from store_api.stock import UNSTAMPED, Change, Stamp, Stock, Written, added
 
 TRUSTED = 8
 """How many times in a row a store must be found as it was left before more is asked of it than is needed:
@@ -29,11 +29,13 @@ class Seen(msgspec.Struct, frozen=True):
         stock: the quantities seen; None where there was no store.
         complete: whether an item that is not in it was not in the store.
         as_left: how many times in a row it was found just as it was left, up to `TRUSTED`.
+        stamp: that of our last write there, where one is known.
     """
 
     stock: Stock | None
     complete: bool
     as_left: int = 0
+    stamp: Stamp = UNSTAMPED
 
     @property
     def steady(self) -> bool:
@@ -69,7 +71,7 @@ def seen_after(
         reading: what the store held after that.
         complete: whether an item that is not in the reading was not in the store.
     """
-    if written in (Written.UNKNOWN, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
+    if written in (Written.UNKNOWN, Written.LOST, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
         return None
     if written in (Written.NOT_MATCHED, Written.UNFIT):
         # Whatever the reason, what is asked for next had better be less.
@@ -80,7 +82,10 @@ def seen_after(
     as_left = TRUSTED if seen is None else seen.as_left
     if expected is not None:
         as_left = min(as_left + 1, TRUSTED) if reading is expected or reading == expected else 0
-    return Seen(reading, complete or reading is None, as_left)
+    stamp = UNSTAMPED if seen is None else seen.stamp
+    if change is not None and written is Written.APPLIED:
+        stamp = change.stamp
+    return Seen(reading, complete or reading is None, as_left, stamp)
 
 
 class LastSeen:

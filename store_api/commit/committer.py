@@ -1,42 +1,41 @@
 """Group commit: operations that come while a write is in flight go out together, and each has its own answer.
 
 What is decided and answered is said in `decide.py` and `conclude.py`, and who waits for a store in
-`store_queue.py`; here are the lanes, and which stores share a write. A store is in one write at a time, so
+`store_queue.py`; in which lane, in `lanes.py`. A store is in one write at a time, so
 that its operations keep their order; an idle service writes at once, with no timer. Stores that a
-transaction of another program holds are in no lane, see `held_stores.py`; a lane whose write is slow is
-replaced by another.
+transaction of another program holds are in no lane, see `held_stores.py`, nor are those whose write had no
+answer, see `doubts.py`; a lane whose write is slow is replaced by another.
 """
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from store_api.batches.decide import MOST_OPERATIONS
 from store_api.batches.last_seen import LastSeen, Reading
+from store_api.batches.numbers import Numbers
+from store_api.claims import Claims
 from store_api.commit import round_trip
+from store_api.commit.doubts import Doubts
 from store_api.commit.held_stores import HeldStores
+from store_api.commit.keyed import KeyedOperations
+from store_api.commit.lanes import LANES, Lanes
 from store_api.commit.ports import PATIENCE_SECONDS, Stores
-from store_api.commit.round_trip import Pace, Verdicts
+from store_api.commit.round_trip import Readings, Verdicts
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.commit.sweeper import Sweeper
 from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError, StoreHeld
-from store_api.stock import Answer, Operation, OperationKind, Report, Written, outcome_of
+from store_api.stock import Answer, Operation, OperationKind, Replayed, Reply, Report, Written, outcome_of
 
 log = logging.getLogger(__name__)
 
 MOST_WAITING = 8192
 """Operations that may wait at once; more than that are turned away."""
 
-LANES = 3
-"""Writes in flight at once."""
-
 QUIET_TURNS = 8
 """Turns of the event loop in a row without a newcomer, after which a lane that waits for more goes on."""
-
-STORES_AT_ONCE = 64
-"""Stores that one write may change."""
 
 
 class Committer:
@@ -47,6 +46,8 @@ class Committer:
         lanes: writes in flight at once.
         most_waiting: operations that may wait.
         last_seen: remembers busy stores; None for one of the usual size.
+        numbers: numbers the writes; None for the usual clock.
+        claims: keeps the keys of operations; None where no operation has one.
 
     Attributes:
         outcomes: how many operations of each kind ended as what (see `outcome_of`), so far.
@@ -60,21 +61,23 @@ class Committer:
         lanes: int = LANES,
         most_waiting: int = MOST_WAITING,
         last_seen: LastSeen | None = None,
+        numbers: Numbers | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self._stores = stores
         self._last_seen = LastSeen() if last_seen is None else last_seen
-        self._sweeper = Sweeper(stores)
+        self._numbers = Numbers() if numbers is None else numbers
+        self._sweeper = Sweeper(stores, self._numbers)
         self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
         self.on_written: Callable[[int, float], None] = lambda operations, seconds: None
         self._most_waiting = most_waiting
         self._waiting = 0
         self._taken = 0
         self._queues: dict[str, StoreQueue] = {}
-        self._ready: deque[StoreQueue] = deque()
-        self._most_lanes = self._free_lanes = lanes
-        self._lanes: set[asyncio.Task[None]] = set()
-        self._pace = Pace(on_slow=self._replace_lane)
+        self._lanes = Lanes(lanes, self._write_together, self._gather)
         self._held = HeldStores(self._write_alone, self._take_back, self._turn_away)
+        self.doubts = Doubts(stores.settle, self._land)
+        self.keyed = KeyedOperations(claims, stores, self._numbers, self._resolve, self._join)
 
     @property
     def held_stores(self) -> int:
@@ -92,14 +95,17 @@ class Committer:
             AppliedUnreported: it was applied, but the store could not be read after it.
             BrokenDocument: the store's document is no stock.
         """
-        answer = await self.answer(operation)
+        reply = await self.answer(operation)
+        answer = reply.answer if isinstance(reply, Replayed) else reply
         if isinstance(answer, StoreApiError):
             raise answer
         return answer
 
-    def answer(self, operation: Operation) -> asyncio.Future[Answer]:
+    def answer(self, operation: Operation) -> asyncio.Future[Reply]:
         """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        if operation.key is not None and self.keyed.follow(operation.key, answer):
+            return answer
         queue = self._queues.get(operation.store_id)
         # Those who wait for held stores take no room from the others.
         waiting = self._waiting - self._held.waiting
@@ -110,61 +116,48 @@ class Committer:
             answer.set_result(Overloaded())
             return answer
         self._waiting += 1
-        self._taken += 1
-        if queue is None:
-            queue = StoreQueue(operation.store_id, seen=self._last_seen.recall(operation.store_id))
-            self._queues[operation.store_id] = queue
-            self._ready.append(queue)
-            if self._free_lanes:
-                self._open_lane()
-        waits = Waiting(operation, answer)
-        queue.waiting.append(waits)
-        if queue.held:
-            self._held.join(queue, waits)
+        waiting_for = Waiting(operation, answer)
+        if operation.key is not None:
+            self.keyed.begin(waiting_for)
+        self._join(waiting_for)
         return answer
+
+    def _join(self, waiting: Waiting) -> None:
+        """Put an operation at the end of the queue of its store."""
+        self._taken += 1
+        store_id = waiting.operation.store_id
+        queue = self._queues.get(store_id)
+        if queue is None:
+            queue = StoreQueue(store_id, seen=self._last_seen.recall(store_id))
+            self._queues[store_id] = queue
+            self._lanes.add(queue)
+        queue.waiting.append(waiting)
+        if queue.held:
+            self._held.join(queue, waiting)
 
     async def close(self) -> None:
         """Wait until every operation taken has its answer."""
         await self._held.close()
-        while self._lanes:
-            await asyncio.wait(self._lanes)
+        while self._waiting or not self._lanes.is_idle or len(self.doubts):
+            await self._lanes.close()
+            await self.doubts.close()
             await self._held.close()
+            await self.keyed.close()
         await self._sweeper.close()
 
-    def _open_lane(self) -> None:
-        self._free_lanes -= 1
-        lane = asyncio.create_task(self._run_lane())
-        self._lanes.add(lane)
-        lane.add_done_callback(self._lanes.discard)
-
-    async def _run_lane(self) -> None:
-        is_replaced = False
-        while self._ready and not is_replaced:
-            queues = self._take_share()
-            with self._pace.watching() as watch:
-                verdicts = await self._write(queues, PATIENCE_SECONDS)
-            is_replaced = watch.is_slow
-            for queue in queues:
-                if verdicts.get(queue.store_id) is Written.HELD:
-                    self._held.put(queue)
-                elif queue.waiting:
-                    self._ready.append(queue)
-                else:
-                    self._put_away(queue)
-            if not is_replaced:
-                await self._gather()
-        if not is_replaced:
-            self._free_lanes += 1
-        elif self._ready and self._free_lanes:
-            self._open_lane()
-
-    def _take_share(self) -> Sequence[StoreQueue]:
-        """Take as many stores as leave the other lanes their share: MongoDB writes each lane's one by one."""
-        share = min(STORES_AT_ONCE, -(-len(self._ready) // self._most_lanes))
-        queues = [self._ready.popleft() for _ in range(share)]
-        if self._ready and self._free_lanes:
-            self._open_lane()
-        return queues
+    async def _write_together(self, queues: Sequence[StoreQueue]) -> None:
+        """Write what waits for stores, and put each of them where it belongs after that."""
+        verdicts = await self._write(queues, PATIENCE_SECONDS)
+        for queue in queues:
+            written = verdicts.get(queue.store_id)
+            if written is Written.HELD:
+                self._held.put(queue)
+            elif written is Written.UNKNOWN:
+                self.doubts.put(queue)
+            elif queue.waiting:
+                self._lanes.ready.append(queue)
+            else:
+                self._put_away(queue)
 
     async def _gather(self) -> None:
         """Let those who were just answered join those who wait: one large batch beats two small ones.
@@ -172,7 +165,7 @@ class Committer:
         Without it two halves of the clients take turns, and each pays for a whole write.
         """
         quiet = 0
-        while self._ready and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS:
+        while self._lanes.ready and quiet < QUIET_TURNS and self._waiting < MOST_OPERATIONS:
             before = self._taken
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._taken == before else 0
@@ -190,10 +183,13 @@ class Committer:
         for queue in queues:
             self._take_off(queue)
         try:
-            verdicts, readings = await round_trip.carry(self._stores, queues, patience)
-            self.on_written(sum(len(queue.flight.batch) for queue in queues), perf_counter() - began)
-            for queue in queues:
-                self._settle(queue, verdicts.get(queue.store_id), readings.get(queue.store_id))
+            if self.keyed:
+                await self.keyed.claim(queues)
+            flown = [queue for queue in queues if queue.flight.batch]
+            verdicts, readings = await round_trip.carry(self._stores, flown, patience)
+            self.on_written(sum(len(queue.flight.batch) for queue in flown), perf_counter() - began)
+            known = [queue for queue in flown if verdicts.get(queue.store_id) is not Written.UNKNOWN]
+            await self._settle(known, verdicts, readings)
         except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
             self._give_up(queues, error)
             return {}
@@ -203,42 +199,63 @@ class Committer:
         return (await self._write([queue], patience)).get(queue.store_id)
 
     def _take_back(self, queue: StoreQueue) -> None:
-        """Let a store that was held take part again."""
-        if not queue.waiting:
-            self._put_away(queue)
+        """Let a store that was held take part again, or find out what became of its latest try."""
+        if queue.flight.batch:
+            self.doubts.put(queue)
             return
-        self._ready.append(queue)
-        if self._free_lanes:
-            self._open_lane()
-
-    def _replace_lane(self) -> None:
-        """Let another lane begin in the place of one whose write is slow."""
-        self._free_lanes += 1
-        if self._ready:
-            self._open_lane()
+        if queue.waiting:
+            self._lanes.add(queue)
+        else:
+            self._put_away(queue)
 
     def _turn_away(self, waited: Sequence[Waiting]) -> None:
         for waiting in waited:
             self._resolve(waiting, StoreHeld())
 
     def _take_off(self, queue: StoreQueue) -> None:
-        queue.take_off()
+        queue.take_off(self._numbers.writer, self._numbers.next())
 
-    def _settle(self, queue: StoreQueue, written: Written | None, reading: Reading) -> None:
+    async def _land(self, queue: StoreQueue, written: Written) -> None:
+        """End a flight of which nobody knew where it went, and let its store take part again."""
+        try:
+            readings = await round_trip.read_after(self._stores, queue, written)
+            await self._settle([queue], {queue.store_id: written}, readings)
+        except Exception as error:  # noqa: BLE001  (a fault of ours must leave nobody waiting)
+            self._give_up([queue], error)
+        self._take_back(queue)
+
+    async def _settle(self, queues: Sequence[StoreQueue], verdicts: Verdicts, readings: Readings) -> None:
+        keyed: list[tuple[Waiting, Answer]] = []
+        try:
+            for queue in queues:
+                written, reading = verdicts.get(queue.store_id), readings.get(queue.store_id)
+                for waiting, answer in self._land_one(queue, written, reading):
+                    if waiting.operation.key is None:
+                        self._resolve(waiting, answer)
+                    else:
+                        keyed.append((waiting, answer))
+        finally:
+            if keyed:
+                await self.keyed.keep(keyed)
+
+    def _land_one(
+        self, queue: StoreQueue, written: Written | None, reading: Reading
+    ) -> list[tuple[Waiting, Answer]]:
         whole = queue.flight.wanted is None
         queue.learn(written, reading)
         if isinstance(reading, dict) and queue.seen is not None:
             # What is not in the document needs no sweep.
             self._sweeper.note(queue.store_id, reading, complete=whole)
-        for waiting, answer in queue.land(written, reading):
-            self._resolve(waiting, answer)
+        return queue.land(written, reading)
 
-    def _resolve(self, waiting: Waiting, answer: Answer) -> None:
+    def _resolve(self, waiting: Waiting, reply: Reply) -> None:
         self._waiting -= 1
-        self.outcomes[waiting.operation.kind, outcome_of(answer)] += 1
+        if waiting.operation.key is not None:
+            self.keyed.end(waiting, reply)
+        self.outcomes[waiting.operation.kind, outcome_of(reply)] += 1
         # Who went away has cancelled the future; the operation went on without them.
         if not waiting.answer.done():
-            waiting.answer.set_result(answer)
+            waiting.answer.set_result(reply)
 
     def _give_up(self, queues: Sequence[StoreQueue], error: Exception) -> None:
         """Answer whoever has no answer yet with the truth: nobody knows."""

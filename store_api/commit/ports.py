@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from store_api.claims.ports import Fenced
 from store_api.errors import BrokenDocument
 from store_api.stock import Change, Stock, Written
 
@@ -13,8 +14,12 @@ PATIENCE_SECONDS = 0.1
 class Sweepable(Protocol):
     """Stores that what is used up can be swept out of."""
 
-    async def sweep(self, store_id: str) -> None:
-        """Remove the items of which nothing is left.
+    async def sweep(self, store_id: str, number: int) -> None:
+        """Remove the items of which nothing is left, and what is long gone of those who wrote.
+
+        Args:
+            store_id: of which store.
+            number: higher than that of any sweep before.
 
         Raises:
             StoreApiError: it could not be done, or nobody knows.
@@ -22,7 +27,7 @@ class Sweepable(Protocol):
         ...
 
 
-class Stores(Sweepable, Protocol):
+class Stores(Sweepable, Fenced, Protocol):
     """Stores that guarded changes are written to; every write is durable on a majority."""
 
     async def apply(
@@ -38,10 +43,12 @@ class Stores(Sweepable, Protocol):
         Returns:
             The stock at a moment after the change, or None where its guard did not hold.
 
+        Each change has a number, higher than any before it, and is applied once, however often it is sent.
+
         Raises:
             StoreHeld: definite, nothing was applied: the store was held for as long as that.
             DatabaseUnavailable: definite, nothing was applied.
-            OutcomeUnknown: it may have been applied.
+            OutcomeUnknown: it may have been applied, or may yet be: `settle` finds out.
             AppliedUnreported: it was applied, but could not be read.
             UnfitDocument: definite, the document cannot take it.
             BrokenDocument: it was applied, but the document cannot be read as a stock.
@@ -56,6 +63,15 @@ class Stores(Sweepable, Protocol):
         Raises:
             DatabaseUnavailable: definite, nothing was applied.
             OutcomeUnknown: any of them may have been applied.
+        """
+        ...
+
+    async def settle(self, change: Change) -> Written:
+        """Find out what became of a change whose answer nobody had; it is asked once, and raises nothing.
+
+        Returns:
+            APPLIED or NOT_MATCHED for certain: no copy of it that is on its way is ever applied. LOST where
+            others have replaced or deleted what would prove it. UNKNOWN where it may be asked again.
         """
         ...
 

@@ -67,6 +67,22 @@ async def carry(stores: Stores, queues: Sequence[StoreQueue], patience: float) -
     return verdicts, readings
 
 
+async def read_after(stores: Stores, queue: StoreQueue, written: Written) -> Readings:
+    """Read a store after it was found out what became of its write, where an answer needs it.
+
+    Args:
+        stores: where.
+        queue: whose flight it is.
+        written: what became of it.
+    """
+    change = queue.flight.decision.change
+    if written is Written.APPLIED and change is not None and change.leaves is not None:
+        return {queue.store_id: change.leaves}
+    if written in _SILENT:
+        return {}
+    return await read(stores, [queue.store_id], queue.flight.wanted)
+
+
 def _needs_reading(queue: StoreQueue, written: Written | None) -> bool:
     if written is Written.HELD:
         # Who is to be decided again needs no proof.

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import msgspec
 
 from store_api.batches.conclude import conclude
 from store_api.batches.decide import Decision, batch_size, decide, wanted_items
 from store_api.batches.last_seen import Reading, Seen, seen_after
+from store_api.claims import Claim
 from store_api.errors import BrokenDocument, Overloaded
-from store_api.stock import Answer, Operation, Written
+from store_api.stock import UNSTAMPED, Answer, Key, Operation, Reply, Stamp, Written
 
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
@@ -26,11 +28,21 @@ class Waiting(msgspec.Struct, eq=False):
         operation: what is asked for.
         answer: where its answer is awaited.
         since: when it began to wait for a store that is held, by the loop's clock; 0 where it does not.
+        claim: what was claimed for its key, as it stands.
+        void: the claim of another that came to nothing, whose place its own takes.
+        followers: where its answer is awaited by those who asked for the same under its key.
     """
 
     operation: Operation
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[Reply]
     since: float = 0.0
+    claim: Claim | None = None
+    void: Claim | None = None
+    followers: list[asyncio.Future[Reply]] = msgspec.field(default_factory=list)
+
+
+NOTHING = Decision(None, ())
+"""What is decided of nobody."""
 
 
 class Flight(msgspec.Struct, eq=False):
@@ -40,16 +52,26 @@ class Flight(msgspec.Struct, eq=False):
         batch: who is on board, in their order.
         decision: what was decided of them.
         wanted: the items whose quantities answer all of them; None for the whole store.
+        stamp: of its write.
     """
 
     batch: Sequence[Waiting] = ()
-    decision: Decision = Decision(None, ())
+    decision: Decision = NOTHING
     wanted: frozenset[str] | None = None
+    stamp: Stamp = UNSTAMPED
 
     @property
     def operations(self) -> list[Operation]:
         """The operations on board."""
         return [waiting.operation for waiting in self.batch]
+
+    def unclaimed(self) -> Iterator[tuple[Waiting, Key]]:
+        """Give those who pass under a key that is not claimed for this flight."""
+        for waiting, passes in zip(self.batch, self.decision.passed, strict=True):
+            key, claim = waiting.operation.key, waiting.claim
+            is_claimed = claim and claim.number == self.stamp.number and claim.writer == self.stamp.writer
+            if key is not None and passes and not is_claimed:
+                yield waiting, key
 
 
 class StoreQueue(msgspec.Struct, eq=False):
@@ -79,15 +101,48 @@ class StoreQueue(msgspec.Struct, eq=False):
     counted: int = 0
     tries: int = 0
 
-    def take_off(self) -> None:
-        """Take a batch from the front, and decide it on what was last seen."""
+    def take_off(self, writer: str, number: int) -> None:
+        """Take a batch from the front, and decide it on what was last seen.
+
+        Args:
+            writer: who writes it.
+            number: the writer's number of it.
+        """
         size = batch_size(waiting.operation for waiting in self.waiting)
         # Those who are decided again go by themselves: what they need has been read, and newcomers, whose
         # items may be unknown, could make the guard fail for them again and again.
-        flight = self.flight = Flight([self.waiting.popleft() for _ in range(min(size, self.again or size))])
+        self.flight = Flight([self.waiting.popleft() for _ in range(min(size, self.again or size))])
+        self.stamp(writer, number)
+
+    def stamp(self, writer: str, number: int) -> None:
+        """Give a flight of which nothing was sent another number, and decide it."""
+        last = UNSTAMPED if self.seen is None else self.seen.stamp
+        self.flight.stamp = Stamp(writer, number, last.number if last.writer == writer else 0)
+        self._decide()
+
+    def has_stale_claim(self) -> bool:
+        """Tell whether a write of this flight would prove an open claim that is not part of it.
+
+        That is a claim of the same writer with a lower number, whose operation does not pass this time, or
+        waits.
+        """
+        writer = self.flight.stamp.writer
+        passed = zip(self.flight.batch, self.flight.decision.passed, strict=True)
+        aside = [waiting for waiting, passes in passed if not passes]
+        aside += islice(self.waiting, self.again)
+        return any(waiting.claim is not None and waiting.claim.writer == writer for waiting in aside)
+
+    def leave_out(self, waiting: Waiting) -> None:
+        """Let one leave a flight of which nothing was sent, and decide the others anew."""
+        self.flight.batch = [other for other in self.flight.batch if other is not waiting]
+        self.again = max(0, self.again - 1)
+        self._decide()
+
+    def _decide(self) -> None:
+        flight = self.flight
         operations = flight.operations
         flight.wanted = wanted_items(operations)
-        flight.decision = decide(operations, self.seen)
+        flight.decision = decide(operations, self.seen, flight.stamp) if operations else NOTHING
 
     def learn(self, written: Written | None, reading: Reading) -> None:
         """Keep what was read after the write, for the next decision."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from store_api.batches.numbers import Numbers
 from store_api.commit.ports import Sweepable
 from store_api.errors import StoreApiError
 from store_api.stock import Stock
@@ -18,10 +19,12 @@ class Sweeper:
 
     Args:
         stores: where documents are swept.
+        numbers: numbers the sweeps.
     """
 
-    def __init__(self, stores: Sweepable) -> None:
+    def __init__(self, stores: Sweepable, numbers: Numbers) -> None:
         self._stores = stores
+        self._numbers = numbers
         self._zeros: dict[str, int] = {}
         self._sweeps: dict[str, asyncio.Task[None]] = {}
 
@@ -44,7 +47,7 @@ class Sweeper:
 
     async def _sweep(self, store_id: str) -> None:
         try:
-            await self._stores.sweep(store_id)
+            await self._stores.sweep(store_id, self._numbers.next())
         except StoreApiError as error:
             # The zeros do no harm, and are counted again.
             log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})

@@ -43,6 +43,7 @@ _WRITING = (
     *(_MISSING, _BROKEN, _AWAY),
     *(errors.QuantityOverflow(), errors.AppliedUnreported(), errors.OutcomeUnknown()),
     *(errors.StoreHeld(), errors.Overloaded()),
+    *(errors.KeyMissing(), errors.KeyInvalid(), errors.KeyReused(), errors.KeyInFlight()),
 )
 _WITH_BODY = (
     *_WRITING,
@@ -53,6 +54,7 @@ _WITH_BODY = (
     _SHORT,
 )
 
+_KEY_PATTERN = '^("[!#-~]{1,255}"|[!#-~]{1,255})$'
 PARAMETERS: dict[str, Any] = {
     "store_id": {
         "name": "store_id",
@@ -68,6 +70,16 @@ PARAMETERS: dict[str, Any] = {
         "description": "`return=minimal` (RFC 7240): a report of just the operation's items, 0 included.",
         "schema": {"type": "string"},
         "examples": {"whole": {"value": "return=representation"}, "minimal": {"value": "return=minimal"}},
+    },
+    "idempotency_key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": (
+            "What the client names the operation by, bare or in quotes: sent again with the same key, it is "
+            "applied once, and answered as it ended. Remembered for 24 hours, or as the service is told."
+        ),
+        "schema": {"type": "string", "pattern": _KEY_PATTERN},
+        "example": "order-4711",
     },
     "limit": {
         "name": "limit",
@@ -152,7 +164,11 @@ _AFTER = Success(
     "The report after the operation.",
     schemas.Report,
     {"whole": _REPORT, "minimal": _MINIMAL},
-    headers={"Preference-Applied": "`return=minimal`, where the report is minimal."},
+    headers={
+        "Preference-Applied": "`return=minimal`, where the report is minimal.",
+        "Idempotency-Key": "The key, where the request has one.",
+        "Idempotent-Replayed": "`true`, where the operation had ended before.",
+    },
     may_be_minimal=True,
 )
 
@@ -181,7 +197,7 @@ ENDPOINTS = (
         _AFTER,
         _WITH_BODY,
         (_TOO_LARGE, _FAULT),
-        parameters=("store_id", "prefer"),
+        parameters=("store_id", "prefer", "idempotency_key"),
         body=ItemBody,
         examples={
             "supply": ItemBody(item_id="chair", quantity=10, operation="supply"),
@@ -194,7 +210,7 @@ ENDPOINTS = (
         _AFTER,
         _WITH_BODY,
         (_TOO_LARGE, _FAULT),
-        parameters=("store_id", "prefer"),
+        parameters=("store_id", "prefer", "idempotency_key"),
         body=GroupBody,
         examples={
             "supply": GroupBody("supply", [ItemLine("chair", 10), ItemLine("table", 2)]),
@@ -207,7 +223,7 @@ ENDPOINTS = (
         Success("The report, which is empty.", schemas.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
         (*_WRITING, _BAD_ID, errors.ForeignPage()),
         (_TOO_LARGE, _FAULT),
-        parameters=("store_id", "prefer"),
+        parameters=("store_id", "prefer", "idempotency_key"),
     ),
     Endpoint(
         *(

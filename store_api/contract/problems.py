@@ -20,6 +20,10 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str]] = {
     errors.StoreNotFound: (HTTPStatus.NOT_FOUND, "Store not found"),
     errors.OutOfStock: (HTTPStatus.CONFLICT, "Out of stock"),
     errors.QuantityOverflow: (HTTPStatus.CONFLICT, "Quantity overflow"),
+    errors.KeyMissing: (HTTPStatus.BAD_REQUEST, "Idempotency-Key missing"),
+    errors.KeyInvalid: (HTTPStatus.BAD_REQUEST, "Idempotency-Key invalid"),
+    errors.KeyReused: (HTTPStatus.UNPROCESSABLE_ENTITY, "Idempotency-Key reused"),
+    errors.KeyInFlight: (HTTPStatus.CONFLICT, "Operation in flight"),
     errors.StoreHeld: (HTTPStatus.SERVICE_UNAVAILABLE, "Store held"),
     errors.Overloaded: (HTTPStatus.SERVICE_UNAVAILABLE, "Overloaded"),
     errors.DatabaseUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Database unavailable"),
@@ -70,7 +74,7 @@ def problem_of(error: errors.StoreApiError, instance: str) -> Problem:
 
 
 def _outcome(error: errors.StoreApiError) -> Outcome:
-    if isinstance(error, errors.OutcomeUnknown):
+    if isinstance(error, errors.OutcomeUnknown | errors.KeyInFlight):
         return "unknown"
     if isinstance(error, errors.AppliedUnreported) or getattr(error, "applied", False):
         return "applied"

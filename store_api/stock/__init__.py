@@ -1,23 +1,38 @@
 """What stores hold, and what operations mean; pure."""
 
-from store_api.stock.changes import Change, Written, added, differences, written_despite
+from store_api.stock.changes import (
+    UNSTAMPED,
+    Change,
+    Stamp,
+    Written,
+    added,
+    differences,
+    written_by_number,
+    written_despite,
+)
 from store_api.stock.operations import (
     LARGEST_QUANTITY,
+    Key,
     Operation,
     OperationKind,
     Stock,
     shortages,
     sum_items,
 )
-from store_api.stock.reports import Answer, Report, StoreSummary, outcome_of
+from store_api.stock.reports import Answer, Replayed, Reply, Report, StoreSummary, outcome_of
 
 __all__ = [
     "LARGEST_QUANTITY",
+    "UNSTAMPED",
     "Answer",
     "Change",
+    "Key",
     "Operation",
     "OperationKind",
+    "Replayed",
+    "Reply",
     "Report",
+    "Stamp",
     "Stock",
     "StoreSummary",
     "Written",
@@ -26,5 +41,6 @@ __all__ = [
     "outcome_of",
     "shortages",
     "sum_items",
+    "written_by_number",
     "written_despite",
 ]

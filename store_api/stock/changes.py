@@ -16,6 +16,25 @@ from store_api.errors import (
 from store_api.stock.operations import Stock
 
 
+class Stamp(msgspec.Struct, frozen=True):
+    """What lets a write be sent as often as one likes, and be applied once.
+
+    Args:
+        writer: who writes.
+        number: the writer's number of the write, even, and higher than all before; 0 where it has none, and
+            may be sent once only.
+        follows: the writer's number that the store is known to have; 0 where none is.
+    """
+
+    writer: str = ""
+    number: int = 0
+    follows: int = 0
+
+
+UNSTAMPED = Stamp()
+"""What others write, who know nothing of numbers."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """One guarded write to one store, applied whole or not at all.
 
@@ -27,6 +46,7 @@ class Change(msgspec.Struct, frozen=True):
         empties: whether everything in the store goes, before the increments.
         found: the stock that must be there, exactly, for the change to happen; None where `least` is enough.
         leaves: the stock that the change makes of what must be found.
+        stamp: who writes it, and which of their writes it is.
     """
 
     store_id: str
@@ -36,6 +56,7 @@ class Change(msgspec.Struct, frozen=True):
     empties: bool = False
     found: Stock | None = None
     leaves: Stock | None = None
+    stamp: Stamp = UNSTAMPED
 
 
 def differences(before: Stock, after: Stock) -> Stock:
@@ -62,6 +83,20 @@ class Written(Enum):
     HELD = "a transaction of another program holds the document, and nothing was written"
     UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
     UNKNOWN = "the database did not say"
+    LOST = "somebody replaced or deleted the document, and the proof with it"
+
+
+def written_by_number(stamp: Stamp, found: int) -> Written:
+    """Tell what became of a write whose answer nobody had, once its store is fenced against late copies.
+
+    Args:
+        stamp: the write's.
+        found: the writer's number in the store, as the fence found it; 0 where there was none.
+    """
+    if found == stamp.number:
+        return Written.APPLIED
+    # A number that was seen there and is gone has taken along what it could say of this write, too.
+    return Written.LOST if found < stamp.follows or found > stamp.number + 1 else Written.NOT_MATCHED
 
 
 def written_despite(error: StoreApiError) -> Written:

@@ -27,6 +27,20 @@ class OperationKind(StrEnum):
     CLEAN = "clean"
 
 
+class Key(msgspec.Struct, frozen=True):
+    """What a client names an operation by, so that it can be sent again without fear.
+
+    Args:
+        client: whose key it is: the same value of two clients is two keys.
+        value: what the client has chosen.
+        fingerprint: what the operation is, in bytes: one key is for one operation.
+    """
+
+    client: str
+    value: str
+    fingerprint: bytes
+
+
 class Operation(msgspec.Struct, frozen=True):
     """One client's wish, all or nothing.
 
@@ -35,12 +49,14 @@ class Operation(msgspec.Struct, frozen=True):
         kind: what is done.
         items: how many pieces of which item; a positive number each, empty for a clean.
         minimal: whether its answer holds just its own items.
+        key: what its client names it by; None where it does not.
     """
 
     store_id: str
     kind: OperationKind
     items: Mapping[str, int]
     minimal: bool = False
+    key: Key | None = None
 
 
 def sum_items(lines: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -45,6 +45,23 @@ Answer = Report | StoreApiError
 """What an operation ends as."""
 
 
-def outcome_of(answer: Answer) -> str:
-    """Name what an operation ended as, to be counted: "applied", or the slug of its error."""
-    return answer.slug if isinstance(answer, StoreApiError) else "applied"
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The answer to an operation that had ended before it was asked for again, under its key.
+
+    Args:
+        answer: the report as it is now, or the refusal as it was then.
+    """
+
+    answer: Answer
+
+
+Reply = Answer | Replayed
+"""What a client is told of its operation."""
+
+
+def outcome_of(reply: Reply) -> str:
+    """Name what an operation ended as, to be counted: "applied", "replayed", or the slug of its error."""
+    if isinstance(reply, Replayed):
+        return "replayed"
+    return reply.slug if isinstance(reply, StoreApiError) else "applied"

@@ -107,10 +107,14 @@ async def look_for_primary(client: Client, *, announce: bool = True) -> None:
 
 
 def connect_sender(url: str) -> "MongoClient[dict[str, Any]]":
-    """Build the client for guarded writes: no deadline on commands, since each tells MongoDB its own."""
+    """Build the client for numbered writes: no deadline on commands, since each tells MongoDB its own.
+
+    Nor does the driver send them again: a number lets us do so, and costs MongoDB less.
+    """
     return MongoClient(
         url,
         connect=False,
+        retryWrites=False,
         socketTimeoutMS=int(ANSWER_SECONDS * 1000),
         serverSelectionTimeoutMS=int(PRIMARY_SECONDS * 1000),
         **_OPTIONS,

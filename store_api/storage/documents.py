@@ -1,8 +1,9 @@
 """Store documents: the one file that knows their field names, and how an item id becomes one.
 
-A document is `{"_id": "abc111", "items": {"item-1": 10, "item-2": 0}, "rev": 41}`. An item id is its own
-field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
-`items.<field>` is never ambiguous.
+A document is `{"_id": "abc111", "items": {"item-1": 10, "item-2": 0}, "rev": 41, "writers": {"k3f": 17956}}`.
+An item id is its own field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
+`items.<field>` is never ambiguous. `writers` has, for each of our processes that wrote to the store, the
+number of its last write there (`updates.py`).
 """
 
 import re
@@ -18,6 +19,7 @@ from watchers.changes import Moment
 
 ITEMS = "items"
 REVISION = "rev"
+WRITERS = "writers"
 
 # The same characters as MongoDB's regular expressions write them (PCRE), where no surrogate is a character.
 _NOT_IN_MONGODB = re.sub(r"\\u(\w{4})", r"\\x{\1}", UNPRINTABLE.replace(r"\ud800-\udfff", ""))
@@ -38,12 +40,14 @@ VALIDATOR: dict[str, Any] = {
                 "additionalProperties": False,
             },
             REVISION: {"bsonType": ["int", "long"]},
+            WRITERS: {"bsonType": "object", "additionalProperties": {"bsonType": ["int", "long"]}},
         },
     }
 }
 """Refuses, from any writer, exactly what `read_stock` calls broken.
 
-And, beyond that, a revision that is no number, and a name that is no UTF-8, which the driver makes readable.
+And, beyond that, a revision or a writer's number that is no number, and a name that is no UTF-8, which the
+driver makes readable.
 """
 
 

@@ -13,12 +13,14 @@ from pymongo.errors import (
 )
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
+from store_api.sending import probe, sender
 from store_api.stock import Written
-from store_api.storage import probe, sender, updates
+from store_api.storage import updates
 
 log = logging.getLogger(__name__)
 
 NAMESPACE_EXISTS = 48
+INDEX_OPTIONS_CONFLICT = 85
 UNAUTHORIZED = 13
 
 _UNFIT = {
@@ -52,9 +54,6 @@ _NOT_APPLIED = _UNFIT.keys() | {
 }
 """Codes that say for certain that a write did nothing; every other one counts as unknown.
 
-Not among them is what a second try of the driver's may meet after one that was applied, when a set with a
-keyFile starts again: AuthenticationFailed (18) and KeyNotFound (211).
-
 Source: mongo/src/mongo/base/error_codes.yml.
 """
 
@@ -74,12 +73,11 @@ def translate(error: PyMongoError, *, writing: bool) -> StoreApiError:
     """Turn a driver's error into ours; its message, which names hosts and commands, goes no further.
 
     Args:
-        error: what the driver raised, after its own retries.
+        error: what the driver raised.
         writing: whether the command was a write, whose outcome matters.
     """
     if isinstance(error, ServerSelectionTimeoutError):
-        # On a retry PyMongo raises the first attempt's error instead (synchronous/mongo_client.py), so
-        # this one says that nothing was ever sent. A WaitQueueTimeoutError does not: it may be the retry's.
+        # Nothing was ever sent: the client that writes never tries again by itself.
         return DatabaseUnavailable()
     code = error.code if isinstance(error, OperationFailure) else None
     definite = (

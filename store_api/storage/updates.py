@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from bson import Int64
+
 from store_api.stock import Change
-from store_api.storage.documents import ITEMS, REVISION, field_of, path_of
+from store_api.storage.documents import ITEMS, REVISION, WRITERS, field_of, path_of
 
 MOST_LINES = 30_000
 """Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
@@ -14,16 +16,34 @@ def _fields_of(stock: Mapping[str, int]) -> dict[str, int]:
     return {field_of(item_id): quantity for item_id, quantity in stock.items()}
 
 
+def number_path(writer: str) -> str:
+    """Give the path of a writer's number inside the document."""
+    return f"{WRITERS}.{writer}"
+
+
+def _is_new(change: Change) -> dict[str, Any]:
+    """Build the part of a filter that lets each write through once, and none that is older than the last."""
+    return (
+        {number_path(change.stamp.writer): {"$not": {"$gte": change.stamp.number}}}
+        if change.stamp.number
+        else {}
+    )
+
+
+def _mark_of(change: Change) -> dict[str, Int64]:
+    return {number_path(change.stamp.writer): Int64(change.stamp.number)} if change.stamp.number else {}
+
+
 def guard_of(change: Change) -> dict[str, Any]:
-    """Build the filter that matches only where the whole change can be applied."""
+    """Build the filter that matches only where the whole change can be applied, and was not yet."""
     guard: dict[str, Any] = {"_id": {"$eq": change.store_id}}
     if change.found is not None:
         # Two documents are equal when their fields are, in the same order.
         guard[ITEMS] = _fields_of(change.found)
-        return guard
-    for item_id, least in change.least.items():
-        guard[path_of(item_id)] = {"$gte": least}
-    return guard
+    else:
+        for item_id, least in change.least.items():
+            guard[path_of(item_id)] = {"$gte": least}
+    return {**guard, **_is_new(change)}
 
 
 def lone_guard_of(change: Change) -> dict[str, Any]:
@@ -50,10 +70,14 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
     With the guard in the update the filter is the id alone, which MongoDB looks up without planning a query:
     a third less of its time for a small store among many. Of a string that is no number it cannot make one.
     """
-    holds = {"$eq": [f"${ITEMS}", {"$literal": _fields_of(change.found or {})}]}
+    holds: dict[str, Any] = {"$eq": [f"${ITEMS}", {"$literal": _fields_of(change.found or {})}]}
+    if change.stamp.number:
+        # What is missing is less than any number (MongoDB manual, Comparison/Sort Order).
+        holds = {"$and": [{"$lt": [f"${number_path(change.stamp.writer)}", change.stamp.number]}, holds]}
     grown = {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]}
     fields: dict[str, Any] = {
-        REVISION: {"$cond": [holds, grown, {"$toInt": {"$concat": ["not so: ", "$_id"]}}]}
+        REVISION: {"$cond": [holds, grown, {"$toInt": {"$concat": ["not so: ", "$_id"]}}]},
+        **_mark_of(change),
     }
     for item_id in change.increments:
         fields[path_of(item_id)] = {"$literal": (change.leaves or {})[item_id]}
@@ -63,8 +87,8 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
 def update_of(change: Change) -> dict[str, Any]:
     """Build the update that applies the change; `rev` grows even when all increments net to zero."""
     update: dict[str, Any] = {"$inc": {REVISION: 1}}
-    if change.empties:
-        update["$set"] = {ITEMS: {}}
+    if fields := {**({ITEMS: {}} if change.empties else {}), **_mark_of(change)}:
+        update["$set"] = fields
     for item_id, increment in change.increments.items():
         update["$inc"][path_of(item_id)] = increment
     return update
@@ -73,21 +97,47 @@ def update_of(change: Change) -> dict[str, Any]:
 def one_of_many(change: Change) -> dict[str, Any]:
     """Build a statement of many: an upsert that fails, and never inserts, where the guard does not hold.
 
-    What only supplies asks for no more than its store. The id that it would set on an insert is another one,
-    so that MongoDB refuses the insert (error 66); the filter stays the id alone, which needs no planning.
+    What only supplies asks for no more than its store, and that it was not applied before. The id that it
+    would set on an insert is another one, so that MongoDB refuses the insert (error 66).
     """
     if change.found is not None and len(change.found) <= LARGEST_PROVEN_BY_UPDATE:
         return {"q": {"_id": change.store_id}, "u": proving_update_of(change), "upsert": True}
     if change.creates:
-        update = {**update_of(change), "$setOnInsert": {"_id": ""}}
-        return {"q": {"_id": change.store_id}, "u": update, "upsert": True}
+        guard = {"_id": change.store_id, **_is_new(change)}
+        return {"q": guard, "u": {**update_of(change), "$setOnInsert": {"_id": ""}}, "upsert": True}
     return {"q": lone_guard_of(change), "u": update_of(change), "upsert": True}
 
 
 def new_document(change: Change) -> dict[str, Any]:
     """Build the document of a store that a change creates; items are by field name, as `$inc` adds them."""
-    items = dict(sorted(_fields_of(change.increments).items()))
-    return {"_id": change.store_id, **({ITEMS: items} if items else {}), REVISION: 1}
+    document: dict[str, Any] = {"_id": change.store_id}
+    if change.increments:
+        document[ITEMS] = dict(sorted(_fields_of(change.increments).items()))
+    document[REVISION] = 1
+    if change.stamp.number:
+        document[WRITERS] = {change.stamp.writer: Int64(change.stamp.number)}
+    return document
+
+
+def fence_of(change: Change) -> list[dict[str, Any]]:
+    """Build the update after which a change was applied before, or never will be.
+
+    Where the store has no number of the writer that is as high, it gets the odd one above it, so that no copy
+    of the write matches any more; where it has one, nothing changes. Nor where a number is gone that was seen
+    there: nobody could tell any more what became of the write.
+    """
+    path = number_path(change.stamp.writer)
+    open_so_far = [{"$lt": [f"${path}", change.stamp.number]}]
+    if change.stamp.follows:
+        open_so_far.append({"$gte": [f"${path}", change.stamp.follows]})
+    return [{"$set": {path: {"$cond": [{"$and": open_so_far}, Int64(change.stamp.number + 1), f"${path}"]}}}]
+
+
+def number_in(document: Mapping[str, Any], writer: str) -> int:
+    """Read the number of a writer's last write out of a document; 0 where there is none."""
+    numbers = document.get(WRITERS)
+    found = numbers.get(writer, 0) if isinstance(numbers, dict) else 0
+    return found if isinstance(found, int) else 0
 
 
 def projection_of(items: Iterable[str] | None) -> dict[str, int]:
@@ -97,24 +147,35 @@ def projection_of(items: Iterable[str] | None) -> dict[str, int]:
     return {path_of(item_id): 1 for item_id in items} or {"_id": 1}
 
 
-SWEEP: list[dict[str, Any]] = [
-    {
-        "$set": {
-            ITEMS: {
-                "$arrayToObject": {
-                    "$filter": {"input": {"$objectToArray": f"${ITEMS}"}, "cond": {"$ne": ["$$this.v", 0]}}
-                }
-            },
-            REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},
-        }
+SWEEPER = "sweep"
+"""The writer that sweeps are numbered of, whichever process sweeps: they do no harm out of order."""
+
+KEPT_MILLISECONDS = 2 * 24 * 3600 * 1000
+"""How long a writer that writes no more stays in a document."""
+
+
+def sweep_of(number: int) -> list[dict[str, Any]]:
+    """Build the update that removes what is used up, whatever others write meanwhile.
+
+    That is every item of which nothing is left, and every writer that has not written for two days.
+    """
+
+    def without(field: str, kept: dict[str, Any]) -> dict[str, Any]:
+        return {"$arrayToObject": {"$filter": {"input": {"$objectToArray": f"${field}"}, "cond": kept}}}
+
+    recent = without(WRITERS, {"$gte": ["$$this.v", number - KEPT_MILLISECONDS]})
+    fields = {
+        ITEMS: without(ITEMS, {"$ne": ["$$this.v", 0]}),
+        REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},
+        WRITERS: {"$mergeObjects": [recent, {SWEEPER: Int64(number)}]},
     }
-]
-"""An update that removes every item of which nothing is left, whatever others write meanwhile."""
+    return [{"$set": fields}]
 
 
-def sweepable(store_id: str) -> dict[str, Any]:
+def sweepable(store_id: str, number: int) -> dict[str, Any]:
     """Build the filter for a sweep: never touch what is not a stock."""
-    return {"_id": {"$eq": store_id}, ITEMS: {"$type": "object"}}
+    path = number_path(SWEEPER)
+    return {"_id": {"$eq": store_id}, ITEMS: {"$type": "object"}, path: {"$not": {"$gte": number}}}
 
 
 def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import (
-    AppliedUnreported,
     BrokenDocument,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -19,18 +18,20 @@ from store_api.errors import (
     StoreHeld,
     UnfitDocument,
 )
-from store_api.stock import Change, Stock, Written, written_despite
+from store_api.sending.answers import Answers, Unanswered
+from store_api.sending.sender import PATIENCE_SECONDS
+from store_api.stock import Change, Stamp, Stock, Written, written_despite
 from store_api.storage import documents, updates
-from store_api.storage.clients import Client, Primary, blocking
-from store_api.storage.driver_errors import UNAUTHORIZED, translate, translated, written_by
+from store_api.storage.clients import COMMAND_SECONDS, Client, Primary, blocking
+from store_api.storage.commands import Commands
+from store_api.storage.driver_errors import UNAUTHORIZED, translated
 from store_api.storage.reader import StoreReader
 from store_api.storage.schema import COLLECTION, prepare_collection
-from store_api.storage.sender import PATIENCE_SECONDS, Sender
 
 Result = TypeVar("Result")
 
-THREADS = 32
-"""Commands that may wait for the database at once."""
+THREADS = 48
+"""Commands that may wait for the database at once, those that nobody waits for any more among them."""
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,11 @@ class StoreWriter(StoreReader):
         writes: "MongoClient[dict[str, Any]] | None" = None,
     ) -> None:
         super().__init__(client, database, primary)
-        self._sender = Sender((client.delegate if writes is None else writes)[database], COLLECTION)
+        route = client.delegate if writes is None else writes
+        written = route[database][COLLECTION]
+        seconds = min(COMMAND_SECONDS, route.options.timeout or COMMAND_SECONDS)
+        self._commands = Commands(written, blocking(self._stores), seconds)
+        self._answers = Answers(lambda: route.primary)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
         self._bypasses_validation = self._guards_proven = True
         self._asked_for_help = False
@@ -116,7 +121,9 @@ class StoreWriter(StoreReader):
         await self.primary.wait()
         with translated(writing=True):
             written, document = await self._unvalidated(
-                lambda bypass: self._in_thread(self._update_and_find, change, wanted, patience, bypass)
+                lambda bypass: self._in_thread(
+                    self._commands.update_and_find, change, wanted, patience, bypass
+                )
             )
         if written in _ERRORS:
             raise _ERRORS[written]
@@ -138,10 +145,16 @@ class StoreWriter(StoreReader):
         if not self._guards_proven:
             return [await self._apply_alone(change) for change in changes]
         with translated(writing=True):
-            return await self._unvalidated(lambda bypass: self._in_thread(self._update_many, changes, bypass))
+            return await self._unvalidated(
+                lambda bypass: self._in_thread(self._commands.update_many, changes, bypass)
+            )
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        loop = asyncio.get_running_loop()
+        try:
+            return await self._answers.of(loop.run_in_executor(self._threads, work, *arguments))
+        except Unanswered:
+            raise OutcomeUnknown from None
 
     async def _apply_alone(self, change: Change) -> Written:
         try:
@@ -173,71 +186,29 @@ class StoreWriter(StoreReader):
                 extra={"action": "validated_writes"},
             )
 
-    async def sweep(self, store_id: str) -> None:
-        """Remove the items of which nothing is left from a store's document."""
-        await self.primary.wait()
-        sweep = {store_id: {"q": updates.sweepable(store_id), "u": updates.SWEEP}}
-        with translated(writing=True):
-            await self._in_thread(self._send, "update", sweep, PATIENCE_SECONDS, False)
-
-    def _send(
-        self, command: str, statements: dict[str, dict[str, Any]], patience: float, bypass: bool
-    ) -> list[Written]:
-        codes = self._sender.send(command, statements, patience=patience, bypass=bypass)
-        written = list(map(written_by, codes))
-        if Written.UNKNOWN in written:
-            unknown = {"action": "database_failed", "writing": True}
-            log.warning("Nobody says whether a write was applied", extra=unknown)
-        return written
-
-    def _update_many(self, changes: Sequence[Change], bypass: bool) -> list[Written]:
-        written: list[Written] = []
-        for part in updates.parts_of(changes):
-            statements = {change.store_id: updates.one_of_many(change) for change in part}
-            updated = self._send("update", statements, PATIENCE_SECONDS, bypass)
-            written += self._create(part, updated, PATIENCE_SECONDS, bypass)
-        return written
-
-    def _create(
-        self, changes: Sequence[Change], written: list[Written], patience: float, bypass: bool
-    ) -> list[Written]:
-        """Insert the stores that are missing and are to be created; gives what became of all.
-
-        Not an upsert: one that meets a document which an open transaction has inserted waits as long as that,
-        and neither MongoDB's time limit nor `killOp` ends it (seen on 6.0.5). An insert hears of both.
-        """
-        missing = [
-            index
-            for index, change in enumerate(changes)
-            if change.creates and written[index] is Written.NOT_MATCHED
-        ]
-        if missing:
-            created = {changes[index].store_id: updates.new_document(changes[index]) for index in missing}
-            try:
-                outcomes = self._send("insert", created, patience, bypass)
-            except PyMongoError as error:
-                outcomes = [written_despite(translate(error, writing=True))] * len(missing)
-            for index, outcome in zip(missing, outcomes, strict=True):
-                written[index] = outcome
-        return written
-
-    def _update_and_find(
-        self, change: Change, wanted: Collection[str] | None, patience: float, bypass: bool
-    ) -> tuple[Written, dict[str, Any]]:
-        """Write one change and read the store, in one turn of a thread.
-
-        Not `findAndModify`: to be retryable it keeps an image of the whole document for every write.
-        """
-        statement = {"q": updates.guard_of(change), "u": updates.update_of(change)}
-        (written,) = self._create(
-            [change], self._send("update", {change.store_id: statement}, patience, bypass), patience, bypass
-        )
-        nothing = {"_id": change.store_id}
-        if written is not Written.APPLIED or change.leaves is not None:
-            return written, nothing
+    async def settle(self, change: Change) -> Written:
+        """Find out what became of a change whose answer nobody had: `commit.Stores` says all of it."""
+        if self._answers.primary() is None:
+            return Written.UNKNOWN
         try:
-            document = blocking(self._stores).find_one(nothing, updates.projection_of(wanted))
-        except PyMongoError as error:
-            raise AppliedUnreported from error
-        # Somebody may have deleted the store since.
-        return written, document or nothing
+            return await self._unvalidated(
+                lambda bypass: self._in_thread(self._commands.settle, change, bypass)
+            )
+        except (PyMongoError, OutcomeUnknown):
+            return Written.UNKNOWN
+
+    async def fence(self, store_id: str, stamp: Stamp, *, creates: bool) -> int | None:
+        """Let no copy of a write be applied from now on: `claims.Fenced` says all of it."""
+        await self.primary.wait()
+        try:
+            return await self._unvalidated(
+                lambda bypass: self._in_thread(self._commands.fence, store_id, stamp, creates, bypass)
+            )
+        except (PyMongoError, OutcomeUnknown):
+            raise DatabaseUnavailable from None
+
+    async def sweep(self, store_id: str, number: int) -> None:
+        """Remove what is used up from a store's document."""
+        await self.primary.wait()
+        with translated(writing=True):
+            await self._stores.update_one(updates.sweepable(store_id, number), updates.sweep_of(number))

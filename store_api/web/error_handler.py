@@ -36,11 +36,17 @@ LINGER_SECONDS = 10.0
 """How long a client may go on with a body that was refused."""
 
 
-def error_response(request: Request | None, error: errors.StoreApiError) -> WholeAnswer:
-    """Answer with the problem that one of our errors is."""
+def error_response(request: Request | None, error: errors.StoreApiError, own: str = "") -> WholeAnswer:
+    """Answer with the problem that one of our errors is.
+
+    Args:
+        request: which failed.
+        error: with which error.
+        own: header lines of this answer alone, each with its line end.
+    """
     if isinstance(error, errors.BrokenDocument):
         log.error(str(error), extra={"action": "broken_document", "store": error.store_id})
-    return problem_response(problem_of(error, path_of(request)))
+    return problem_response(problem_of(error, path_of(request)), own=own)
 
 
 def path_of(request: Request | None) -> str:
@@ -48,21 +54,23 @@ def path_of(request: Request | None) -> str:
     return request.path if request is not None else "/"
 
 
-def problem_response(problem: Problem, extra: str = "") -> WholeAnswer:
+def problem_response(problem: Problem, extra: str = "", own: str = "") -> WholeAnswer:
     """Answer with a problem document.
 
     Args:
         problem: what went wrong.
         extra: more header lines, each with its line end.
+        own: those of this answer alone.
     """
-    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    is_in_flight = problem.type == f"/problems/{errors.KeyInFlight.slug}"
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE or is_in_flight:
         extra += f"retry-after: {RETRY_AFTER_SECONDS}\r\n"
     if problem.status == HTTPStatus.UPGRADE_REQUIRED:
         extra += "upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     if problem.type == f"/problems/{errors.ContentCoded.slug}":
         # Of what else a 415 may come, this must not be said (RFC 9110, 12.5.3).
         extra += "accept-encoding: identity\r\n"
-    return WholeAnswer(msgspec.json.encode(problem), PROBLEM_JSON, extra, problem.status)
+    return WholeAnswer(msgspec.json.encode(problem), PROBLEM_JSON, extra, problem.status, own=own)
 
 
 class ProblemHandler(ErrorHandler):

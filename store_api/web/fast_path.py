@@ -47,9 +47,10 @@ class WholeAnswer(HTTPResponse):
         extra: more header lines, each with its line end.
         status: its status.
         cached: what a cache may do with it (`Cache-Control`).
+        own: header lines of this answer alone, each with its line end: its head is not kept for others.
     """
 
-    __slots__ = ("_cached", "_extra")
+    __slots__ = ("_cached", "_extra", "_own")
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class WholeAnswer(HTTPResponse):
         extra: str = "",
         status: int = 200,
         cached: str = NEVER_KEPT,
+        own: str = "",
     ) -> None:
         # Not the parent's: it would copy headers, and there are none.
         BaseHTTPResponse.__init__(self)  # type: ignore[no-untyped-call]
@@ -67,6 +69,7 @@ class WholeAnswer(HTTPResponse):
         self.content_type = content_type
         self._extra = extra
         self._cached = cached
+        self._own = own
 
     async def send(self, data: Any = None, end_stream: bool | None = None) -> None:
         """Send the whole answer, once; Sanic calls this after the handler.
@@ -84,7 +87,8 @@ class WholeAnswer(HTTPResponse):
         """
         second = int(time())
         template = _template(self.status, self.content_type, self._cached, self._extra, keep_alive, second)
-        return template if self.status == _NOT_MODIFIED else template % len(self.body)
+        head = template if self.status == _NOT_MODIFIED else template % len(self.body)
+        return head[:-2] + self._own.encode("ascii") + b"\r\n" if self._own else head
 
 
 @lru_cache(maxsize=64)

@@ -11,13 +11,14 @@ import msgspec
 from msgspec import Struct
 from sanic import Blueprint, HTTPResponse, Request
 
+from store_api.claims.naming import HEADER, key_in, key_lines, named
 from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
 from store_api.contract.schemas import Overview
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import ReportEncoder
 from store_api.reports.workbook import Sheet, legible
-from store_api.stock import Answer, Operation, Report, Stock, StoreSummary
+from store_api.stock import Operation, Replayed, Reply, Report, Stock, StoreSummary
 from store_api.web.error_handler import error_response
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.requests import (
@@ -54,18 +55,22 @@ class Stores(Protocol):
 class Operations(Protocol):
     """Who carries operations out."""
 
-    def answer(self, operation: Operation) -> Awaitable[Answer]:
+    def answer(self, operation: Operation) -> Awaitable[Reply]:
         """Give what an operation ends as; it goes on whether or not anybody waits."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """What the routes need: where stores are read, who carries operations out, who builds workbooks."""
+    """What the routes need: where stores are read, who carries operations out, who builds workbooks.
+
+    And whether every operation must have a key.
+    """
 
     stores: Stores
     operations: Operations
     build_workbook: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]]
+    requires_keys: bool = False
     encode: Callable[[Report], bytes] = field(default_factory=ReportEncoder)
 
     async def report(self, request: Request, store_id: str) -> HTTPResponse:
@@ -82,18 +87,18 @@ class Rest:
 
     def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}`."""
-        return self._operate(request, store_id, item_operation)
+        return self._operate(request, store_id, item_operation, "item")
 
     def operate_on_group(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}/group_op`."""
-        return self._operate(request, store_id, group_operation)
+        return self._operate(request, store_id, group_operation, "group")
 
     async def clean(self, request: Request, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
         headers = request.headers
         require_own_page(headers.get("origin"), headers.get("host"))
         minimal = prefers_minimal(headers.getall("prefer", ()))
-        return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal))
+        return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal), "clean")
 
     async def overview(self, request: Request) -> HTTPResponse:
         """`GET /stores`."""
@@ -126,19 +131,25 @@ class Rest:
         return Report.of(store_id, stock)
 
     def _operate(
-        self, request: Request, segment: str, read: Callable[..., Operation]
+        self, request: Request, segment: str, read: Callable[..., Operation], route: str
     ) -> Coroutine[Any, Any, HTTPResponse]:
         headers = request.headers
         coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
         require_json(headers.getone("content-type", None), coded)
         minimal = "prefer" in headers and prefers_minimal(headers.getall("prefer"))
-        return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal))
+        return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal), route)
 
-    async def _commit(self, request: Request, operation: Operation) -> HTTPResponse:
-        answer = await self.operations.answer(operation)
+    async def _commit(self, request: Request, operation: Operation, route: str) -> HTTPResponse:
+        headers = request.headers
+        lines = headers.getall(HEADER) if HEADER in headers else ()
+        if (key := key_in(lines, required=self.requires_keys)) is not None:
+            operation = named(operation, key, route)
+        reply = await self.operations.answer(operation)
+        answer = reply.answer if isinstance(reply, Replayed) else reply
+        own = "" if key is None else key_lines(key, replayed=isinstance(reply, Replayed))
         if isinstance(answer, StoreApiError):
-            return error_response(request, answer)
-        return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "")
+            return error_response(request, answer, own)
+        return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "", own=own)
 
 
 LONGEST_FILE_NAME = 255

@@ -104,7 +104,7 @@ async def test_an_update_by_a_pipeline_is_told_whatever_the_server_makes_of_it(
     record = Record()
     own_stores.insert_one({"_id": "north", "items": {"chair": 3, "lamp": 0, "table": 1}, "rev": 1})
     async with following(watched, record):
-        own_stores.update_one(updates.sweepable("north"), updates.SWEEP)
+        own_stores.update_one(updates.sweepable("north", 2), updates.sweep_of(2))
         await record.until(lambda: bool(record.changes))
     change = record.changes[0]
     stock = {"chair": 3, "lamp": 0, "table": 1}

@@ -4,8 +4,19 @@ from collections.abc import Collection
 from typing import Any
 
 from store_api.stock import LARGEST_QUANTITY, Change, Stock, Written
-from store_api.storage.documents import ITEMS, REVISION
+from store_api.storage.documents import ITEMS, REVISION, WRITERS
 from tests.simulation.history import Document
+
+
+def number_in(document: Document, writer: str) -> int:
+    """Give the number of a writer's last write to a document; 0 where there is none."""
+    number: int = document.get(WRITERS, {}).get(writer, 0)
+    return number
+
+
+def numbered(document: Document, writer: str, number: int) -> Document:
+    """Give a document with the number of a write; what other programs change has none."""
+    return {**document, WRITERS: {**document.get(WRITERS, {}), writer: number}} if number else document
 
 
 def changed(document: Document | None, change: Change) -> Document | Written:
@@ -15,7 +26,17 @@ def changed(document: Document | None, change: Change) -> Document | Written:
             return Written.NOT_MATCHED
         # An upsert forgets its guard when it inserts: who may create a store must not need anything of it.
         created = {"_id": change.store_id, REVISION: 1}
-        return _incremented(created, {}, change) if change.increments else created
+        after = _incremented(created, {}, change) if change.increments else created
+        return (
+            after if isinstance(after, Written) else numbered(after, change.stamp.writer, change.stamp.number)
+        )
+    if change.stamp.number and number_in(document, change.stamp.writer) >= change.stamp.number:
+        return Written.NOT_MATCHED
+    after = _changed(document, change)
+    return after if isinstance(after, Written) else numbered(after, change.stamp.writer, change.stamp.number)
+
+
+def _changed(document: Document, change: Change) -> Document | Written:
     items = document.get(ITEMS, {})
     held = items if isinstance(items, dict) else {}
     if change.found is not None and not _is_same(document.get(ITEMS), change.found):

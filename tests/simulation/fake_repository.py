@@ -17,8 +17,9 @@ from store_api.errors import (
     StoreHeld,
     UnfitDocument,
 )
-from store_api.stock import Change, Stock, Written
-from tests.simulation.fake_documents import changed, projected, swept
+from store_api.stock import Change, Stamp, Stock, Written, written_by_number
+from store_api.storage.documents import REVISION
+from tests.simulation.fake_documents import changed, number_in, numbered, projected, swept
 from tests.simulation.history import Commit, Document, History, truth_of
 from tests.simulation.nature import Fate, Nature
 
@@ -73,7 +74,7 @@ class FakeRepository:
         self.history.others.append(change)
         return True
 
-    async def settle(self) -> None:
+    async def await_late(self) -> None:
         """Wait until what is late has happened."""
         while self._late:
             await asyncio.wait(self._late)
@@ -141,7 +142,59 @@ class FakeRepository:
             await self.nature.pause()
         return found
 
-    async def sweep(self, store_id: str) -> None:
+    async def settle(self, change: Change) -> Written:
+        """Find out what became of a change, and let no copy of it come true later."""
+        store_id = change.store_id
+        with self._command("settle", [store_id], writes=True):
+            await self.nature.pause()
+            written = self._find_out(change)
+            await self.nature.pause()
+            if self.nature.fate_of_command() is not Fate.DONE:
+                self.history.note_fault([store_id], "settling unanswered")
+                return Written.UNKNOWN
+        if written is Written.LOST:
+            self.history.note_fault([store_id], "settling LOST")
+        return written
+
+    async def fence(self, store_id: str, stamp: Stamp, *, creates: bool) -> int | None:
+        """Let no copy of a write be applied from now on; gives the writer's number before that."""
+        with self._command("fence", [store_id], writes=False):
+            await self.nature.pause()
+            held = self._held_until.get(store_id, 0.0) > asyncio.get_running_loop().time()
+            if held or self.nature.fate_of_command() is Fate.NOT_SENT:
+                raise DatabaseUnavailable
+            found = self._fence(store_id, stamp, creates=creates)
+            await self.nature.pause()
+            if self.nature.fate_of_command() is not Fate.DONE:
+                raise DatabaseUnavailable
+        return found
+
+    def _fence(self, store_id: str, stamp: Stamp, *, creates: bool) -> int | None:
+        document = self.documents.get(store_id)
+        if document is None:
+            if not creates:
+                return None
+            document = {"_id": store_id, REVISION: 1}
+        number = number_in(document, stamp.writer)
+        if number < stamp.number:
+            self._put(store_id, numbered(document, stamp.writer, stamp.number + 1))
+        return number
+
+    def _find_out(self, change: Change) -> Written:
+        store_id = change.store_id
+        if self._held_until.get(store_id, 0.0) > asyncio.get_running_loop().time():
+            self.history.note_fault([store_id], "settling HELD")
+            return Written.UNKNOWN
+        document = self.documents.get(store_id)
+        if document is None:
+            return self._change(change) if change.creates else Written.LOST
+        stamp = change.stamp
+        number = number_in(document, stamp.writer)
+        if stamp.follows <= number < stamp.number:
+            self._put(store_id, numbered(document, stamp.writer, stamp.number + 1))
+        return written_by_number(stamp, number)
+
+    async def sweep(self, store_id: str, number: int) -> None:
         """Remove the items of which nothing is left."""
         with self._command("sweep", [store_id], writes=False):
             await self.nature.pause()
@@ -208,10 +261,8 @@ class FakeRepository:
                 raise ArithmeticError
             case Fate.REPLY_LOST:
                 self._change(change)
-            case Fate.LATE:
-                late = asyncio.create_task(self._change_late(change))
-                self._late.add(late)
-                late.add_done_callback(self._late.discard)
+            case Fate.LATE | Fate.TWICE:
+                self._send_late(change, twice=fate is Fate.TWICE)
         self.history.unknown.append(change)
         return Written.UNKNOWN
 
@@ -225,6 +276,13 @@ class FakeRepository:
         self._put(change.store_id, after)
         self.history.commits.append(Commit(self.history.now, change, truth_of(before), truth_of(after)))
         return Written.APPLIED
+
+    def _send_late(self, change: Change, *, twice: bool) -> None:
+        if twice:
+            self._change(change)
+        late = asyncio.create_task(self._change_late(change))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
 
     async def _change_late(self, change: Change) -> None:
         for _ in range(3):

@@ -60,6 +60,7 @@ class History:
         others: the changes that others made with a guard of their own.
         interferences: when something else than a committed change came between, and in which store.
         unknown: the changes that were reported as unknown.
+        replaced: the stores that others replaced or deleted, with what proves our writes.
         faults: what went wrong.
         violations: what must never happen, and did.
     """
@@ -70,6 +71,7 @@ class History:
     others: list[Change] = field(default_factory=list)
     interferences: list[tuple[int, str]] = field(default_factory=list)
     unknown: list[Change] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 

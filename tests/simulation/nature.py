@@ -22,6 +22,8 @@ class Fate(Enum):
     """It is done, and nobody can tell."""
     LATE = auto()
     """It is done after all, some time after everybody gave up."""
+    TWICE = auto()
+    """It is done, nobody can tell, and a copy of it arrives some time later."""
     HELD = auto()
     """A transaction of another program holds the store, from now on for a while."""
     FAULT = auto()

@@ -83,7 +83,7 @@ def draw_scenery(chance: random.Random) -> Scenery:
             **dict.fromkeys(
                 ("decide.MOST_BATCH_LINES", "last_seen.MOST_FORETOLD"), chance.choice((1, 4, 20_000, 20_000))
             ),
-            "committer.STORES_AT_ONCE": chance.choice((1, 2, 128, 128)),
+            "lanes.STORES_AT_ONCE": chance.choice((1, 2, 128, 128)),
             "store_queue.MOST_ROUNDS": chance.choice((2, 100, 100)),
             "sweeper.ZEROS_TO_SWEEP": chance.choice((1, 3, 64)),
         },

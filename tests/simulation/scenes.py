@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from store_api.commit import Committer
-from store_api.stock import Answer, Operation, OperationKind, Stock
+from store_api.stock import Operation, OperationKind, Reply, Stock
 from store_api.storage.documents import ITEMS
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
@@ -48,7 +48,7 @@ def clean(store_id: str) -> Operation:
     return Operation(store_id, OperationKind.CLEAN, {})
 
 
-async def answers_of(committer: Committer, *operations: Operation) -> list[Answer]:
+async def answers_of(committer: Committer, *operations: Operation) -> list[Reply]:
     """Hand operations over at once, and wait for their answers."""
     return await asyncio.gather(*(committer.answer(operation) for operation in operations))
 

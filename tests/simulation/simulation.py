@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from store_api.batches import decide, last_seen
-from store_api.commit import committer, held_stores, round_trip, store_queue, sweeper
-from store_api.stock import Answer, Change, Operation, OperationKind
+from store_api.commit import committer, held_stores, lanes, round_trip, store_queue, sweeper
+from store_api.stock import Change, Operation, OperationKind, Reply
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
 from tests.simulation.evidence import Evidence
@@ -21,7 +21,7 @@ from tests.simulation.witness import Request, WatchedCommitter, Witness
 
 _MODULES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (committer, decide, last_seen, store_queue, sweeper)
+    for module in (committer, decide, lanes, last_seen, store_queue, sweeper)
 }
 
 LONGEST = 1000.0
@@ -43,7 +43,6 @@ class Simulation:
         self.history = History()
         self.repository = FakeRepository(self.history, draw_nature(self.chance))
         self.witness = Witness(self.history)
-        self.replaced: set[str] = set()
         for store_id, stock in self.scenery.initial.items():
             self.repository.put(store_id, {"_id": store_id, ITEMS: stock})
 
@@ -78,7 +77,7 @@ class Simulation:
             await asyncio.gather(*people, self._be_others())
             self.witness.closing = asyncio.get_running_loop().time()
             await self.committer.close()
-            await self.repository.settle()
+            await self.repository.await_late()
         require(self.committer.is_idle, "the committer is closed, and not idle")
         require(self.committer.free_lanes == self.scenery.lanes, "a lane was lost")
         most = self.scenery.lanes + held_stores.TRIES_AT_ONCE + round_trip.MOST_SLOW
@@ -94,7 +93,7 @@ class Simulation:
             await asyncio.wait(futures)
             await asyncio.sleep(self.chance.random() * self.scenery.thinking)
 
-    def _ask(self, operation: Operation) -> asyncio.Future[Answer]:
+    def _ask(self, operation: Operation) -> asyncio.Future[Reply]:
         request = self.witness.submitted(operation)
         request.turned_away = self.committer.is_full(operation.store_id)
         future = self.committer.answer(operation)
@@ -106,7 +105,7 @@ class Simulation:
         return future
 
     @staticmethod
-    def _receive(request: Request, done: asyncio.Future[Answer]) -> None:
+    def _receive(request: Request, done: asyncio.Future[Reply]) -> None:
         if not done.cancelled():
             request.received.append(done.result())
 
@@ -140,7 +139,7 @@ class Simulation:
             )
 
     def _destroy(self, store_id: str) -> None:
-        self.replaced.add(store_id)
+        self.history.replaced.add(store_id)
         items = self.chance.choice((*BROKEN_ITEMS, self._draw_items()))
         self.repository.put(store_id, None if items is None else {"_id": store_id, ITEMS: items})
 
@@ -150,7 +149,7 @@ class Simulation:
             for request in self.witness.requests
             if request.operation.kind is OperationKind.CLEAN
         }
-        for store_id in set(self.scenery.stores) - emptied - self.replaced:
+        for store_id in set(self.scenery.stores) - emptied - self.history.replaced:
             final = truth_of(self.repository.documents.get(store_id))
             require(final is None or isinstance(final, dict), f"{store_id} broke by itself")
             check_books(

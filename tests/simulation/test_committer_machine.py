@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from store_api.stock import Answer, Change, Operation, OperationKind, Stock
+from store_api.stock import Change, Operation, OperationKind, Reply, Stock
 from store_api.storage.documents import ITEMS
 from tests.simulation.evidence import Evidence
 from tests.simulation.fake_repository import FakeRepository
@@ -41,7 +41,7 @@ class CommitterMachine(RuleBasedStateMachine):
         self.committer = WatchedCommitter(
             self.repository, self.witness, lanes=2, most_waiting=100, most_items=3
         )
-        self.futures: list[asyncio.Future[Answer]] = []
+        self.futures: list[asyncio.Future[Reply]] = []
 
     @initialize(stock=st.none() | stocks)
     def begin(self, stock: Stock | None) -> None:

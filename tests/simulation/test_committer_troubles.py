@@ -13,7 +13,7 @@ from store_api.errors import (
     OutOfStock,
     Overloaded,
 )
-from store_api.stock import Answer, Operation, Report
+from store_api.stock import Operation, Reply, Report
 from store_api.storage.documents import ITEMS
 from tests.simulation.nature import Fate, Nature
 from tests.simulation.scenes import Fated, answers_of, demand, now, repository_of, supply
@@ -86,7 +86,7 @@ async def test_who_comes_later_does_not_hold_up_a_batch_that_goes_again() -> Non
     committer = Committer(repository_of(s={"x": 50}))
     waited: list[float] = []
 
-    async def timed(operation: Operation) -> Answer:
+    async def timed(operation: Operation) -> Reply:
         began = now()
         answer = await committer.answer(operation)
         waited.append(now() - began)

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from store_api.batches.last_seen import LastSeen
+from store_api.batches.numbers import Numbers
 from store_api.commit import Committer
 from store_api.commit.store_queue import StoreQueue, Waiting
-from store_api.stock import Answer, Change, Operation
+from store_api.stock import Change, Operation, Reply
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import History
 
@@ -43,13 +44,13 @@ class Request:
     ahead: int = 0
     turns: int = 0
     turned_away: bool = False
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Reply] = field(default_factory=list)
     answered: int = 0
     came: float = 0.0
     left: float = 0.0
-    received: list[Answer] = field(default_factory=list)
+    received: list[Reply] = field(default_factory=list)
 
-    def note_answer(self, answer: Answer, moment: int) -> None:
+    def note_answer(self, answer: Reply, moment: int) -> None:
         """Note what it was told, and when."""
         self.answers.append(answer)
         self.answered = self.answered or moment
@@ -91,7 +92,7 @@ class Witness:
         self._by_operation[id(operation)] = request
         return request
 
-    def answered(self, operation: Operation, answer: Answer) -> None:
+    def answered(self, operation: Operation, answer: Reply) -> None:
         """Note an answer."""
         request = self._by_operation[id(operation)]
         request.note_answer(answer, self.history.tick())
@@ -130,21 +131,26 @@ class WatchedCommitter(Committer):
     def __init__(
         self, repository: FakeRepository, witness: Witness, *, lanes: int, most_waiting: int, most_items: int
     ) -> None:
-        super().__init__(repository, lanes=lanes, most_waiting=most_waiting, last_seen=LastSeen(most_items))
+        super().__init__(
+            repository,
+            lanes=lanes,
+            most_waiting=most_waiting,
+            last_seen=LastSeen(most_items),
+            numbers=Numbers(lambda: "w", _now),
+        )
         self._witness = witness
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is left of what it did: no waiting, no queue, no lane, no sweep, no held store."""
         held = len(self._held) or self._held.waiting or self._held._tasks
-        return not (
-            self._waiting or self._queues or self._ready or self._lanes or self._sweeper._sweeps or held
-        )
+        busy = self._waiting or self._queues or self._sweeper._sweeps or held or len(self.doubts)
+        return self._lanes.is_idle and not busy
 
     @property
     def free_lanes(self) -> int:
         """How many more writes could begin."""
-        return self._free_lanes
+        return self._lanes.free
 
     def is_full(self, store_id: str) -> bool:
         """Tell whether so many wait that one more for this store is turned away."""
@@ -158,6 +164,6 @@ class WatchedCommitter(Committer):
         flight = queue.flight
         self._witness.decided(flight.operations, flight.decision.passed, flight.decision.change)
 
-    def _resolve(self, waiting: Waiting, answer: Answer) -> None:
+    def _resolve(self, waiting: Waiting, answer: Reply) -> None:
         self._witness.answered(waiting.operation, answer)
         super()._resolve(waiting, answer)

@@ -3,6 +3,7 @@ import logging
 
 import pytest
 
+from store_api.batches.numbers import Numbers
 from store_api.commit import sweeper
 from store_api.commit.sweeper import Sweeper
 from store_api.errors import OutcomeUnknown
@@ -19,7 +20,7 @@ class RecordingStores:
         self.swept: list[str] = []
         self._fails = fails
 
-    async def sweep(self, store_id: str) -> None:
+    async def sweep(self, store_id: str, number: int) -> None:
         self.swept.append(store_id)
         await asyncio.sleep(0)
         if self._fails:
@@ -36,7 +37,7 @@ def held(count: int) -> dict[str, int]:
 
 async def swept_after(*notes: dict[str, int], complete: bool) -> list[str]:
     repository = RecordingStores()
-    subject = Sweeper(repository)
+    subject = Sweeper(repository, Numbers())
     for stock in notes:
         subject.note("s", stock, complete=complete)
     await subject.close()
@@ -62,7 +63,7 @@ async def test_who_sees_the_whole_store_knows_better_than_the_bits(
 ) -> None:
     monkeypatch.setattr(sweeper, "ZEROS_TO_SWEEP", 4)
     repository = RecordingStores()
-    subject = Sweeper(repository)
+    subject = Sweeper(repository, Numbers())
     subject.note("s", used_up(3), complete=False)
     subject.note("s", held(1), complete=True)
     subject.note("s", used_up(3), complete=False)
@@ -72,7 +73,7 @@ async def test_who_sees_the_whole_store_knows_better_than_the_bits(
 
 async def test_stores_are_counted_apart_and_each_is_swept_by_one_at_a_time() -> None:
     repository = RecordingStores()
-    subject = Sweeper(repository)
+    subject = Sweeper(repository, Numbers())
     for _ in range(5):
         subject.note("s1", used_up(100), complete=True)
         subject.note("s2", used_up(40), complete=False)
@@ -84,7 +85,7 @@ async def test_stores_are_counted_apart_and_each_is_swept_by_one_at_a_time() -> 
 
 
 async def test_a_sweep_that_fails_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
-    subject = Sweeper(RecordingStores(fails=True))
+    subject = Sweeper(RecordingStores(fails=True), Numbers())
     subject.note("s", used_up(100), complete=True)
     await subject.close()
     logged = [

@@ -235,7 +235,8 @@ def test_no_more_of_a_document_is_asked_for_than_is_needed() -> None:
 
 
 def test_a_sweep_passes_by_what_is_no_stock() -> None:
-    assert sweepable("s") == {"_id": {"$eq": "s"}, "items": {"$type": "object"}}
+    number = {"writers.sweep": {"$not": {"$gte": 8}}}
+    assert sweepable("s", 8) == {"_id": {"$eq": "s"}, "items": {"$type": "object"}, **number}
 
 
 def test_the_overview_begins_after_an_id_and_is_bounded() -> None:

@@ -1,0 +1,208 @@
+"""Operations with a key: their keys are claimed before their write goes out, and what they end as is kept.
+
+Nobody's key is claimed twice: who finds a key claimed leaves the batch and finds out what became of that
+operation. A refusal is kept before it is told.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from store_api.batches.numbers import Numbers
+from store_api.claims import Claim, Claims, FindingOut, NoClaims, State
+from store_api.claims.claim import refusal_of
+from store_api.claims.ports import Fenced
+from store_api.commit.store_queue import StoreQueue, Waiting
+from store_api.errors import AppliedUnreported, DatabaseUnavailable, KeyReused
+from store_api.stock import Answer, Key, Replayed, Reply, Report
+
+CONFIRM_SECONDS = 0.05
+"""How long claims that came true wait for others, to be confirmed together."""
+
+
+class KeyedOperations:
+    """Claims keys for flights, keeps refusals, and finds out about keys that are claimed already.
+
+    Args:
+        claims: where claims are kept; None where no operation has a key.
+        stores: which prove what became of open claims.
+        numbers: whose writes the claims are about.
+        resolve: gives a waiting operation its answer.
+        join: puts an operation into the queue of its store again.
+
+    Attributes:
+        finding_out: finds out about keys that are claimed already.
+        made: how many claims were written.
+    """
+
+    def __init__(
+        self,
+        claims: Claims | None,
+        stores: Fenced,
+        numbers: Numbers,
+        resolve: Callable[[Waiting, Reply], None],
+        join: Callable[[Waiting], None],
+    ) -> None:
+        self._claims: Claims = NoClaims() if claims is None else claims
+        self._numbers = numbers
+        self._resolve = resolve
+        self._join = join
+        self._first: dict[tuple[str, str], Waiting] = {}
+        self._true: list[Claim] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.finding_out = FindingOut(self._claims, stores, numbers.is_ours)
+        self.made = 0
+
+    def __bool__(self) -> bool:
+        """Whether there is any operation with a key."""
+        return bool(self._first)
+
+    def follow(self, key: Key, follower: asyncio.Future[Reply]) -> bool:
+        """Wait for an operation with this key that this process is at already; tells whether it is."""
+        first = self._first.get((key.client, key.value))
+        if first is None or first.operation.key is None:
+            return False
+        if first.operation.key.fingerprint == key.fingerprint:
+            first.followers.append(follower)
+        else:
+            self.finding_out.found["reused"] += 1
+            follower.set_result(KeyReused())
+        return True
+
+    def begin(self, waiting: Waiting) -> None:
+        """Note an operation with a key."""
+        if (key := waiting.operation.key) is not None:
+            self._first[key.client, key.value] = waiting
+
+    def end(self, waiting: Waiting, reply: Reply) -> None:
+        """Forget an operation that has its answer, and tell those who wait for it as well."""
+        key = waiting.operation.key
+        if key is None:
+            return
+        del self._first[key.client, key.value]
+        self._leave_true(waiting, reply)
+        for follower in waiting.followers:
+            if not follower.done():
+                follower.set_result(_again(reply))
+
+    def _leave_true(self, waiting: Waiting, reply: Reply) -> None:
+        """See to it that what an open claim says stays true."""
+        claim = waiting.claim
+        if claim is None or claim.state is not State.OPEN or isinstance(reply, Replayed):
+            return
+        if isinstance(reply, Report | AppliedUnreported) or getattr(reply, "applied", False):
+            self._confirm_soon(claim)
+        else:
+            # It was not applied, or nobody knows: no later write of ours may look as if it was.
+            self._numbers.leave(claim.writer)
+
+    async def claim(self, queues: Sequence[StoreQueue]) -> None:
+        """Claim the keys of all who pass; those whose key another has leave, and the rest is decided anew.
+
+        Whatever a write is numbered with, it must not look as if an open claim that is not part of it came
+        true: then it goes out under another id.
+        """
+        for queue in queues:
+            if queue.has_stale_claim():
+                self._stamp_anew(queue)
+        while wanted := [
+            (queue, waiting, key) for queue in queues for waiting, key in queue.flight.unclaimed()
+        ]:
+            new = [(waiting.claim or waiting.void, _claim_of(key, queue)) for queue, waiting, key in wanted]
+            instead = await self._put(new)
+            unsure: list[StoreQueue] = []
+            for (queue, waiting, _), (_, claim), found in zip(wanted, new, instead, strict=True):
+                if found is None:
+                    waiting.claim, waiting.void = claim, None
+                    continue
+                if isinstance(found, DatabaseUnavailable):
+                    # Its claim may be there all the same.
+                    unsure.append(queue)
+                queue.leave_out(waiting)
+                self._left(waiting, found)
+            for queue in queues:
+                if queue in unsure or queue.has_stale_claim():
+                    self._stamp_anew(queue)
+
+    def _stamp_anew(self, queue: StoreQueue) -> None:
+        self._numbers.leave(queue.flight.stamp.writer)
+        queue.stamp(self._numbers.writer, self._numbers.next())
+
+    async def keep(self, landed: Sequence[tuple[Waiting, Answer]]) -> None:
+        """Answer operations with keys, those refused once that is kept."""
+        refused = []
+        for waiting, answer in landed:
+            key, refusal = waiting.operation.key, refusal_of(answer)
+            if key is None or refusal is None:
+                self._resolve(waiting, answer)
+            else:
+                claim = Claim(key, waiting.operation.store_id, "", 0, State.REFUSED, refusal)
+                refused.append((waiting, answer, claim))
+        if not refused:
+            return
+        found = await self._put([(waiting.claim or waiting.void, claim) for waiting, _, claim in refused])
+        for (waiting, answer, claim), instead in zip(refused, found, strict=True):
+            if instead is None:
+                waiting.claim = claim
+                self._resolve(waiting, answer)
+            else:
+                self._left(waiting, instead)
+
+    async def close(self) -> None:
+        """Wait until all is found out and confirmed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _put(
+        self, claims: Sequence[tuple[Claim | None, Claim]]
+    ) -> list[Claim | DatabaseUnavailable | None]:
+        try:
+            found: Sequence[Claim | None] = await self._claims.put(claims)
+        except DatabaseUnavailable as unavailable:
+            return [unavailable] * len(claims)
+        self.made += list(found).count(None)
+        return found
+
+    def _left(self, waiting: Waiting, found: Claim | DatabaseUnavailable) -> None:
+        if isinstance(found, DatabaseUnavailable):
+            self._resolve(waiting, found)
+        else:
+            waiting.claim = waiting.void = None
+            self._begin(self._find_out(waiting, found))
+
+    async def _find_out(self, waiting: Waiting, found: Claim) -> None:
+        ended = await self.finding_out.find_out(waiting.operation, found)
+        if ended is None or isinstance(ended, Claim):
+            waiting.void = ended
+            self._join(waiting)
+        else:
+            self._resolve(waiting, ended)
+
+    def _confirm_soon(self, claim: Claim) -> None:
+        self._true.append(claim)
+        if len(self._true) == 1:
+            self._begin(self._confirm())
+
+    async def _confirm(self) -> None:
+        await asyncio.sleep(CONFIRM_SECONDS)
+        claims, self._true = self._true, []
+        # Where it fails, their stores prove them.
+        with suppress(DatabaseUnavailable):
+            await self._claims.confirm(claims)
+
+    def _begin(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _claim_of(key: Key, queue: StoreQueue) -> Claim:
+    stamp = queue.flight.stamp
+    return Claim(key, queue.store_id, stamp.writer, stamp.number)
+
+
+def _again(reply: Reply) -> Reply:
+    """Give the reply to one who asked again while the first was being answered."""
+    if isinstance(reply, Replayed):
+        return reply
+    return Replayed(reply) if isinstance(reply, Report) or refusal_of(reply) is not None else reply

@@ -1,0 +1,204 @@
+"""Claims in MongoDB: one document for each key of each client, which goes by itself after its time.
+
+    {"_id": {"client": "anonymous", "key": "order-7"}, "store": "abc111", "writer": "k3f9a2xq10",
+     "n": 1795692505122, "fingerprint": Binary, "at": ISODate,
+     "applied": true, or "refused": {"slug": "out-of-stock", "short": [[item, wanted, available]]}}
+
+MongoDB takes old claims away when it comes to it, every minute or later: nothing here depends on when.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bson import Int64
+from pymongo.errors import OperationFailure
+
+from store_api.claims import Claim, State
+from store_api.claims.claim import Refusal
+from store_api.errors import DatabaseUnavailable
+from store_api.stock import Key
+from store_api.storage.clients import Client, Documents, Primary, durable_documents
+from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, translated
+
+COLLECTION = "claims"
+TTL_INDEX = "old claims go"
+
+MAJORITY_SECONDS = 2.0
+"""How long it is waited until a majority has a claim that another has just made."""
+
+PAUSE_SECONDS = 0.02
+
+Document = dict[str, Any]
+
+
+def now() -> datetime:
+    """Give the time, in UTC."""
+    return datetime.now(UTC)
+
+
+class ClaimCollection:
+    """The claims of one database: `claims.Claims` says what is promised.
+
+    Args:
+        client: the way to the replica set.
+        database: its name.
+        primary: knows whether there is one.
+        hours: how long a claim is kept.
+        clock: gives the time.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        database: str,
+        primary: Primary,
+        hours: int,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._primary = primary
+        self._database = client[database]
+        self._claims: Documents = durable_documents(client, database, COLLECTION)
+        self._kept = timedelta(hours=hours)
+        self._clock = clock
+
+    async def prepare(self) -> None:
+        """Let claims go after their time; a user who may not say so leaves that to an administrator.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        seconds = int(self._kept.total_seconds())
+        with translated(writing=False):
+            try:
+                await self._claims.create_index("at", name=TTL_INDEX, expireAfterSeconds=seconds)
+            except OperationFailure as error:
+                if error.code != INDEX_OPTIONS_CONFLICT:
+                    raise
+                index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
+                await self._database.command("collMod", COLLECTION, index=index)
+
+    async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
+        """Write claims, each in the place of what is expected there."""
+        await self._primary.wait()
+        at = self._clock()
+        new = [claim for expected, claim in claims if expected is None]
+        others = [(expected, claim) for expected, claim in claims if expected is not None]
+        with translated(writing=False):
+            is_sure = await self._insert([_document_of(claim, at) for claim in new])
+            is_sure &= await self._replace(others, at)
+            if is_sure:
+                return [None] * len(claims)
+            return await self._compare([claim for _, claim in claims])
+
+    async def _insert(self, documents: Sequence[Document]) -> bool:
+        """Insert claims; tells whether all are written."""
+        if not documents:
+            return True
+        reply = await self._database.command(
+            {
+                "insert": COLLECTION,
+                "documents": documents,
+                "ordered": False,
+                "writeConcern": {"w": "majority", "j": True},
+            }
+        )
+        return not reply.get("writeErrors") and "writeConcernError" not in reply
+
+    async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
+        """Put claims in the place of others; tells whether all are written."""
+        if not claims:
+            return True
+        reply = await self._database.command(
+            {
+                "update": COLLECTION,
+                "updates": [
+                    {"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims
+                ],
+                "ordered": False,
+                "writeConcern": {"w": "majority", "j": True},
+            }
+        )
+        return reply["n"] == len(claims) and "writeConcernError" not in reply
+
+    async def _compare(self, claims: Sequence[Claim]) -> list[Claim | None]:
+        """Give what stands in the place of each claim; None where the claim itself does."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + MAJORITY_SECONDS
+        while True:
+            found = await self._find([claim.key for claim in claims])
+            there = [found.get((claim.key.client, claim.key.value)) for claim in claims]
+            if None not in there:
+                return [None if claim == other else other for claim, other in zip(claims, there, strict=True)]
+            if clock() > deadline:
+                # No majority has them yet, or they are gone: whoever asks again will see.
+                raise DatabaseUnavailable
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def find(self, key: Key) -> Claim | None:
+        """Give the claim of a key."""
+        await self._primary.wait()
+        with translated(writing=False):
+            return (await self._find([key])).get((key.client, key.value))
+
+    async def _find(self, keys: Sequence[Key]) -> dict[tuple[str, str], Claim]:
+        rows = await self._claims.find(
+            {"_id": {"$in": [_id_of(key) for key in keys]}}, batch_size=len(keys) + 1
+        ).to_list(None)
+        return {(row["_id"]["client"], row["_id"]["key"]): _claim_of(row) for row in rows}
+
+    async def confirm(self, claims: Sequence[Claim]) -> None:
+        """Note that open claims came true."""
+        of_write: dict[tuple[str, int], list[Document]] = {}
+        for claim in claims:
+            of_write.setdefault((claim.writer, claim.number), []).append(_id_of(claim.key))
+        updates = [
+            {
+                "q": {"_id": {"$in": ids}, "writer": writer, "n": number},
+                "u": {"$set": {"applied": True}},
+                "multi": True,
+            }
+            for (writer, number), ids in of_write.items()
+        ]
+        await self._primary.wait()
+        with translated(writing=False):
+            # One that a fail-over undoes is proven by its store, as before.
+            await self._database.command({"update": COLLECTION, "updates": updates, "ordered": False})
+
+
+def _id_of(key: Key) -> Document:
+    return {"client": key.client, "key": key.value}
+
+
+def _as_it_was(claim: Claim) -> Document:
+    as_it_was = {"writer": claim.writer, "n": claim.number, "applied": None, "refused": None}
+    return {"_id": _id_of(claim.key), **as_it_was}
+
+
+def _document_of(claim: Claim, at: datetime) -> Document:
+    document = {
+        "_id": _id_of(claim.key),
+        "store": claim.store_id,
+        "writer": claim.writer,
+        "n": Int64(claim.number),
+        "fingerprint": claim.key.fingerprint,
+        "at": at,
+    }
+    if claim.refusal is not None:
+        short = [
+            [item, Int64(wanted), Int64(available)] for item, wanted, available in claim.refusal.shortages
+        ]
+        document["refused"] = {"slug": claim.refusal.slug, "short": short}
+    return document
+
+
+def _claim_of(document: Mapping[str, Any]) -> Claim:
+    key = Key(document["_id"]["client"], document["_id"]["key"], bytes(document["fingerprint"]))
+    refused = document.get("refused")
+    state = State.REFUSED if refused else State.APPLIED if document.get("applied") else State.OPEN
+    refusal = None
+    if refused:
+        short = tuple((item, int(wanted), int(available)) for item, wanted, available in refused["short"])
+        refusal = Refusal(refused["slug"], short)
+    return Claim(key, document["store"], document["writer"], int(document["n"]), state, refusal)

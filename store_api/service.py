@@ -13,9 +13,7 @@ from dataclasses import dataclass
 import pymongo
 from sanic import Sanic
 
-from store_api.claims import Claims
-from store_api.commit import Committer, Stores
-from store_api.contract.bodies import LARGEST_BODY
+from store_api.commit import Committer
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.pages.routes import pages
@@ -40,7 +38,7 @@ from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeRequest
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
-from store_api.web.serving import App, run
+from store_api.web.serving import LIMITS, App, run
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from watchers.changes import StoreChange
@@ -52,21 +50,6 @@ log = logging.getLogger(__name__)
 STOP_SECONDS, GOODBYE_SECONDS = 1.0, 0.5
 """How long a client may try to tell MongoDB that it goes, which may be away."""
 
-_SANIC = {
-    "ACCESS_LOG": False,
-    "MOTD": False,
-    "REQUEST_MAX_SIZE": LARGEST_BODY,
-    "REQUEST_TIMEOUT": 15,
-    "RESPONSE_TIMEOUT": 60,
-    "KEEP_ALIVE_TIMEOUT": 75,
-    "WEBSOCKET_MAX_SIZE": 4096,
-    "WEBSOCKET_PING_INTERVAL": None,  # we look after them ourselves
-}
-
-
-def _committer(stores: Stores, claims: Claims) -> Committer:
-    return Committer(stores, claims=claims)
-
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -77,7 +60,7 @@ class Parts:
         watcher: makes what follows the stores.
     """
 
-    committer: Callable[[Stores, Claims], Committer] = _committer
+    committer: Callable[..., Committer] = Committer
     watcher: Callable[..., StoreWatcher] = StoreWatcher
 
 
@@ -98,7 +81,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
         request_class=WholeRequest,
         configure_logging=False,
     )
-    app.config.update(_SANIC)
+    app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
     app.enable_websocket()
@@ -153,7 +136,7 @@ class Service:
         self.claims = ClaimCollection(
             self._client, settings.mongo_db, self.stores.primary, settings.idempotency_hours
         )
-        self.committer = parts.committer(self.stores, self.claims)
+        self.committer = parts.committer(self.stores, claims=self.claims)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
             blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
@@ -170,23 +153,29 @@ class Service:
         self.heartbeat = Heartbeat(
             self._client[settings.mongo_db][HEARTBEATS], is_needed=self.readiness.is_quiet
         )
-        self.metrics = Metrics(
-            Sources(
-                outcomes=self.committer.outcomes,
-                openings=self.watcher.openings,
-                frames=lambda: self.feed.subscriptions.sent,
-                skipped=lambda: self.feed.subscriptions.skipped,
-                sockets=lambda: len(self.feed.subscriptions),
-                silent_seconds=self.readiness.silent_seconds,
-                held=lambda: self.committer.held_stores,
-            )
-        )
+        self.metrics = Metrics(self._sources())
         self.committer.on_written = self.metrics.note_write
         build_workbook = WorkbookBuilder().build
         self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
         self.operators = Operators(self.readiness, self.metrics)
         self.sockets = Sockets(self.feed)
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _sources(self) -> Sources:
+        committer, subscriptions = self.committer, self.feed.subscriptions
+        return Sources(
+            outcomes=committer.outcomes,
+            openings=self.watcher.openings,
+            frames=lambda: subscriptions.sent,
+            skipped=lambda: subscriptions.skipped,
+            sockets=lambda: len(subscriptions),
+            silent_seconds=self.readiness.silent_seconds,
+            held=lambda: committer.held_stores,
+            settled=committer.doubts.found,
+            claims=lambda: committer.keyed.made,
+            keys=committer.keyed.finding_out.found,
+            in_doubt=lambda: len(committer.doubts),
+        )
 
     async def start(self, app: App) -> None:
         """Start what runs beside the requests; the port opens whether or not MongoDB is there."""

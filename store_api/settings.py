@@ -3,13 +3,14 @@
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
 
+from store_api import mongo_url
 from store_api.errors import WrongSetting
 
 EMBEDDED_REPLICA_SET = "rs0"
@@ -49,72 +50,6 @@ def true_or_false(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("must be true or false")
     return text.lower() == "true"
-
-
-OVERRULED = frozenset(
-    (
-        *("readpreference", "readpreferencetags", "maxstalenessseconds", "readconcernlevel"),
-        *("w", "wtimeoutms", "journal", "fsync", "retrywrites", "retryreads"),
-        *("timeoutms", "sockettimeoutms", "serverselectiontimeoutms", "connecttimeoutms"),
-        *("heartbeatfrequencyms", "waitqueuetimeoutms", "waitqueuemultiple", "maxpoolsize", "connect"),
-        *("maxadaptiveretries", "enableoverloadretargeting"),
-        *("tz_aware", "datetime_conversion", "unicode_decode_error_handler", "uuidrepresentation", "appname"),
-    )
-)
-"""Options of a MongoDB URL that the service decides for itself: they are left out of it, in lower case here.
-
-Where to read, how durable a write is and how long to wait are what its answers rest on.
-"""
-
-REFUSED = {
-    "directconnection": "must not say directConnection: one member alone may be an old primary",
-    "loadbalanced": "must not say loadBalanced: there is no change stream of a replica set behind it",
-}
-"""Options of a MongoDB URL with which the service does not start, where they are true."""
-
-
-_REFUSALS = (ValueError, OSError, TypeError, LookupError)
-"""How the driver refuses a URL, beside its own errors: with a file that cannot be read, or an odd value."""
-
-
-def _mongo_url(text: str) -> str:
-    """Take a URL without the options that are overruled; every other one is the driver's."""
-    # Only here, so that who reads other settings does not load the driver.
-    from pymongo.errors import PyMongoError
-    from pymongo.uri_parser_shared import _validate_uri
-
-    try:
-        # Not `parse_uri`, which asks DNS for the members of mongodb+srv://, and DNS may be away just now.
-        said = _validate_uri(text, validate=True)["options"]
-    except (PyMongoError, *_REFUSALS):
-        # The driver's own message may repeat the password.
-        raise ValueError("must be a URL like mongodb://host:27017/?replicaSet=rs0") from None
-    for option, value in said.items():
-        if value and option.lower() in REFUSED:
-            raise ValueError(REFUSED[option.lower()])
-    url = without_options(text, OVERRULED)
-    if not url.startswith("mongodb+srv:"):
-        _let_the_driver_judge(url)
-    return url
-
-
-def _let_the_driver_judge(url: str) -> None:
-    """Refuse options that contradict each other; nothing connects."""
-    from pymongo import MongoClient
-    from pymongo.errors import PyMongoError
-
-    try:
-        MongoClient[Any](url, connect=False).close()
-    except (PyMongoError, *_REFUSALS) as wrong:
-        raise ValueError(f"the driver takes no such options together ({type(wrong).__name__})") from None
-
-
-def without_options(url: str, names: Collection[str]) -> str:
-    """Leave options out of a MongoDB URL; what is left of it stays as it is written."""
-    address, mark, query = url.partition("?")
-    options = re.split("[&;]", query)
-    kept = [option for option in options if option.partition("=")[0].lower() not in names]
-    return address + mark + "&".join(kept) if any(kept) else address
 
 
 def _database(text: str) -> str:
@@ -164,7 +99,7 @@ class DatabaseSettings:
     """Where MongoDB is: what everybody who reads stores is told."""
 
     mongo_url: str | None = setting(
-        "MONGO_URL", None, _mongo_url, "a replica set's URL; unset: a MongoDB of our own, embedded"
+        "MONGO_URL", None, mongo_url.judged, "a replica set's URL; unset: a MongoDB of our own, embedded"
     )
     mongo_db: str = setting("MONGO_DB", "store_api", _database, "the database's name")
     embedded_mongo_port: int = setting(

@@ -21,7 +21,7 @@ from store_api.errors import (
 )
 from store_api.stock import Answer, Operation, OperationKind, Report, Stock, Written, shortages
 
-_NOTHING_DONE = (Written.NOT_MATCHED, Written.UNFIT, Written.HELD)
+_NOTHING_DONE = (Written.NOT_MATCHED, Written.UNFIT, Written.HELD, Written.FENCED)
 """After these the change is decided again, on what the store then holds."""
 
 

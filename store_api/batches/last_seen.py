@@ -73,7 +73,7 @@ def seen_after(
     """
     if written in (Written.UNKNOWN, Written.LOST, Written.UNAVAILABLE) or isinstance(reading, StoreApiError):
         return None
-    if written in (Written.NOT_MATCHED, Written.UNFIT):
+    if written in (Written.NOT_MATCHED, Written.UNFIT, Written.FENCED):
         # Whatever the reason, what is asked for next had better be less.
         return Seen(reading, complete or reading is None)
     expected = seen.stock if seen is not None else None

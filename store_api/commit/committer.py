@@ -24,9 +24,9 @@ from store_api.commit.keyed import KeyedOperations
 from store_api.commit.lanes import LANES, Lanes
 from store_api.commit.ports import PATIENCE_SECONDS, Stores
 from store_api.commit.round_trip import Readings, Verdicts
-from store_api.commit.store_queue import StoreQueue, Waiting
+from store_api.commit.store_queue import Queues, StoreQueue, Waiting
 from store_api.commit.sweeper import Sweeper
-from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError, StoreHeld
+from store_api.errors import OutcomeUnknown, Overloaded, StoreApiError
 from store_api.stock import Answer, Operation, OperationKind, Replayed, Reply, Report, Written, outcome_of
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,6 @@ class Committer:
         claims: Claims | None = None,
     ) -> None:
         self._stores = stores
-        self._last_seen = LastSeen() if last_seen is None else last_seen
         self._numbers = Numbers() if numbers is None else numbers
         self._sweeper = Sweeper(stores, self._numbers)
         self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
@@ -73,9 +72,9 @@ class Committer:
         self._most_waiting = most_waiting
         self._waiting = 0
         self._taken = 0
-        self._queues: dict[str, StoreQueue] = {}
+        self._queues = Queues(LastSeen() if last_seen is None else last_seen)
         self._lanes = Lanes(lanes, self._write_together, self._gather)
-        self._held = HeldStores(self._write_alone, self._take_back, self._turn_away)
+        self._held = HeldStores(self._write_alone, self._take_back, self._resolve)
         self.doubts = Doubts(stores.settle, self._land)
         self.keyed = KeyedOperations(claims, stores, self._numbers, self._resolve, self._join)
 
@@ -106,7 +105,7 @@ class Committer:
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         if operation.key is not None and self.keyed.follow(operation.key, answer):
             return answer
-        queue = self._queues.get(operation.store_id)
+        queue = self._queues.find(operation.store_id)
         # Those who wait for held stores take no room from the others.
         waiting = self._waiting - self._held.waiting
         if queue is not None and queue.held:
@@ -116,20 +115,18 @@ class Committer:
             answer.set_result(Overloaded())
             return answer
         self._waiting += 1
-        waiting_for = Waiting(operation, answer)
-        if operation.key is not None:
-            self.keyed.begin(waiting_for)
-        self._join(waiting_for)
+        waits = Waiting(operation, answer)
+        self.keyed.begin(waits)
+        self._join(waits)
         return answer
 
     def _join(self, waiting: Waiting) -> None:
         """Put an operation at the end of the queue of its store."""
         self._taken += 1
         store_id = waiting.operation.store_id
-        queue = self._queues.get(store_id)
+        queue = self._queues.find(store_id)
         if queue is None:
-            queue = StoreQueue(store_id, seen=self._last_seen.recall(store_id))
-            self._queues[store_id] = queue
+            queue = self._queues.begin(store_id)
             self._lanes.add(queue)
         queue.waiting.append(waiting)
         if queue.held:
@@ -157,7 +154,7 @@ class Committer:
             elif queue.waiting:
                 self._lanes.ready.append(queue)
             else:
-                self._put_away(queue)
+                self._queues.put_away(queue)
 
     async def _gather(self) -> None:
         """Let those who were just answered join those who wait: one large batch beats two small ones.
@@ -169,13 +166,6 @@ class Committer:
             before = self._taken
             await asyncio.sleep(0)
             quiet = quiet + 1 if self._taken == before else 0
-
-    def _put_away(self, queue: StoreQueue) -> None:
-        del self._queues[queue.store_id]
-        if queue.seen is None:
-            self._last_seen.forget(queue.store_id)
-        else:
-            self._last_seen.remember(queue.store_id, queue.seen)
 
     async def _write(self, queues: Sequence[StoreQueue], patience: float) -> Verdicts:
         """Decide a batch of each store, write them together, read them together, and answer."""
@@ -206,11 +196,7 @@ class Committer:
         if queue.waiting:
             self._lanes.add(queue)
         else:
-            self._put_away(queue)
-
-    def _turn_away(self, waited: Sequence[Waiting]) -> None:
-        for waiting in waited:
-            self._resolve(waiting, StoreHeld())
+            self._queues.put_away(queue)
 
     def _take_off(self, queue: StoreQueue) -> None:
         queue.take_off(self._numbers.writer, self._numbers.next())
@@ -243,15 +229,14 @@ class Committer:
     ) -> list[tuple[Waiting, Answer]]:
         whole = queue.flight.wanted is None
         queue.learn(written, reading)
+        # What is not in the document needs no sweep.
         if isinstance(reading, dict) and queue.seen is not None:
-            # What is not in the document needs no sweep.
             self._sweeper.note(queue.store_id, reading, complete=whole)
         return queue.land(written, reading)
 
     def _resolve(self, waiting: Waiting, reply: Reply) -> None:
         self._waiting -= 1
-        if waiting.operation.key is not None:
-            self.keyed.end(waiting, reply)
+        self.keyed.end(waiting, reply)
         self.outcomes[waiting.operation.kind, outcome_of(reply)] += 1
         # Who went away has cancelled the future; the operation went on without them.
         if not waiting.answer.done():

@@ -64,6 +64,9 @@ class Doubts:
         change = queue.flight.decision.change
         written = Written.UNKNOWN
         if change is not None:
+            if queue.fenced:
+                # It comes to nothing again and again: the database had better have a moment.
+                await asyncio.sleep(min(LONGEST_PAUSE, SHORTEST_PAUSE * queue.fenced))
             written = await self._ask(change)
             found = written.name.lower()
             self.found[found] += 1

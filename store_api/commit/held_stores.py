@@ -8,10 +8,11 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from store_api.commit.store_queue import StoreQueue, Waiting
-from store_api.stock import Written
+from store_api.errors import StoreHeld
+from store_api.stock import Reply, Written
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class HeldStores:
     Args:
         write: writes a queue's next batch alone, waiting for its document for so many seconds.
         release: takes a queue back that is not held any more.
-        give_up: answers those who waited in vain.
+        resolve: answers one who waited in vain.
 
     Attributes:
         waiting: how many operations wait here.
@@ -50,11 +51,11 @@ class HeldStores:
         self,
         write: Callable[[StoreQueue, float], Awaitable[Written | None]],
         release: Callable[[StoreQueue], None],
-        give_up: Callable[[Sequence[Waiting]], None],
+        resolve: Callable[[Waiting, Reply], None],
     ) -> None:
         self._write = write
         self._release = release
-        self._give_up = give_up
+        self._resolve = resolve
         self._queues: dict[str, StoreQueue] = {}
         self._turns: deque[StoreQueue] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,4 +151,5 @@ class HeldStores:
         since = math.inf if self._is_closed else asyncio.get_running_loop().time() - HELD_SECONDS
         expired = queue.expire(since)
         self._count(queue)
-        self._give_up(expired)
+        for waiting in expired:
+            self._resolve(waiting, StoreHeld())

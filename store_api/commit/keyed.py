@@ -157,11 +157,11 @@ class KeyedOperations:
         self, claims: Sequence[tuple[Claim | None, Claim]]
     ) -> list[Claim | DatabaseUnavailable | None]:
         try:
-            found: Sequence[Claim | None] = await self._claims.put(claims)
+            found = await self._claims.put(claims)
         except DatabaseUnavailable as unavailable:
             return [unavailable] * len(claims)
-        self.made += list(found).count(None)
-        return found
+        self.made += found.count(None)
+        return [*found]
 
     def _left(self, waiting: Waiting, found: Claim | DatabaseUnavailable) -> None:
         if isinstance(found, DatabaseUnavailable):

@@ -70,7 +70,7 @@ class Stores(Sweepable, Fenced, Protocol):
         """Find out what became of a change whose answer nobody had; it is asked once, and raises nothing.
 
         Returns:
-            APPLIED or NOT_MATCHED for certain: no copy of it that is on its way is ever applied. LOST where
+            APPLIED or FENCED for certain: no copy of it that is on its way is ever applied. LOST where
             others have replaced or deleted what would prove it. UNKNOWN where it may be asked again.
         """
         ...

@@ -9,13 +9,16 @@ import msgspec
 
 from store_api.batches.conclude import conclude
 from store_api.batches.decide import Decision, batch_size, decide, wanted_items
-from store_api.batches.last_seen import Reading, Seen, seen_after
+from store_api.batches.last_seen import LastSeen, Reading, Seen, seen_after
 from store_api.claims import Claim
-from store_api.errors import BrokenDocument, Overloaded
+from store_api.errors import BrokenDocument, DatabaseUnavailable, Overloaded
 from store_api.stock import UNSTAMPED, Answer, Key, Operation, Reply, Stamp, Written
 
 MOST_ROUNDS = 100
 """How often others may come between the decision and the write before a batch is turned away."""
+
+MOST_FENCED = 10
+"""How often in a row a write may come to nothing without an answer before its operations are turned away."""
 
 MOST_UNFIT = 2
 """How often a whole, sound document may refuse an update in a row before it counts as broken."""
@@ -84,6 +87,7 @@ class StoreQueue(msgspec.Struct, eq=False):
         flight: the batch that is on its way; an empty one between flights.
         rounds: how many flights in a row answered nobody.
         unfit: how many of those the document itself refused.
+        fenced: how many flights in a row had no answer, and came to nothing.
         again: how many at the front are to be decided again.
         held: whether a transaction of another program was found to hold the store.
         counted: as how many who wait for a held store it is counted.
@@ -96,6 +100,7 @@ class StoreQueue(msgspec.Struct, eq=False):
     flight: Flight = msgspec.field(default_factory=Flight)
     rounds: int = 0
     unfit: int = 0
+    fenced: int = 0
     again: int = 0
     held: bool = False
     counted: int = 0
@@ -161,15 +166,18 @@ class StoreQueue(msgspec.Struct, eq=False):
         """End the flight: give who is answered, and put the others back to the front of the queue."""
         flight = self.flight
         answers = conclude(flight.operations, flight.decision, written, reading)
-        if written is not Written.HELD:
+        if written not in (Written.HELD, Written.FENCED):
             self.rounds = self.rounds + 1 if not any(answers) else 0
         self.unfit = self.unfit + 1 if self.rounds and written is Written.UNFIT else 0
-        if self.unfit > MOST_UNFIT:
+        self.fenced = self.fenced + 1 if written is Written.FENCED else 0
+        if self.fenced > MOST_FENCED:
+            answers = [DatabaseUnavailable()] * len(answers)
+        elif self.unfit > MOST_UNFIT:
             answers = [BrokenDocument(self.store_id, "MongoDB cannot update it")] * len(answers)
         elif self.rounds > MOST_ROUNDS:
             answers = [Overloaded()] * len(answers)
         if all(answers):
-            self.rounds = self.unfit = 0
+            self.rounds = self.unfit = self.fenced = 0
         # Only now: were the answers not to be had by a fault of ours, whoever is on board would be abandoned.
         self.flight = Flight()
         landed = list(zip(flight.batch, answers, strict=True))
@@ -189,5 +197,35 @@ class StoreQueue(msgspec.Struct, eq=False):
     def abandon(self) -> Sequence[Waiting]:
         """End a flight that came to nothing by a fault of ours; gives who was on board."""
         flight, self.flight = self.flight, Flight()
-        self.rounds = self.unfit = self.again = 0
+        self.rounds = self.unfit = self.fenced = self.again = 0
         return flight.batch
+
+
+class Queues:
+    """The queues of all stores that anybody waits for; what was last seen of the others is remembered.
+
+    Args:
+        last_seen: remembers it.
+    """
+
+    def __init__(self, last_seen: LastSeen) -> None:
+        self._last_seen = last_seen
+        self._queues: dict[str, StoreQueue] = {}
+        self.find = self._queues.get
+
+    def __len__(self) -> int:
+        """Give how many there are."""
+        return len(self._queues)
+
+    def begin(self, store_id: str) -> StoreQueue:
+        """Begin the queue of a store."""
+        queue = self._queues[store_id] = StoreQueue(store_id, seen=self._last_seen.recall(store_id))
+        return queue
+
+    def put_away(self, queue: StoreQueue) -> None:
+        """End a queue that nobody is in any more."""
+        del self._queues[queue.store_id]
+        if queue.seen is None:
+            self._last_seen.forget(queue.store_id)
+        else:
+            self._last_seen.remember(queue.store_id, queue.seen)

@@ -9,27 +9,24 @@ from store_api import errors
 from store_api.contract import schemas
 from store_api.contract.bodies import (
     LIMIT_RULE,
-    MOST_STORES,
     STORE_ID_RULE,
-    USUAL_STORES,
     GroupBody,
     ItemBody,
     ItemLine,
-    StoreId,
 )
+from store_api.contract.parameters import STORE
 from store_api.contract.problems import not_ready
 
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_STORE = "abc111"
 _REPORT = schemas.Report(
-    schemas.StoreReport(_STORE, [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
+    schemas.StoreReport(STORE, [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
-_MINIMAL = schemas.Changes(schemas.StoreChanges(_STORE, [schemas.ChangedLine("chair", 10)]))
-_EMPTY = schemas.Report(schemas.StoreReport(_STORE, []))
+_MINIMAL = schemas.Changes(schemas.StoreChanges(STORE, [schemas.ChangedLine("chair", 10)]))
+_EMPTY = schemas.Report(schemas.StoreReport(STORE, []))
 
-_MISSING = errors.StoreNotFound(_STORE)
-_BROKEN = errors.BrokenDocument(_STORE, "the quantity of 'chair' is not a whole number")
+_MISSING = errors.StoreNotFound(STORE)
+_BROKEN = errors.BrokenDocument(STORE, "the quantity of 'chair' is not a whole number")
 _AWAY = errors.DatabaseUnavailable()
 _BAD_ID = errors.InvalidInput(STORE_ID_RULE, "store_id")
 _BAD_QUANTITY = errors.InvalidInput("Expected `int`, got `float`.", "$.quantity")
@@ -53,48 +50,6 @@ _WITH_BODY = (
     _BAD_QUANTITY,
     _SHORT,
 )
-
-_KEY_PATTERN = '^("[!#-~]{1,255}"|[!#-~]{1,255})$'
-PARAMETERS: dict[str, Any] = {
-    "store_id": {
-        "name": "store_id",
-        "in": "path",
-        "required": True,
-        "description": "The store's id, percent-encoded; it holds no slash.",
-        "schema": schemas.schema_of(StoreId),
-        "example": _STORE,
-    },
-    "prefer": {
-        "name": "Prefer",
-        "in": "header",
-        "description": "`return=minimal` (RFC 7240): a report of just the operation's items, 0 included.",
-        "schema": {"type": "string"},
-        "examples": {"whole": {"value": "return=representation"}, "minimal": {"value": "return=minimal"}},
-    },
-    "idempotency_key": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": (
-            "What the client names the operation by, bare or in quotes: sent again with the same key, it is "
-            "applied once, and answered as it ended. Remembered for 24 hours, or as the service is told."
-        ),
-        "schema": {"type": "string", "pattern": _KEY_PATTERN},
-        "example": "order-4711",
-    },
-    "limit": {
-        "name": "limit",
-        "in": "query",
-        "description": "How many stores a page holds at most.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": MOST_STORES, "default": USUAL_STORES},
-    },
-    "after": {
-        "name": "after",
-        "in": "query",
-        "description": "The page begins with the store that comes after this id.",
-        "schema": {"type": "string", "default": ""},
-        "example": _STORE,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +112,7 @@ class Endpoint:
     @property
     def instance(self) -> str:
         """The path that examples are about."""
-        return self.path.replace("{store_id}", _STORE)
+        return self.path.replace("{store_id}", STORE)
 
 
 _AFTER = Success(
@@ -179,7 +134,7 @@ ENDPOINTS = (
         Success(
             "One page of stores.",
             schemas.Overview,
-            {"last page": schemas.Overview([schemas.StoreSummary(_STORE, 2, 12)], None)},
+            {"last page": schemas.Overview([schemas.StoreSummary(STORE, 2, 12)], None)},
         ),
         (errors.InvalidInput(LIMIT_RULE, "limit"), _AWAY),
         parameters=("limit", "after"),

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from store_api.contract import schemas
-from store_api.contract.endpoints import ENDPOINTS, PARAMETERS, Endpoint, Success
+from store_api.contract.endpoints import ENDPOINTS, Endpoint, Success
+from store_api.contract.parameters import PARAMETERS
 from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
 
 VERSION = "1.0.0"

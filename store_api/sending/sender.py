@@ -217,6 +217,10 @@ class _Write:
 
     def _part(self) -> None:
         """Find out what a command carried out that took too long, and leave out what is held."""
+        # What bears no mark is not sent again: nobody could tell whether it was carried out.
+        self._open = [index for index in self._open if self._statements[index].mark]
+        if not self._open:
+            return
         statements = [self._statements[index] for index in self._open]
         suspected = self._probe.find_held([statement.store_id for statement in statements])
         is_alone = len(statements) == 1

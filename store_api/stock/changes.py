@@ -83,6 +83,7 @@ class Written(Enum):
     HELD = "a transaction of another program holds the document, and nothing was written"
     UNAVAILABLE = "it was never sent, or refused for a reason that is not the store's"
     UNKNOWN = "the database did not say"
+    FENCED = "it was not applied, and no copy of it that is on its way ever will be"
     LOST = "somebody replaced or deleted the document, and the proof with it"
 
 
@@ -96,7 +97,7 @@ def written_by_number(stamp: Stamp, found: int) -> Written:
     if found == stamp.number:
         return Written.APPLIED
     # A number that was seen there and is gone has taken along what it could say of this write, too.
-    return Written.LOST if found < stamp.follows or found > stamp.number + 1 else Written.NOT_MATCHED
+    return Written.LOST if found < stamp.follows or found > stamp.number + 1 else Written.FENCED
 
 
 def written_despite(error: StoreApiError) -> Written:

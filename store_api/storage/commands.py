@@ -122,7 +122,7 @@ class Commands:
             bypass: whether it was written without validation.
 
         Returns:
-            APPLIED or NOT_MATCHED for certain; LOST where the proof is gone; UNKNOWN: to be asked again.
+            APPLIED or FENCED for certain; LOST where the proof is gone; UNKNOWN: to be asked again.
 
         Raises:
             PyMongoError: nothing is known yet.

@@ -23,7 +23,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_SECONDS = 1.0
 
 _GREATEST = ("store_api_newest_event_age_seconds",)
-LIVE = ("store_api_sockets", "store_api_held_stores", *_GREATEST)
+LIVE = ("store_api_sockets", "store_api_held_stores", "store_api_stores_in_doubt", *_GREATEST)
 """Metrics that end with their process."""
 
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -42,6 +42,10 @@ class Sources:
         sockets: how many are open.
         silent_seconds: how long ago something came through the change stream.
         held: how many stores a transaction of another program holds.
+        settled: writes without an answer so far, by what was found out of them.
+        claims: keys claimed so far.
+        keys: keys so far that were claimed already, by what was found out of them.
+        in_doubt: how many stores wait for that just now.
     """
 
     outcomes: Mapping[tuple[OperationKind, str], int]
@@ -51,6 +55,10 @@ class Sources:
     sockets: Callable[[], int]
     silent_seconds: Callable[[], float]
     held: Callable[[], int]
+    settled: Mapping[str, int]
+    claims: Callable[[], int]
+    keys: Mapping[str, int]
+    in_doubt: Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -86,6 +94,14 @@ class Metrics:
         self._skipped = self._counter("frames_skipped", "Frames that gave way to newer ones")
         self._sockets = self._gauge("sockets", "Open sockets")
         self._held = self._gauge("held_stores", "Stores that a transaction of another program holds")
+        self._in_doubt = self._gauge("stores_in_doubt", "Stores whose last write has no answer yet")
+        self._settled = self._counter(
+            "writes_settled", "Writes without an answer, and what was found out of them", "found"
+        )
+        self._claims = self._counter("claims_made", "Keys of operations that were claimed")
+        self._keys = self._counter(
+            "keys_asked_again", "Keys that were claimed already, and what was found out of them", "found"
+        )
         self._silence = self._gauge(
             "newest_event_age_seconds",
             "Age of the newest event of the change stream, heartbeats included; of the worst worker",
@@ -139,6 +155,12 @@ class Metrics:
             self._operations.tell(key, number, kind.value, outcome)
         for how_and_cause, number in list(sources.openings.items()):
             self._openings.tell(how_and_cause, number, *how_and_cause)
+        for found, number in list(sources.settled.items()):
+            self._settled.tell(found, number, found)
+        for found, number in list(sources.keys.items()):
+            self._keys.tell(found, number, found)
+        self._claims.tell(None, sources.claims())
+        self._in_doubt.set(sources.in_doubt())
         self._frames.tell(None, sources.frames())
         self._skipped.tell(None, sources.skipped())
         self._sockets.set(sources.sockets())

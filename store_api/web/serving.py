@@ -16,9 +16,22 @@ from typing import Any
 from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
 
+from store_api.contract.bodies import LARGEST_BODY
 from store_api.http.progress import Connection, is_busy
 
 App = Sanic[Config, SimpleNamespace]
+
+LIMITS = {
+    "ACCESS_LOG": False,
+    "MOTD": False,
+    "REQUEST_MAX_SIZE": LARGEST_BODY,
+    "REQUEST_TIMEOUT": 15,
+    "RESPONSE_TIMEOUT": 60,
+    "KEEP_ALIVE_TIMEOUT": 75,
+    "WEBSOCKET_MAX_SIZE": 4096,
+    "WEBSOCKET_PING_INTERVAL": None,  # we look after them ourselves
+}
+"""What Sanic is told: its limits, in bytes and seconds, and to keep quiet."""
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""

@@ -9,8 +9,8 @@ from pymongo import MongoClient
 
 from store_api.storage.clients import Client
 from store_api.storage.schema import COLLECTION
-from store_api.storage.writer import StoreWriter
 from tests.contract.subjects import FakeSubject, RealSubject, Subject
+from tests.support.stamping import StampingWriter
 
 Mongo = MongoClient[dict[str, Any]]
 
@@ -19,7 +19,7 @@ Mongo = MongoClient[dict[str, Any]]
 async def real(client: Client, sender_client: Mongo, other_program: Mongo) -> AsyncIterator[RealSubject]:
     """The stores of a database, as they are in service."""
     name = f"test_{uuid4().hex}"
-    repository = StoreWriter(client, name, writes=sender_client)
+    repository = StampingWriter(client, name, writes=sender_client)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()
@@ -33,7 +33,7 @@ async def one_by_one(
     """The same, where a guarded upsert did not do what it must when the service started."""
     name = f"test_{uuid4().hex}"
     other_program[name][COLLECTION].insert_one({"_id": "", "items": {"guard": 1}})
-    repository = StoreWriter(client, name, writes=sender_client)
+    repository = StampingWriter(client, name, writes=sender_client)
     await repository.prepare()
     yield RealSubject(repository, other_program[name][COLLECTION])
     repository.close()

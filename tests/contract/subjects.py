@@ -8,6 +8,7 @@ from pymongo.collection import Collection
 
 from store_api.commit import Stores
 from store_api.errors import StoreApiError
+from store_api.storage.documents import WRITERS
 from store_api.storage.writer import StoreWriter
 from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.history import Document, History
@@ -29,7 +30,7 @@ class Subject(Protocol):
         ...
 
     def get(self, store_id: str) -> Document | None:
-        """Give a document as it is stored."""
+        """Give a document as it is stored, without the numbers of who wrote it."""
         ...
 
 
@@ -44,7 +45,8 @@ class FakeSubject:
             self.repository.put(document["_id"], document)
 
     def get(self, store_id: str) -> Document | None:
-        return self.repository.documents.get(store_id)
+        document = self.repository.documents.get(store_id)
+        return document and {field: value for field, value in document.items() if field != WRITERS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class RealSubject:
         )
 
     def get(self, store_id: str) -> Document | None:
-        return self.stores.find_one({"_id": store_id})
+        return self.stores.find_one({"_id": store_id}, {WRITERS: 0})
 
 
 async def outcome_of(call: Awaitable[Result]) -> Result | tuple[type[StoreApiError], bool]:

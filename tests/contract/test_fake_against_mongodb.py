@@ -13,6 +13,7 @@ from store_api.storage.driver_errors import NO_SINGLE_ID
 from store_api.storage.updates import lone_guard_of, update_of
 from tests.contract.subjects import FakeSubject, RealSubject, outcome_of
 from tests.simulation.history import Document
+from tests.support.stamping import stamped
 
 ODD_QUANTITIES = (1.5, 2.0, -1, "many", True, False, None, {"n": 1}, LARGEST_QUANTITY, LARGEST_QUANTITY - 2)
 ODD_FIELDS: tuple[dict[str, Any], ...] = (
@@ -67,11 +68,12 @@ def prepared(
     documents = [document for document in found if document is not None]
     fake.put(*documents)
     real.put(*documents)
-    return [draw_change(chance, store_id) for store_id in store_ids]
+    return [stamped(draw_change(chance, store_id)) for store_id in store_ids]
 
 
 def require_same(fake: FakeSubject, real: RealSubject, store_id: str) -> None:
-    ours, theirs = fake.get(store_id), real.get(store_id)
+    # With the numbers of who wrote it.
+    ours, theirs = fake.repository.documents.get(store_id), real.stores.find_one({"_id": store_id})
     assert ours == theirs
     if ours is not None and theirs is not None and isinstance(ours.get("items"), dict):
         assert list(ours["items"]) == list(theirs["items"])

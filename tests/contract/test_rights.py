@@ -8,9 +8,9 @@ from pymongo import MongoClient
 
 from store_api.stock import Change
 from store_api.storage.clients import Client
-from store_api.storage.writer import StoreWriter
 from tests.contract.subjects import RealSubject
 from tests.support.fail_points import failing
+from tests.support.stamping import StampingWriter
 
 
 async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warns_and_all_are_done(
@@ -20,7 +20,7 @@ async def test_of_many_writes_at_once_that_may_not_bypass_the_validator_one_warn
     store_id: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    repository = StoreWriter(client, real.stores.database.name)
+    repository = StampingWriter(client, real.stores.database.name)
     changes = [Change(f"{store_id}-{number}", {"a": 1}, {}, creates=True) for number in range(6)]
     # All six are refused before the first is tried again.
     refusal: dict[str, Any] = {"errorCode": 13, "blockConnection": True, "blockTimeMS": 500}

@@ -17,7 +17,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "watchers": ("", "bson motor pymongo"),
     "store_api": ("", ""),
     "store_api.errors": ("", ""),
-    "store_api.settings": ("", "dotenv pymongo"),  # pymongo judges its URL, and no more
+    "store_api.mongo_url": ("", "pymongo"),  # which judges it, and no more
+    "store_api.settings": ("mongo_url", "dotenv"),
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
     "store_api.processes": ("", ""),
@@ -34,7 +35,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.http": ("", "sanic"),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
-        "claims commit contract feed pages reports settings storage telemetry watchers web",
+        "commit feed pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
     "store_api.early_stop": ("", ""),

@@ -13,6 +13,7 @@ from store_api.storage.clients import Client, connect_watcher
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from tests.integration.in_process_api import Api, served_in_process
+from tests.support.stamping import StampingWriter
 
 WATCHER = "watcher under test"
 """Tells it from the watchers of services that other tests have running."""
@@ -34,7 +35,7 @@ async def repository(
     client: Client, sender_client: MongoClient[dict[str, Any]], shared_database: str
 ) -> StoreWriter:
     """The stores of the shared database, with their validator."""
-    repository = StoreWriter(client, shared_database, writes=sender_client)
+    repository = StampingWriter(client, shared_database, writes=sender_client)
     await repository.prepare()
     return repository
 

@@ -21,6 +21,7 @@ from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
 from tests.integration.conftest import Documents
 from tests.support.fail_points import WRITES, failing
+from tests.support.stamping import StampingWriter
 
 Mongo = MongoClient[dict[str, Any]]
 
@@ -72,7 +73,7 @@ async def verdicts_of_all_kinds(
     written = await repository.apply_many(list(changes.values()))
     after = {
         document.pop("_id").removeprefix(f"{store_id}-"): document
-        for document in stores.find({"_id": {"$regex": f"^{store_id}"}})
+        for document in stores.find({"_id": {"$regex": f"^{store_id}"}}, {"writers": 0})
     }
     assert after == {
         **before,
@@ -116,7 +117,7 @@ async def test_on_a_server_with_other_guards_stores_are_written_one_by_one(
 ) -> None:
     # A plain upsert forgets its guard where it inserts: so would a server that took our filter for one.
     monkeypatch.setattr(updates, "lone_guard_of", updates.guard_of)
-    repository = StoreWriter(client, stores.database.name)
+    repository = StampingWriter(client, stores.database.name)
     await repository.prepare()
     assert actions(caplog) == ["guards_not_proven"]
     assert stores.find_one({"_id": ""}) is None
@@ -135,7 +136,11 @@ async def test_of_writers_of_many_stores_that_collide_each_piece_goes_to_one(
         verdicts = [batch[number] for batch in written]
         assert verdicts.count(Written.APPLIED) == 7
         assert verdicts.count(Written.NOT_MATCHED) == 5
-        assert stores.find_one({"_id": one_id}) == {"_id": one_id, "items": {"chair": 0}, "rev": 8}
+        assert stores.find_one({"_id": one_id}, {"writers": 0}) == {
+            "_id": one_id,
+            "items": {"chair": 0},
+            "rev": 8,
+        }
 
 
 async def test_many_changes_whose_command_failed_are_unknown_together(
@@ -165,7 +170,7 @@ async def test_without_the_right_to_bypass_the_validator_it_warns_once_and_write
     store_id: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    repository = StoreWriter(client, stores.database.name)
+    repository = StampingWriter(client, stores.database.name)
     document = {"_id": f"{store_id}-broken", "items": {"table": 1.5}, "rev": 1}
     insert_unchecked(stores, document)
     with failing(other_program, "update", times=1, errorCode=13):
@@ -183,7 +188,7 @@ async def test_without_the_right_to_bypass_the_validator_it_warns_once_and_write
 async def test_without_the_right_to_write_nothing_is_applied_and_that_is_sure(
     client: Client, other_program: Mongo, stores: Documents, store_id: str
 ) -> None:
-    repository = StoreWriter(client, stores.database.name)
+    repository = StampingWriter(client, stores.database.name)
     with failing(other_program, "update", errorCode=13):
         with pytest.raises(DatabaseUnavailable):
             await repository.apply(supply(store_id), None)
@@ -198,7 +203,11 @@ async def test_what_was_applied_and_could_not_be_read_is_said_to_be_applied(
     with failing(other_program, "find", errorCode=8), pytest.raises(AppliedUnreported) as applied:
         await repository.apply(supply(store_id), None)
     assert str(applied.value) == AppliedUnreported.__doc__
-    assert stores.find_one({"_id": store_id}) == {"_id": store_id, "items": {"chair": 1}, "rev": 1}
+    assert stores.find_one({"_id": store_id}, {"writers": 0}) == {
+        "_id": store_id,
+        "items": {"chair": 1},
+        "rev": 1,
+    }
 
 
 async def test_many_stores_are_read_at_once_and_a_broken_one_breaks_no_other(

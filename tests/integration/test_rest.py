@@ -210,7 +210,7 @@ def test_a_wrong_body_is_a_problem_and_changes_nothing(
     problem = check_problem(api.call("post", path, raw=body), status, kind, path)
     assert problem["outcome"] == "not applied"
     assert status == 400 or problem["path"].startswith("$")
-    assert api.stores.find_one({"_id": store_id}) == before
+    assert api.stores.find_one({"_id": store_id}, {"writers": 0}) == before
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_wrong_group_is_a_problem_that_names_the_field(
     answer = api.call("post", f"/stores/{store_id}/group_op", {"operation": "supply", "items": items})
     problem = check_problem(answer, 422, "/problems/invalid-input", f"/stores/{store_id}/group_op")
     assert problem["path"] == path
-    assert api.stores.find_one({"_id": store_id}) == before
+    assert api.stores.find_one({"_id": store_id}, {"writers": 0}) == before
 
 
 def test_ten_thousand_lines_are_taken(api: Api, store_id: str) -> None:

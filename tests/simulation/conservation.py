@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from store_api.errors import NotApplied, OutcomeUnknown
-from store_api.stock import Answer, Change, Operation, OperationKind, Stock
+from store_api.stock import Change, Operation, OperationKind, Reply, Stock
 from tests.simulation.invariants import require
 from tests.simulation.witness import Request
 
@@ -51,11 +51,11 @@ def _book(request: Request, least: Counter[str], most: Counter[str]) -> None:
         _add(most, difference)
 
 
-def _is_unknown(answer: Answer | None) -> bool:
+def _is_unknown(answer: Reply | None) -> bool:
     return answer is None or isinstance(answer, OutcomeUnknown)
 
 
-def _is_refused(answer: Answer | None) -> bool:
+def _is_refused(answer: Reply | None) -> bool:
     return isinstance(answer, NotApplied) or getattr(answer, "applied", True) is False
 
 

@@ -14,7 +14,7 @@ from store_api.errors import (
     StoreHeld,
     StoreNotFound,
 )
-from store_api.stock import Answer, Operation, Report
+from store_api.stock import Operation, Reply, Report
 from tests.simulation.evidence import Evidence
 from tests.simulation.history import History, Truth, truth_of
 from tests.simulation.witness import Request
@@ -72,9 +72,9 @@ def _check_commits(evidence: Evidence) -> None:
             f"{commit} should have left {after}",
         )
     for request, moments in evidence.commits.items():
-        # Who replaces a document takes the proof along.
-        replaced = request.operation.store_id in evidence.history.replaced
-        require(len(moments) <= 1 or replaced, f"request {request.number} was applied {len(moments)} times")
+        # Who replaces a document takes the proof of an open write along.
+        lost = request in evidence.unknown and request.operation.store_id in evidence.history.replaced
+        require(len(moments) <= 1 or lost, f"request {request.number} was applied {len(moments)} times")
 
 
 def _check_quantities(history: History) -> None:
@@ -103,7 +103,7 @@ def _check_request(evidence: Evidence, request: Request) -> None:
         judge(evidence, request, answer)
 
 
-def _judge_report(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_report(evidence: Evidence, request: Request, answer: Reply) -> None:
     commit = _commit_of(evidence, request)
     require(isinstance(answer, Report) and answer.store_id == request.operation.store_id, "another store's")
     lines = list(answer.lines.items()) if isinstance(answer, Report) else []
@@ -123,7 +123,7 @@ def _lines(operation: Operation, truth: Truth) -> list[tuple[str, int]] | None:
     return [(item_id, quantity) for item_id, quantity in stock.items() if quantity]
 
 
-def _judge_refusal(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_refusal(evidence: Evidence, request: Request, answer: Reply) -> None:
     """There was a moment at which the store really could not serve it, in just the way the answer says."""
     _require_not_applied(evidence, request)
     truths = evidence.truths(request)
@@ -131,7 +131,7 @@ def _judge_refusal(evidence: Evidence, request: Request, answer: Answer) -> None
     require(proofs, f"nothing proves it; the store held {truths}")
 
 
-def _proves(operation: Operation, truth: Truth, answer: Answer) -> bool:
+def _proves(operation: Operation, truth: Truth, answer: Reply) -> bool:
     if isinstance(truth, BrokenDocument):
         return False
     match answer, serve(truth, operation):
@@ -152,12 +152,12 @@ def _proves(operation: Operation, truth: Truth, answer: Answer) -> bool:
     return False
 
 
-def _judge_unavailable(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_unavailable(evidence: Evidence, request: Request, answer: Reply) -> None:
     _require_not_applied(evidence, request)
     require(evidence.count_faults(request), "nothing went wrong")
 
 
-def _judge_unknown(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_unknown(evidence: Evidence, request: Request, answer: Reply) -> None:
     """Only where the proof was taken away, or nobody could be asked; or our own program failed."""
     ours = any(
         fault.what == "write FAULT" and request.submitted <= fault.moment <= request.answered
@@ -168,12 +168,12 @@ def _judge_unknown(evidence: Evidence, request: Request, answer: Answer) -> None
     require(ours or (request in evidence.unknown and (lost or held)), "it could be known")
 
 
-def _judge_unreported(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_unreported(evidence: Evidence, request: Request, answer: Reply) -> None:
     _commit_of(evidence, request)
     require(evidence.count_faults(request, "reading failed"), "it could be read")
 
 
-def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_overloaded(evidence: Evidence, request: Request, answer: Reply) -> None:
     """Too many waited when it came; or others came between again and again."""
     _require_not_applied(evidence, request)
     between = evidence.count_interferences(request)
@@ -181,7 +181,7 @@ def _judge_overloaded(evidence: Evidence, request: Request, answer: Answer) -> N
     require(request.turned_away or between >= store_queue.MOST_ROUNDS or broken, f"only {between} interfered")
 
 
-def _judge_held(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_held(evidence: Evidence, request: Request, answer: Reply) -> None:
     """It waited as long as anybody may, or until the end, for a store that was held."""
     _require_not_applied(evidence, request)
     # Who came between two tries and was let go at the end met none, but those before it did.
@@ -192,7 +192,7 @@ def _judge_held(evidence: Evidence, request: Request, answer: Answer) -> None:
     require(waited or request.left >= evidence.witness.closing, "it did not wait")
 
 
-def _judge_broken(evidence: Evidence, request: Request, answer: Answer) -> None:
+def _judge_broken(evidence: Evidence, request: Request, answer: Reply) -> None:
     first = request.submitted
     if isinstance(answer, BrokenDocument) and answer.applied:
         first = _commit_of(evidence, request)
@@ -212,10 +212,12 @@ def _commit_of(evidence: Evidence, request: Request) -> int:
 
 
 def _require_not_applied(evidence: Evidence, request: Request) -> None:
-    require(not evidence.commits[request], "it was applied")
+    # Who replaces a document takes the proof of an open write along.
+    lost = request in evidence.unknown and request.operation.store_id in evidence.history.replaced
+    require(lost or not evidence.commits[request], "it was applied")
 
 
-_JUDGES: dict[type, Callable[[Evidence, Request, Answer], None]] = {
+_JUDGES: dict[type, Callable[[Evidence, Request, Reply], None]] = {
     Report: _judge_report,
     OutOfStock: _judge_refusal,
     StoreNotFound: _judge_refusal,

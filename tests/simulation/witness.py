@@ -144,7 +144,7 @@ class WatchedCommitter(Committer):
     def is_idle(self) -> bool:
         """Whether nothing is left of what it did: no waiting, no queue, no lane, no sweep, no held store."""
         held = len(self._held) or self._held.waiting or self._held._tasks
-        busy = self._waiting or self._queues or self._sweeper._sweeps or held or len(self.doubts)
+        busy = self._waiting or len(self._queues) or self._sweeper._sweeps or held or len(self.doubts)
         return self._lanes.is_idle and not busy
 
     @property
@@ -154,7 +154,7 @@ class WatchedCommitter(Committer):
 
     def is_full(self, store_id: str) -> bool:
         """Tell whether so many wait that one more for this store is turned away."""
-        queue = self._queues.get(store_id)
+        queue = self._queues.find(store_id)
         held = self._held.waiting
         return (held if queue and queue.held else self._waiting - held) >= self._most_waiting
 

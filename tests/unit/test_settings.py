@@ -11,7 +11,10 @@ from store_api.errors import WrongSetting
 from store_api.settings import Settings, environment_with_env_file, help_text
 from tests.support.refusals import NOTHING, refused, taken_or_refused
 
-VARIABLES = ("MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS")
+VARIABLES = (
+    *("MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS"),
+    *("IDEMPOTENCY_HOURS", "REQUIRE_IDEMPOTENCY_KEY"),
+)
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -30,8 +33,11 @@ def test_every_variable_is_read() -> None:
             "HOST": "::1",
             "PORT": "9000",
             "WORKERS": "4",
+            "IDEMPOTENCY_HOURS": "48",
+            "REQUIRE_IDEMPOTENCY_KEY": "True",
         }
     )
+    assert (settings.idempotency_hours, settings.require_idempotency_key) == (48, True)
     assert settings.database_url == "mongodb://a,b/?replicaSet=x"
     assert (settings.mongo_db, settings.data_dir, settings.host) == ("stock", Path("/somewhere"), "::1")
     assert (settings.port, settings.workers) == (9000, 4)

@@ -60,7 +60,7 @@ def check_verdict_of_passed(
     operation: Operation, written: Written | None, reading: Reading, verdict: Report | StoreApiError | None
 ) -> None:
     match written, reading:
-        case Written.UNKNOWN, _:
+        case Written.UNKNOWN | Written.LOST, _:
             assert isinstance(verdict, OutcomeUnknown)
         case Written.UNAVAILABLE, _:
             assert isinstance(verdict, DatabaseUnavailable)

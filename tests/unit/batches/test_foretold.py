@@ -95,14 +95,14 @@ def test_nothing_is_known_after_silence_and_nothing_is_steady_after_a_guard_that
 ) -> None:
     change = decide(batch_of, STEADY).change
     after = seen_after(STEADY, change, written, reading, complete=complete)
-    silent = written in (Written.UNKNOWN, Written.UNAVAILABLE)
+    silent = written in (Written.UNKNOWN, Written.LOST, Written.UNAVAILABLE)
     if silent or isinstance(reading, BrokenDocument | DatabaseUnavailable):
         assert after is None
         return
     assert after is not None
     assert after.stock == reading
     assert after.complete == (complete or reading is None)
-    if written in (Written.NOT_MATCHED, Written.UNFIT):
+    if written in (Written.NOT_MATCHED, Written.UNFIT, Written.FENCED):
         # Even if it looks just the same: asked again and again, it could fail for ever.
         assert not after.steady
 

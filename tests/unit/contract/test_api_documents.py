@@ -97,7 +97,7 @@ def test_every_example_is_what_its_schema_says() -> None:
 def test_every_problem_that_can_be_answered_is_among_the_examples() -> None:
     told = {example["type"] for _, example in examples_in(OPENAPI["paths"]) if "detail" in example}
     kinds: list[type[errors.StoreApiError]] = [errors.NotApplied, *errors.NotApplied.__subclasses__()]
-    kinds += [errors.AppliedUnreported, errors.OutcomeUnknown, errors.BrokenDocument]
+    kinds += [errors.AppliedUnreported, errors.OutcomeUnknown, errors.BrokenDocument, errors.KeyInFlight]
     names = {kind.slug for kind in kinds} - NEVER_ANSWERED - {"fault"}
     assert {f"/problems/{name}" for name in names} | {"/problems/not-ready", "about:blank"} == told
 

@@ -37,6 +37,10 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.StoreNotFound("s"), 404, "store-not-found", "not applied"),
     (errors.OutOfStock(SHORT), 409, "out-of-stock", "not applied"),
     (errors.QuantityOverflow(), 409, "quantity-overflow", "not applied"),
+    (errors.KeyMissing(), 400, "idempotency-key-missing", "not applied"),
+    (errors.KeyInvalid(), 400, "idempotency-key-invalid", "not applied"),
+    (errors.KeyReused(), 422, "idempotency-key-reused", "not applied"),
+    (errors.KeyInFlight(), 409, "idempotency-in-flight", "unknown"),
     (errors.StoreHeld(), 503, "store-held", "not applied"),
     (errors.Overloaded(), 503, "overloaded", "not applied"),
     (errors.DatabaseUnavailable(), 503, "database-unavailable", "not applied"),
@@ -108,14 +112,16 @@ def test_an_answer_says_what_happened_and_what_became_of_the_operation(
     assert (problem["detail"], problem["instance"]) == (str(error), "/stores/s")
     assert problem["detail"].endswith(".")
     assert problem["title"]
-    assert (b"\r\nretry-after: 1\r\n" in response.head(True)) == (status == 503)
+    again = status == 503 or isinstance(error, errors.KeyInFlight)
+    assert (b"\r\nretry-after: 1\r\n" in response.head(True)) == again
 
 
 @pytest.mark.parametrize(("error", "status", "name", "outcome"), ANSWERS, ids=lambda value: str(value)[:30])
 def test_a_definite_refusal_is_never_about_something_applied(
     error: errors.StoreApiError, status: int, name: str, outcome: str
 ) -> None:
-    if status < 500 or isinstance(error, errors.NotApplied):
+    # The draft of Idempotency-Key has a 409 for what is not at its end yet.
+    if (status < 500 and not isinstance(error, errors.KeyInFlight)) or isinstance(error, errors.NotApplied):
         assert outcome == "not applied"
 
 

@@ -1,0 +1,71 @@
+"""Keys in thousands of worlds of chance: each is applied once at most, and every answer is the truth.
+
+`SIMULATION_RUNS=20000` plays more of them, and `SIMULATION_SEED=n` plays one.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from store_api.batches.numbers import Numbers
+from store_api.claims import Claim, FindingOut
+from store_api.commit.keyed import KeyedOperations
+from store_api.commit.store_queue import StoreQueue
+from store_api.stock import Operation
+from tests.simulation.invariants import Violation
+from tests.simulation.keyed_world import KeyedWorld
+from tests.simulation.test_simulation import ONE_SEED, RUNS
+
+
+def test_each_key_is_applied_once_at_most_and_every_answer_is_the_truth() -> None:
+    for seed in range(RUNS) if ONE_SEED is None else [int(ONE_SEED)]:
+        try:
+            KeyedWorld(seed).play()
+        except Violation as violation:
+            pytest.fail(f"seed {seed}: {violation}", pytrace=False)
+
+
+def play(seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        KeyedWorld(seed).play()
+
+
+async def without_a_fence(found: FindingOut, operation: Operation, claim: Claim) -> Any:
+    stores: Any = found._stores
+    documents = stores._end.documents
+    number = documents.get(claim.store_id, {}).get("writers", {}).get(claim.writer, 0)
+    if await found._claims.find(claim.key) != claim:
+        return None
+    return await found._replay(operation) if claim.is_proven_by(number) else claim
+
+
+async def claiming_nothing(keyed: KeyedOperations, queues: Any) -> None:
+    """The write goes out unclaimed."""
+
+
+def proven_by_more(claim: Claim, found: int) -> bool:
+    return found > claim.number and found != claim.number + 1
+
+
+def proven_by_a_fence(claim: Claim, found: int) -> bool:
+    return found >= claim.number
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "mistake"),
+    [
+        (FindingOut, "_end", without_a_fence),
+        (KeyedOperations, "claim", claiming_nothing),
+        (Claim, "is_proven_by", proven_by_more),
+        (Claim, "is_proven_by", proven_by_a_fence),
+        (StoreQueue, "has_stale_claim", lambda queue: False),
+        (Numbers, "leave", lambda numbers, writer: None),
+    ],
+)
+def test_a_mistake_does_not_get_far(
+    monkeypatch: pytest.MonkeyPatch, of: type, name: str, mistake: Callable[..., object]
+) -> None:
+    monkeypatch.setattr(of, name, mistake)
+    with pytest.raises(Violation):
+        play(range(3000))

@@ -1,0 +1,29 @@
+"""Stamps the changes of tests that are not about stamps, as the committer stamps all of its own."""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from store_api.batches.numbers import draw_writer
+from store_api.sending.sender import PATIENCE_SECONDS
+from store_api.stock import Change, Stamp, Stock, Written
+from store_api.storage.writer import StoreWriter
+
+
+def stamped(change: Change) -> Change:
+    """Stamp a change that is not stamped yet, as the first of a writer of its own: tests write at once."""
+    if change.stamp.number:
+        return change
+    return msgspec.structs.replace(change, stamp=Stamp(draw_writer(), 2))
+
+
+class StampingWriter(StoreWriter):
+    """The service's own writer, which gives a number to what has none."""
+
+    async def apply(
+        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+    ) -> Stock | None:
+        return await super().apply(stamped(change), wanted, patience)
+
+    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+        return await super().apply_many(list(map(stamped, changes)))

@@ -8,6 +8,7 @@ MongoDB takes old claims away when it comes to it, every minute or later: nothin
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,10 @@ from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
 from store_api.stock import Key
 from store_api.storage.clients import Client, Documents, Primary, durable_documents
-from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, translated
+from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, UNAUTHORIZED, translated
+from store_api.storage.schema import in_mongosh
+
+log = logging.getLogger(__name__)
 
 COLLECTION = "claims"
 TTL_INDEX = "old claims go"
@@ -62,22 +66,47 @@ class ClaimCollection:
         self._claims: Documents = durable_documents(client, database, COLLECTION)
         self._kept = timedelta(hours=hours)
         self._clock = clock
+        self._asked_for_help = False
 
     async def prepare(self) -> None:
-        """Let claims go after their time; a user who may not say so leaves that to an administrator.
+        """Let claims go after their time.
+
+        A user who may not say so gets one warning, and the service goes on.
 
         Raises:
             DatabaseUnavailable: no primary, or it did not answer.
         """
-        seconds = int(self._kept.total_seconds())
         with translated(writing=False):
             try:
-                await self._claims.create_index("at", name=TTL_INDEX, expireAfterSeconds=seconds)
+                await self._expire()
             except OperationFailure as error:
-                if error.code != INDEX_OPTIONS_CONFLICT:
+                if error.code != UNAUTHORIZED:
                     raise
-                index = {"name": TTL_INDEX, "expireAfterSeconds": seconds}
-                await self._database.command("collMod", COLLECTION, index=index)
+                self._ask_for_help()
+
+    async def _expire(self) -> None:
+        seconds = int(self._kept.total_seconds())
+        try:
+            await self._claims.create_index("at", name=TTL_INDEX, expireAfterSeconds=seconds)
+        except OperationFailure as error:
+            if error.code != INDEX_OPTIONS_CONFLICT:
+                raise
+            # Not collMod, which the role readWrite may not.
+            await self._claims.drop_index(TTL_INDEX)
+            await self._claims.create_index("at", name=TTL_INDEX, expireAfterSeconds=seconds)
+
+    def _ask_for_help(self) -> None:
+        if self._asked_for_help:
+            return
+        self._asked_for_help = True
+        seconds = int(self._kept.total_seconds())
+        index = {"key": {"at": 1}, "name": TTL_INDEX, "expireAfterSeconds": seconds}
+        to_run = in_mongosh(self._database.name, {"createIndexes": COLLECTION, "indexes": [index]})
+        log.warning(
+            "May not let old claims go, and goes on without; "
+            "an administrator must run in mongosh what is in `run`",
+            extra={"action": "claims_not_ours", "run": to_run},
+        )
 
     async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
         """Write claims, each in the place of what is expected there."""

@@ -42,7 +42,7 @@ async def prepare_collection(database: "AsyncIOMotorDatabase[dict[str, Any]]") -
     except PyMongoError as error:
         if not isinstance(error, OperationFailure) or error.code != UNAUTHORIZED:
             raise translate(error, writing=False) from error
-        return _for_an_administrator(database.name, command)
+        return in_mongosh(database.name, {command: COLLECTION, **RULES})
     return None
 
 
@@ -56,8 +56,9 @@ async def _create(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> bool:
     return True
 
 
-def _for_an_administrator(database: str, command: str) -> str:
-    document = msgspec.json.encode({command: COLLECTION, **RULES}).decode()
+def in_mongosh(database: str, command: Mapping[str, Any]) -> str:
+    """Write a command as an administrator runs it in mongosh."""
+    document = msgspec.json.encode(command).decode()
     return f"db.getSiblingDB({msgspec.json.encode(database).decode()}).runCommand({document})"
 
 

@@ -18,6 +18,9 @@ class Counts:
         self.outcomes: Counter[tuple[OperationKind, str]] = Counter()
         self.openings: Counter[tuple[str, str]] = Counter()
         self.frames = self.skipped = self.sockets = self.held = 0
+        self.settled: Counter[str] = Counter()
+        self.keys: Counter[str] = Counter()
+        self.claims = self.in_doubt = 0
         self.silence = 0.0
         self.metrics = Metrics(
             Sources(
@@ -28,6 +31,10 @@ class Counts:
                 sockets=lambda: self.sockets,
                 silent_seconds=lambda: self.silence,
                 held=lambda: self.held,
+                settled=self.settled,
+                claims=lambda: self.claims,
+                keys=self.keys,
+                in_doubt=lambda: self.in_doubt,
             )
         )
 
@@ -87,3 +94,19 @@ def test_writes_and_delays_are_told_as_histograms() -> None:
     assert told["write_seconds_bucket", "0.005"] == 1
     assert told["commit_to_frame_seconds_count",] == 2
     assert told["commit_to_frame_seconds_sum",] == 0.003
+
+
+def test_what_was_found_out_is_told() -> None:
+    counts = Counts()
+    counts.settled["fenced"] += 2
+    counts.settled["applied"] += 1
+    counts.keys["replayed"] += 3
+    counts.claims, counts.in_doubt = 7, 4
+    told = counts.told()
+    assert told["writes_settled_total", "fenced"] == 2
+    assert told["writes_settled_total", "applied"] == 1
+    assert told["keys_asked_again_total", "replayed"] == 3
+    assert (told["claims_made_total",], told["stores_in_doubt",]) == (7, 4)
+    counts.claims, counts.in_doubt = 9, 0
+    told = counts.told()
+    assert (told["claims_made_total",], told["stores_in_doubt",]) == (9, 0)

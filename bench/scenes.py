@@ -19,6 +19,10 @@ Sent = tuple[str, str, bytes]
 """A request: its path, its Prefer header or nothing, and its body."""
 
 
+KEYED = ("ceiling", "store_api")
+"""Who takes part where each request has a key: nobody else knows keys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """One kind of load.
@@ -29,6 +33,7 @@ class Scene:
         requests: makes the requests, from a source of randomness.
         lines: how many items the bare server's body reports.
         contestants: who takes part.
+        is_keyed: whether each request has an Idempotency-Key of its own.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Scene:
     requests: Callable[[random.Random], Iterator[Sent]]
     lines: int
     contestants: tuple[str, ...] = ("ceiling", "store_api", "fastapi_motor")
+    is_keyed: bool = False
 
 
 def scenes() -> list[Scene]:
@@ -57,6 +63,9 @@ def scenes() -> list[Scene]:
             20,
             ("ceiling", "store_api", "unwatched", "fastapi_motor"),
         ),
+        Scene("hot store, 20 items, keys", (256,), _hot("hot-20", 20), 20, KEYED, is_keyed=True),
+        Scene("1,000 stores of 20 items, keys", (256,), _thousand, 20, KEYED, is_keyed=True),
+        Scene("one connection, keys", (1,), _hot("hot-20", 20), 20, ("store_api",), is_keyed=True),
         Scene("hot store, half refused", (64, 256), _half_refused, 20, ("store_api", "fastapi_motor")),
         Scene("one connection", (1,), _hot("hot-20", 20), 20, ("store_api", "direct", "fastapi_motor")),
         Scene(

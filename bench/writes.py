@@ -51,6 +51,7 @@ def _measure(scene: Scene, urls: dict[str, str], folder: Path, rounds: int, seco
                         data,
                         connections=connections,
                         seconds=seconds,
+                        keyed=scene.is_keyed,
                     )
                     if number >= WARM_UPS:
                         runs[name].append(run)

@@ -1,17 +1,28 @@
 -- Sends the requests of a file in turn, over and over: lines of "path<TAB>headers<TAB>body".
-local lines = {}
-local at = 0
+-- With the argument "keyed" each request has an Idempotency-Key of its own.
+local heads, tails = {}, {}
+local at, sent = 0, 0
+local run, mark = "", "@key@"
 
 function init(arguments)
+  local keyed = arguments[2] == "keyed"
+  run = os.time() .. "-"
   for line in io.lines(arguments[1]) do
     local path, prefer, body = line:match("([^\t]*)\t([^\t]*)\t(.*)")
     local headers = { ["Content-Type"] = "application/json" }
     if prefer ~= "" then headers["Prefer"] = prefer end
-    lines[#lines + 1] = wrk.format("POST", path, headers, body)
+    if keyed then headers["Idempotency-Key"] = mark end
+    local whole = wrk.format("POST", path, headers, body)
+    local from, to = whole:find(mark, 1, true)
+    heads[#heads + 1] = from and whole:sub(1, from - 1) or whole
+    tails[#heads] = from and whole:sub(to + 1)
   end
 end
 
 function request()
-  at = at % #lines + 1
-  return lines[at]
+  at = at % #heads + 1
+  local tail = tails[at]
+  if not tail then return heads[at] end
+  sent = sent + 1
+  return heads[at] .. run .. sent .. tail
 end

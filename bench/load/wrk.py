@@ -26,7 +26,9 @@ def require_wrk() -> None:
         raise SystemExit("make bench needs wrk, the load generator: apt-get install wrk")
 
 
-def run_wrk(url: str, script: Path, data: Path, *, connections: int, seconds: float) -> Measured:
+def run_wrk(
+    url: str, script: Path, data: Path, *, connections: int, seconds: float, keyed: bool = False
+) -> Measured:
     """Load `url` for so many seconds.
 
     Args:
@@ -35,9 +37,10 @@ def run_wrk(url: str, script: Path, data: Path, *, connections: int, seconds: fl
         data: a file for the script.
         connections: how many at once.
         seconds: how long; whole seconds.
+        keyed: whether each request has an Idempotency-Key of its own.
     """
     load = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "--timeout", "20s"]
-    command = ["wrk", *load, "-s", str(script), url, "--", str(data)]
+    command = ["wrk", *load, "-s", str(script), url, "--", str(data), *(["keyed"] if keyed else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return read_wrk(done.stdout)
 

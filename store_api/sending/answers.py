@@ -5,7 +5,7 @@ answer waits until the driver's time-out. The other members elect a new primary 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -31,12 +31,13 @@ class Answers:
         self._awaited: dict[asyncio.Future[Any], Address | None] = {}
         self._is_looking = False
 
-    async def of(self, answer: "asyncio.Future[Result]") -> Result:
+    async def of(self, asked: Awaitable[Result]) -> Result:
         """Await the answer of the primary that there is now.
 
         Raises:
             Unanswered: there is another one meanwhile.
         """
+        answer = asyncio.ensure_future(asked)
         self._awaited[answer] = self.primary()
         if not self._is_looking:
             self._is_looking = True

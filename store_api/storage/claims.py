@@ -2,7 +2,11 @@
 
     {"_id": {"client": "anonymous", "key": "order-7"}, "store": "abc111", "writer": "k3f9a2xq10",
      "n": 1795692505122, "fingerprint": Binary, "at": ISODate,
-     "applied": true, or "refused": {"slug": "out-of-stock", "short": [[item, wanted, available]]}}
+     "refused": {"slug": "out-of-stock", "short": [[item, wanted, available]]}}
+
+That claims came true is noted once for all of a write, which costs a fraction of noting it in each of them:
+
+    {"_id": {"writer": "k3f9a2xq10", "n": 1795692505122}, "at": ISODate}
 
 MongoDB takes old claims away when it comes to it, every minute or later: nothing here depends on when.
 """
@@ -14,11 +18,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Int64
+from msgspec import structs
 from pymongo.errors import OperationFailure
 
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.answers import Answers
+from store_api.sending.sender import MAJORITY
 from store_api.stock import Key
 from store_api.storage.clients import Client, Documents, Primary, durable_documents
 from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, UNAUTHORIZED, translated
@@ -34,7 +41,12 @@ MAJORITY_SECONDS = 2.0
 
 PAUSE_SECONDS = 0.02
 
+DURABLY: dict[str, Any] = {"ordered": False, "writeConcern": MAJORITY}
+
 Document = dict[str, Any]
+
+Write = tuple[str, int]
+"""A write, by its writer and number."""
 
 
 def now() -> datetime:
@@ -63,6 +75,8 @@ class ClaimCollection:
     ) -> None:
         self._primary = primary
         self._database = client[database]
+        driver = client.delegate
+        self._answers = Answers(lambda: driver.primary)
         self._claims: Documents = durable_documents(client, database, COLLECTION)
         self._kept = timedelta(hours=hours)
         self._clock = clock
@@ -125,30 +139,15 @@ class ClaimCollection:
         """Insert claims; tells whether all are written."""
         if not documents:
             return True
-        reply = await self._database.command(
-            {
-                "insert": COLLECTION,
-                "documents": documents,
-                "ordered": False,
-                "writeConcern": {"w": "majority", "j": True},
-            }
-        )
+        reply = await self._ask({"insert": COLLECTION, "documents": documents, **DURABLY})
         return not reply.get("writeErrors") and "writeConcernError" not in reply
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
         """Put claims in the place of others; tells whether all are written."""
         if not claims:
             return True
-        reply = await self._database.command(
-            {
-                "update": COLLECTION,
-                "updates": [
-                    {"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims
-                ],
-                "ordered": False,
-                "writeConcern": {"w": "majority", "j": True},
-            }
-        )
+        replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
+        reply = await self._ask({"update": COLLECTION, "updates": replaced, **DURABLY})
         return reply["n"] == len(claims) and "writeConcernError" not in reply
 
     async def _compare(self, claims: Sequence[Claim]) -> list[Claim | None]:
@@ -172,28 +171,44 @@ class ClaimCollection:
             return (await self._find([key])).get((key.client, key.value))
 
     async def _find(self, keys: Sequence[Key]) -> dict[tuple[str, str], Claim]:
-        rows = await self._claims.find(
-            {"_id": {"$in": [_id_of(key) for key in keys]}}, batch_size=len(keys) + 1
-        ).to_list(None)
-        return {(row["_id"]["client"], row["_id"]["key"]): _claim_of(row) for row in rows}
+        rows = await self._rows([_id_of(key) for key in keys])
+        claims = {(row["_id"]["client"], row["_id"]["key"]): _claim_of(row) for row in rows}
+        still_open = {write_of(claim) for claim in claims.values() if claim.state is State.OPEN}
+        true: set[Write] = set()
+        if still_open:
+            noted = await self._rows([_id_of_write(write) for write in still_open])
+            true = {(row["_id"]["writer"], int(row["_id"]["n"])) for row in noted}
+        return {
+            place: structs.replace(claim, state=State.APPLIED)
+            if claim.state is State.OPEN and write_of(claim) in true
+            else claim
+            for place, claim in claims.items()
+        }
+
+    async def _rows(self, ids: Sequence[Document]) -> list[Document]:
+        found = self._claims.find({"_id": {"$in": ids}}, batch_size=len(ids) + 1)
+        return await self._answers.of(found.to_list(None))
+
+    async def _ask(self, command: Document) -> Document:
+        return await self._answers.of(self._database.command(command))
 
     async def confirm(self, claims: Sequence[Claim]) -> None:
         """Note that open claims came true."""
-        of_write: dict[tuple[str, int], list[Document]] = {}
-        for claim in claims:
-            of_write.setdefault((claim.writer, claim.number), []).append(_id_of(claim.key))
-        updates = [
-            {
-                "q": {"_id": {"$in": ids}, "writer": writer, "n": number},
-                "u": {"$set": {"applied": True}},
-                "multi": True,
-            }
-            for (writer, number), ids in of_write.items()
-        ]
+        at = self._clock()
+        noted = [{"_id": _id_of_write(write), "at": at} for write in {write_of(claim) for claim in claims}]
         await self._primary.wait()
         with translated(writing=False):
-            # One that a fail-over undoes is proven by its store, as before.
-            await self._database.command({"update": COLLECTION, "updates": updates, "ordered": False})
+            # What is noted already stays so; what a fail-over undoes is proven by the store, as before.
+            await self._ask({"insert": COLLECTION, "documents": noted, "ordered": False})
+
+
+def write_of(claim: Claim) -> Write:
+    """Give the write that an open claim goes out in."""
+    return claim.writer, claim.number
+
+
+def _id_of_write(write: Write) -> Document:
+    return {"writer": write[0], "n": Int64(write[1])}
 
 
 def _id_of(key: Key) -> Document:
@@ -201,7 +216,7 @@ def _id_of(key: Key) -> Document:
 
 
 def _as_it_was(claim: Claim) -> Document:
-    as_it_was = {"writer": claim.writer, "n": claim.number, "applied": None, "refused": None}
+    as_it_was = {"writer": claim.writer, "n": claim.number, "refused": None}
     return {"_id": _id_of(claim.key), **as_it_was}
 
 
@@ -225,7 +240,7 @@ def _document_of(claim: Claim, at: datetime) -> Document:
 def _claim_of(document: Mapping[str, Any]) -> Claim:
     key = Key(document["_id"]["client"], document["_id"]["key"], bytes(document["fingerprint"]))
     refused = document.get("refused")
-    state = State.REFUSED if refused else State.APPLIED if document.get("applied") else State.OPEN
+    state = State.REFUSED if refused else State.OPEN
     refusal = None
     if refused:
         short = tuple((item, int(wanted), int(available)) for item, wanted, available in refused["short"])

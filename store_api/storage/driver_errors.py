@@ -14,6 +14,7 @@ from pymongo.errors import (
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
 from store_api.sending import probe, sender
+from store_api.sending.answers import Unanswered
 from store_api.stock import Written
 from store_api.storage import updates
 
@@ -96,8 +97,10 @@ def translate(error: PyMongoError, *, writing: bool) -> StoreApiError:
 
 @contextmanager
 def translated(*, writing: bool) -> Iterator[None]:
-    """Raise our errors in place of the driver's."""
+    """Raise our errors in place of the driver's, and where a primary that was asked is none any more."""
     try:
         yield
     except PyMongoError as error:
         raise translate(error, writing=writing) from error
+    except Unanswered:
+        raise (OutcomeUnknown if writing else DatabaseUnavailable) from None

@@ -8,6 +8,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
+from store_api.sending.answers import Answers
 from store_api.stock import Stock, StoreSummary
 from store_api.storage import documents, updates
 from store_api.storage.clients import Client, Primary
@@ -35,6 +36,8 @@ class StoreReader:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
+        driver = client.delegate
+        self._readings = Answers(lambda: driver.primary)
 
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.
@@ -45,7 +48,8 @@ class StoreReader:
         """
         await self.primary.wait()
         with translated(writing=False):
-            document = await self._stores.find_one({"_id": {"$eq": store_id}}, updates.projection_of(wanted))
+            projection = updates.projection_of(wanted)
+            document = await self._readings.of(self._stores.find_one({"_id": {"$eq": store_id}}, projection))
         return None if document is None else documents.read_stock(document)
 
     async def read_many(
@@ -58,11 +62,13 @@ class StoreReader:
         """
         await self.primary.wait()
         with translated(writing=False):
-            found = await self._stores.find(
-                {"_id": {"$in": list(store_ids)}},
-                updates.projection_of(wanted),
-                batch_size=len(store_ids) + 1,
-            ).to_list(None)
+            found = await self._readings.of(
+                self._stores.find(
+                    {"_id": {"$in": list(store_ids)}},
+                    updates.projection_of(wanted),
+                    batch_size=len(store_ids) + 1,
+                ).to_list(None)
+            )
         stocks: dict[str, Stock | BrokenDocument] = {}
         for document in found:
             try:

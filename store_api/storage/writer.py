@@ -151,10 +151,7 @@ class StoreWriter(StoreReader):
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         loop = asyncio.get_running_loop()
-        try:
-            return await self._answers.of(loop.run_in_executor(self._threads, work, *arguments))
-        except Unanswered:
-            raise OutcomeUnknown from None
+        return await self._answers.of(loop.run_in_executor(self._threads, work, *arguments))
 
     async def _apply_alone(self, change: Change) -> Written:
         try:
@@ -194,7 +191,7 @@ class StoreWriter(StoreReader):
             return await self._unvalidated(
                 lambda bypass: self._in_thread(self._commands.settle, change, bypass)
             )
-        except (PyMongoError, OutcomeUnknown):
+        except (PyMongoError, Unanswered):
             return Written.UNKNOWN
 
     async def fence(self, store_id: str, stamp: Stamp, *, creates: bool) -> int | None:
@@ -204,7 +201,7 @@ class StoreWriter(StoreReader):
             return await self._unvalidated(
                 lambda bypass: self._in_thread(self._commands.fence, store_id, stamp, creates, bypass)
             )
-        except (PyMongoError, OutcomeUnknown):
+        except (PyMongoError, Unanswered):
             raise DatabaseUnavailable from None
 
     async def sweep(self, store_id: str, number: int) -> None:

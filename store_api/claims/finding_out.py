@@ -5,6 +5,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec import structs
+
 from store_api.claims.claim import Claim, State, refused
 from store_api.claims.ports import Claims, Fenced
 from store_api.errors import (
@@ -100,7 +102,8 @@ class FindingOut:
             return OutcomeUnknown()
         if not is_applied:
             return claim
-        await self._claims.confirm([claim])
+        # Its owner can note it no more.
+        await self._claims.put([(claim, structs.replace(claim, state=State.APPLIED))])
         return await self._replay(operation)
 
     async def _replay(self, operation: Operation) -> Reply:

@@ -5,6 +5,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec import structs
+
 from store_api.claims.claim import Claim, State, refused
 from store_api.claims.ports import Claims, Fenced
 from store_api.errors import (
@@ -25,8 +27,8 @@ OWNER_SECONDS = 1.0
 IN_FLIGHT_SECONDS = 5.0
 """How long it is tried to find out."""
 
-PAUSE_SECONDS = 0.05
-"""Between two looks at a claim."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
+"""Between two looks at a claim, in seconds: it doubles up to the longest."""
 
 
 class FindingOut:
@@ -63,6 +65,7 @@ class FindingOut:
             return KeyReused()
         clock = asyncio.get_running_loop().time
         began = clock()
+        pause = SHORTEST_PAUSE
         current: Claim | None = claim
         while current is not None and current.state is State.OPEN:
             if clock() > began + IN_FLIGHT_SECONDS:
@@ -73,10 +76,11 @@ class FindingOut:
                     ended = await self._end(operation, current)
                     if ended is not None:
                         return ended
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(pause)
                 current = await self._claims.find(claim.key)
             except DatabaseUnavailable:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, 2 * pause)
         if current is None:
             return None
         self.found["replayed"] += 1
@@ -100,7 +104,8 @@ class FindingOut:
             return OutcomeUnknown()
         if not is_applied:
             return claim
-        await self._claims.confirm([claim])
+        # Its owner can note it no more.
+        await self._claims.put([(claim, structs.replace(claim, state=State.APPLIED))])
         return await self.replay(operation)
 
     async def replay(self, operation: Operation) -> Reply:

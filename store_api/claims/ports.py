@@ -33,11 +33,11 @@ class Claims(Protocol):
         """
         ...
 
-    async def confirm(self, claims: Sequence[Claim]) -> None:
-        """Note that open claims came true, so that their stores need not prove it any longer.
+    async def note(self, writer: str, number: int) -> None:
+        """Note that every open claim of a writer up to a number came true: no store need prove it any more.
 
         Raises:
-            DatabaseUnavailable: some may be noted, and some not.
+            DatabaseUnavailable: it may be noted, or not.
         """
         ...
 
@@ -57,8 +57,8 @@ class NoClaims:
         """Find none."""
         return None
 
-    async def confirm(self, claims: Sequence[Claim]) -> None:
-        """There are none."""
+    async def note(self, writer: str, number: int) -> None:
+        """There is nothing to note."""
 
 
 class Fenced(Protocol):

@@ -11,13 +11,14 @@ from contextlib import suppress
 from store_api.batches.numbers import Numbers
 from store_api.claims import Claim, Claims, FindingOut, NoClaims, State
 from store_api.claims.claim import refusal_of
+from store_api.claims.open_numbers import OpenNumbers
 from store_api.claims.ports import Fenced
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.errors import AppliedUnreported, DatabaseUnavailable, KeyReused
 from store_api.stock import Answer, Key, Operation, Replayed, Reply, Report
 
-CONFIRM_SECONDS = 0.05
-"""How long claims that came true wait for others, to be confirmed together."""
+NOTE_SECONDS = 0.5
+"""How long after a claim came true that is noted, with all others that did."""
 
 
 class KeyedOperations:
@@ -48,7 +49,8 @@ class KeyedOperations:
         self._resolve = resolve
         self._join = join
         self._first: dict[tuple[str, str], Waiting] = {}
-        self._true: list[Claim] = []
+        self._open = OpenNumbers()
+        self._is_noting = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.finding_out = FindingOut(self._claims, stores, numbers.is_ours)
         self.made = 0
@@ -103,10 +105,11 @@ class KeyedOperations:
     def _leave_true(self, waiting: Waiting, reply: Reply) -> None:
         """See to it that what an open claim says stays true."""
         claim = waiting.claim
-        if claim is None or claim.state is not State.OPEN or isinstance(reply, Replayed):
+        if claim is None or claim.state is not State.OPEN:
             return
         if isinstance(reply, Report | AppliedUnreported) or getattr(reply, "applied", False):
-            self._confirm_soon(claim)
+            self._open.end(claim.writer, claim.number)
+            self._note_soon()
         else:
             # It was not applied, or nobody knows: no later write of ours may look as if it was.
             self._numbers.leave(claim.writer)
@@ -171,10 +174,19 @@ class KeyedOperations:
     async def _put(
         self, claims: Sequence[tuple[Claim | None, Claim]]
     ) -> list[Claim | DatabaseUnavailable | None]:
+        """Put claims in their places, and count which are open from then on."""
+        for _, claim in claims:
+            if claim.state is State.OPEN:
+                self._open.begin(claim.writer, claim.number)
         try:
             found = await self._claims.put(claims)
         except DatabaseUnavailable as unavailable:
+            # Any of them may be there, or come yet.
             return [unavailable] * len(claims)
+        for (replaced, claim), instead in zip(claims, found, strict=True):
+            gone = claim if instead is not None else replaced
+            if gone is not None and gone.state is State.OPEN and self._numbers.is_ours(gone.writer):
+                self._open.end(gone.writer, gone.number)
         self.made += found.count(None)
         return [*found]
 
@@ -193,17 +205,22 @@ class KeyedOperations:
         else:
             self._resolve(waiting, ended)
 
-    def _confirm_soon(self, claim: Claim) -> None:
-        self._true.append(claim)
-        if len(self._true) == 1:
-            self._begin(self._confirm())
+    def _note_soon(self) -> None:
+        if not self._is_noting:
+            self._is_noting = True
+            self._begin(self._note())
 
-    async def _confirm(self) -> None:
-        await asyncio.sleep(CONFIRM_SECONDS)
-        claims, self._true = self._true, []
-        # Where it fails, their stores prove them.
+    async def _note(self) -> None:
+        """Note which claims came true, so that their stores need not prove it for longer than a moment."""
+        await asyncio.sleep(NOTE_SECONDS)
+        self._is_noting = False
+        # Where it fails, the stores prove them, and the next note says it all.
         with suppress(DatabaseUnavailable):
-            await self._claims.confirm(claims)
+            for writer, number in self._open.to_note().items():
+                await self._claims.note(writer, number)
+                self._open.note(writer, number)
+                if writer != self._numbers.writer:
+                    self._open.forget(writer)
 
     def _begin(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

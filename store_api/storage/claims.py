@@ -2,11 +2,12 @@
 
     {"_id": {"client": "anonymous", "key": "order-7"}, "store": "abc111", "writer": "k3f9a2xq10",
      "n": 1795692505122, "fingerprint": Binary, "at": ISODate,
-     "refused": {"slug": "out-of-stock", "short": [[item, wanted, available]]}}
+     "applied": true, or "refused": {"slug": "out-of-stock", "short": [[item, wanted, available]]}}
 
-That claims came true is noted once for all of a write, which costs a fraction of noting it in each of them:
+That a claim came true is said in it only where its writer is dead. While that lives, it notes once for all up
+to which number all its open claims did:
 
-    {"_id": {"writer": "k3f9a2xq10", "n": 1795692505122}, "at": ISODate}
+    {"_id": {"writer": "k3f9a2xq10"}, "true": 1795692505120, "at": ISODate}
 
 MongoDB takes old claims away when it comes to it, every minute or later: nothing here depends on when.
 """
@@ -44,9 +45,6 @@ PAUSE_SECONDS = 0.02
 DURABLY: dict[str, Any] = {"ordered": False, "writeConcern": MAJORITY}
 
 Document = dict[str, Any]
-
-Write = tuple[str, int]
-"""A write, by its writer and number."""
 
 
 def now() -> datetime:
@@ -173,17 +171,10 @@ class ClaimCollection:
     async def _find(self, keys: Sequence[Key]) -> dict[tuple[str, str], Claim]:
         rows = await self._rows([_id_of(key) for key in keys])
         claims = {(row["_id"]["client"], row["_id"]["key"]): _claim_of(row) for row in rows}
-        still_open = {write_of(claim) for claim in claims.values() if claim.state is State.OPEN}
-        true: set[Write] = set()
-        if still_open:
-            noted = await self._rows([_id_of_write(write) for write in still_open])
-            true = {(row["_id"]["writer"], int(row["_id"]["n"])) for row in noted}
-        return {
-            place: structs.replace(claim, state=State.APPLIED)
-            if claim.state is State.OPEN and write_of(claim) in true
-            else claim
-            for place, claim in claims.items()
-        }
+        writers = {claim.writer for claim in claims.values() if claim.state is State.OPEN}
+        noted = await self._rows([{"writer": writer} for writer in writers]) if writers else []
+        true = {row["_id"]["writer"]: int(row["true"]) for row in noted}
+        return {place: _as_noted(claim, true) for place, claim in claims.items()}
 
     async def _rows(self, ids: Sequence[Document]) -> list[Document]:
         found = self._claims.find({"_id": {"$in": ids}}, batch_size=len(ids) + 1)
@@ -192,23 +183,20 @@ class ClaimCollection:
     async def _ask(self, command: Document) -> Document:
         return await self._answers.of(self._database.command(command))
 
-    async def confirm(self, claims: Sequence[Claim]) -> None:
-        """Note that open claims came true."""
-        at = self._clock()
-        noted = [{"_id": _id_of_write(write), "at": at} for write in {write_of(claim) for claim in claims}]
+    async def note(self, writer: str, number: int) -> None:
+        """Note that every open claim of a writer up to a number came true."""
         await self._primary.wait()
+        what = {"$max": {"true": Int64(number)}, "$set": {"at": self._clock()}}
+        update = {"q": {"_id": {"writer": writer}}, "u": what, "upsert": True}
         with translated(writing=False):
-            # What is noted already stays so; what a fail-over undoes is proven by the store, as before.
-            await self._ask({"insert": COLLECTION, "documents": noted, "ordered": False})
+            # What a fail-over undoes is proven by the stores, as before.
+            await self._ask({"update": COLLECTION, "updates": [update]})
 
 
-def write_of(claim: Claim) -> Write:
-    """Give the write that an open claim goes out in."""
-    return claim.writer, claim.number
-
-
-def _id_of_write(write: Write) -> Document:
-    return {"writer": write[0], "n": Int64(write[1])}
+def _as_noted(claim: Claim, true: Mapping[str, int]) -> Claim:
+    if claim.state is State.OPEN and claim.number <= true.get(claim.writer, 0):
+        return structs.replace(claim, state=State.APPLIED)
+    return claim
 
 
 def _id_of(key: Key) -> Document:
@@ -216,7 +204,7 @@ def _id_of(key: Key) -> Document:
 
 
 def _as_it_was(claim: Claim) -> Document:
-    as_it_was = {"writer": claim.writer, "n": claim.number, "refused": None}
+    as_it_was = {"writer": claim.writer, "n": claim.number, "applied": None, "refused": None}
     return {"_id": _id_of(claim.key), **as_it_was}
 
 
@@ -229,6 +217,8 @@ def _document_of(claim: Claim, at: datetime) -> Document:
         "fingerprint": claim.key.fingerprint,
         "at": at,
     }
+    if claim.state is State.APPLIED:
+        document["applied"] = True
     if claim.refusal is not None:
         short = [
             [item, Int64(wanted), Int64(available)] for item, wanted, available in claim.refusal.shortages
@@ -240,7 +230,7 @@ def _document_of(claim: Claim, at: datetime) -> Document:
 def _claim_of(document: Mapping[str, Any]) -> Claim:
     key = Key(document["_id"]["client"], document["_id"]["key"], bytes(document["fingerprint"]))
     refused = document.get("refused")
-    state = State.REFUSED if refused else State.OPEN
+    state = State.REFUSED if refused else State.APPLIED if document.get("applied") else State.OPEN
     refusal = None
     if refused:
         short = tuple((item, int(wanted), int(available)) for item, wanted, available in refused["short"])

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from store_api.claims import Claim, State
 from store_api.errors import DatabaseUnavailable
 from store_api.stock import Key
@@ -17,11 +19,13 @@ class FakeClaims:
 
     Attributes:
         claims: what is claimed, by client and key.
+        noted: up to which number the open claims of a writer came true.
     """
 
     def __init__(self, nature: Nature) -> None:
         self.nature = nature
         self.claims: dict[tuple[str, str], Claim] = {}
+        self.noted: dict[str, int] = {}
         self._late: set[asyncio.Task[None]] = set()
 
     async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
@@ -62,19 +66,17 @@ class FakeClaims:
         await self.nature.pause()
         if self.nature.fails_reading():
             raise DatabaseUnavailable
-        return self.claims.get((key.client, key.value))
+        claim = self.claims.get((key.client, key.value))
+        if claim and claim.state is State.OPEN and claim.number <= self.noted.get(claim.writer, 0):
+            return structs.replace(claim, state=State.APPLIED)
+        return claim
 
-    async def confirm(self, claims: Sequence[Claim]) -> None:
-        """Note that open claims came true."""
+    async def note(self, writer: str, number: int) -> None:
+        """Note that every open claim of a writer up to a number came true."""
         await self.nature.pause()
         if self.nature.fate_of_command() in (Fate.NOT_SENT, Fate.LOST):
             raise DatabaseUnavailable
-        for claim in claims:
-            place = (claim.key.client, claim.key.value)
-            if self.claims.get(place) == claim:
-                self.claims[place] = Claim(
-                    claim.key, claim.store_id, claim.writer, claim.number, State.APPLIED
-                )
+        self.noted[writer] = max(number, self.noted.get(writer, 0))
 
     async def await_late(self) -> None:
         """Wait until what is late has happened."""

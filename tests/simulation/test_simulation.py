@@ -13,11 +13,24 @@ import pytest
 from store_api.batches.conclude import conclude
 from store_api.batches.decide import Decision, decide
 from store_api.batches.last_seen import Seen
+from store_api.batches.numbers import Numbers
 from store_api.commit import round_trip, store_queue
 from store_api.commit.held_stores import HeldStores
 from store_api.commit.store_queue import StoreQueue
 from store_api.errors import OutOfStock, StoreApiError, StoreNotFound
-from store_api.stock import Answer, Change, Operation, Report, Written, written_despite
+from store_api.stock import (
+    Answer,
+    Change,
+    Operation,
+    Report,
+    Stamp,
+    Written,
+    written_by_number,
+    written_despite,
+)
+from tests.simulation import fake_repository
+from tests.simulation.fake_documents import number_in
+from tests.simulation.fake_repository import FakeRepository
 from tests.simulation.invariants import Violation
 from tests.simulation.simulation import Simulation
 
@@ -86,6 +99,21 @@ def keeping_held_among_others(held: HeldStores, queue: StoreQueue) -> None:
     held._release(queue)
 
 
+def finding_out_without_a_fence(repository: FakeRepository, change: Change) -> Written:
+    document = repository.documents.get(change.store_id)
+    if document is None:
+        return Written.LOST
+    return written_by_number(change.stamp, number_in(document, change.stamp.writer))
+
+
+def taking_fenced_for_applied(stamp: Stamp, found: int) -> Written:
+    return Written.APPLIED if found >= stamp.number else Written.FENCED
+
+
+def using_a_number_again(numbers: Numbers) -> int:
+    return 2
+
+
 @pytest.mark.parametrize(
     ("room", "name", "mistake"),
     [
@@ -96,6 +124,9 @@ def keeping_held_among_others(held: HeldStores, queue: StoreQueue) -> None:
         (store_queue, "conclude", keeping_whoever_is_refused),
         (round_trip, "written_despite", taking_held_for_unknown),
         (HeldStores, "put", keeping_held_among_others),
+        (FakeRepository, "_find_out", finding_out_without_a_fence),
+        (fake_repository, "written_by_number", taking_fenced_for_applied),
+        (Numbers, "next", using_a_number_again),
     ],
 )
 def test_a_mistake_does_not_get_far(

@@ -132,10 +132,9 @@ class Service:
         self._client = connect(settings.database_url)
         self._watcher_client = connect_watcher(settings.database_url)
         self._sender_client = connect_sender(settings.database_url)
-        self.stores = StoreWriter(self._client, settings.mongo_db, writes=self._sender_client)
-        self.claims = ClaimCollection(
-            self._client, settings.mongo_db, self.stores.primary, settings.idempotency_hours
-        )
+        name, hours = settings.mongo_db, settings.idempotency_hours
+        self.stores = StoreWriter(self._client, name, writes=self._sender_client, hours=hours)
+        self.claims = ClaimCollection(self._client, name, self.stores.primary, hours)
         self.committer = parts.committer(self.stores, claims=self.claims)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(

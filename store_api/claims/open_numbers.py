@@ -21,11 +21,12 @@ class OpenNumbers:
         self._highest[writer] = max(number, self._highest.get(writer, 0))
 
     def end(self, writer: str, number: int) -> None:
-        """Count off a claim that came true, or whose place another claim has taken."""
-        numbers = self._open[writer]
-        numbers[number] -= 1
-        if not numbers[number]:
-            del numbers[number]
+        """Count off a claim that came true, or whose place another claim has taken; once is enough."""
+        numbers = self._open.get(writer, {})
+        if numbers.get(number, 0) > 1:
+            numbers[number] -= 1
+        else:
+            numbers.pop(number, None)
 
     def to_note(self) -> dict[str, int]:
         """Give, for each writer of whom there is news, the number up to which its open claims came true."""

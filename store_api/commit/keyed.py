@@ -184,9 +184,10 @@ class KeyedOperations:
             # Any of them may be there, or come yet.
             return [unavailable] * len(claims)
         for (replaced, claim), instead in zip(claims, found, strict=True):
-            gone = claim if instead is not None else replaced
-            if gone is not None and gone.state is State.OPEN and self._numbers.is_ours(gone.writer):
-                self._open.end(gone.writer, gone.number)
+            # What stands there now is one of three: of ours the other two are gone.
+            for gone in (replaced, claim):
+                if gone is not None and gone != (instead or claim) and gone.state is State.OPEN:
+                    self._open.end(gone.writer, gone.number)
         self.made += found.count(None)
         return [*found]
 

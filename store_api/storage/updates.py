@@ -150,20 +150,27 @@ def projection_of(items: Iterable[str] | None) -> dict[str, int]:
 SWEEPER = "sweep"
 """The writer that sweeps are numbered of, whichever process sweeps: they do no harm out of order."""
 
-KEPT_MILLISECONDS = 2 * 24 * 3600 * 1000
-"""How long a writer that writes no more stays in a document."""
+MARGIN_HOURS = 24
+"""How much longer than claims a writer that writes no more stays in a document: it may have to prove them."""
+
+HOUR_MILLISECONDS = 3600 * 1000
 
 
-def sweep_of(number: int) -> list[dict[str, Any]]:
+def sweep_of(number: int, hours: int = 24) -> list[dict[str, Any]]:
     """Build the update that removes what is used up, whatever others write meanwhile.
 
-    That is every item of which nothing is left, and every writer that has not written for two days.
+    That is every item of which nothing is left, and every writer that has not written for long.
+
+    Args:
+        number: of the sweep.
+        hours: how long claims are kept.
     """
+    oldest = number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
 
     def without(field: str, kept: dict[str, Any]) -> dict[str, Any]:
         return {"$arrayToObject": {"$filter": {"input": {"$objectToArray": f"${field}"}, "cond": kept}}}
 
-    recent = without(WRITERS, {"$gte": ["$$this.v", number - KEPT_MILLISECONDS]})
+    recent = without(WRITERS, {"$gte": ["$$this.v", oldest]})
     fields = {
         ITEMS: without(ITEMS, {"$ne": ["$$this.v", 0]}),
         REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},

@@ -52,6 +52,7 @@ class StoreWriter(StoreReader):
         database: its name.
         primary: knows whether there is one; None looks through the client.
         writes: the way of guarded writes, without a deadline for commands; None for the client's.
+        hours: how long claims are kept, which stores may have to prove.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class StoreWriter(StoreReader):
         database: str,
         primary: Primary | None = None,
         writes: "MongoClient[dict[str, Any]] | None" = None,
+        hours: int = 24,
     ) -> None:
+        self._hours = hours
         super().__init__(client, database, primary)
         route = client.delegate if writes is None else writes
         written = route[database][COLLECTION]
@@ -208,4 +211,5 @@ class StoreWriter(StoreReader):
         """Remove what is used up from a store's document."""
         await self.primary.wait()
         with translated(writing=True):
-            await self._stores.update_one(updates.sweepable(store_id, number), updates.sweep_of(number))
+            sweep = updates.sweep_of(number, self._hours)
+            await self._stores.update_one(updates.sweepable(store_id, number), sweep)

@@ -9,12 +9,12 @@ MongoDB takes old claims away when it comes to it, every minute or later: nothin
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import Int64
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure
 
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
@@ -32,8 +32,12 @@ TTL_INDEX = "old claims go"
 MAJORITY_SECONDS = 2.0
 """How long it is waited until a majority has a claim that another has just made."""
 
+PUT_SECONDS = 12.0
+"""How long claims that nobody answers are sent again: longer than an election takes."""
+
 PAUSE_SECONDS = 0.02
 
+Result = TypeVar("Result")
 Document = dict[str, Any]
 
 
@@ -110,16 +114,27 @@ class ClaimCollection:
 
     async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
         """Write claims, each in the place of what is expected there."""
-        await self._primary.wait()
         at = self._clock()
         new = [claim for expected, claim in claims if expected is None]
         others = [(expected, claim) for expected, claim in claims if expected is not None]
         with translated(writing=False):
-            is_sure = await self._insert([_document_of(claim, at) for claim in new])
-            is_sure &= await self._replace(others, at)
+            is_sure = await self._insist(lambda: self._insert([_document_of(claim, at) for claim in new]))
+            is_sure &= await self._insist(lambda: self._replace(others, at))
             if is_sure:
                 return [None] * len(claims)
             return await self._compare([claim for _, claim in claims])
+
+    async def _insist(self, question: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask until there is an answer: what is asked twice finds what the first time did."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PUT_SECONDS
+        while True:
+            try:
+                return await self._primary.ask(question)
+            except ConnectionFailure:
+                if clock() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _insert(self, documents: Sequence[Document]) -> bool:
         """Insert claims; tells whether all are written."""
@@ -167,14 +182,14 @@ class ClaimCollection:
 
     async def find(self, key: Key) -> Claim | None:
         """Give the claim of a key."""
-        await self._primary.wait()
         with translated(writing=False):
             return (await self._find([key])).get((key.client, key.value))
 
     async def _find(self, keys: Sequence[Key]) -> dict[tuple[str, str], Claim]:
-        rows = await self._claims.find(
-            {"_id": {"$in": [_id_of(key) for key in keys]}}, batch_size=len(keys) + 1
-        ).to_list(None)
+        query = {"_id": {"$in": [_id_of(key) for key in keys]}}
+        rows = await self._primary.ask(
+            lambda: self._claims.find(query, batch_size=len(keys) + 1).to_list(None)
+        )
         return {(row["_id"]["client"], row["_id"]["key"]): _claim_of(row) for row in rows}
 
     async def confirm(self, claims: Sequence[Claim]) -> None:

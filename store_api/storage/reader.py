@@ -43,9 +43,11 @@ class StoreReader:
             DatabaseUnavailable: no primary, or it did not answer.
             BrokenDocument: what is there is no stock.
         """
-        await self.primary.wait()
+        fields = updates.projection_of(wanted)
         with translated(writing=False):
-            document = await self._stores.find_one({"_id": {"$eq": store_id}}, updates.projection_of(wanted))
+            document = await self.primary.ask(
+                lambda: self._stores.find_one({"_id": {"$eq": store_id}}, fields)
+            )
         return None if document is None else documents.read_stock(document)
 
     async def read_many(
@@ -56,13 +58,12 @@ class StoreReader:
         Raises:
             DatabaseUnavailable: no primary, or it did not answer.
         """
-        await self.primary.wait()
+        query = {"_id": {"$in": list(store_ids)}}
+        fields, all_at_once = updates.projection_of(wanted), len(store_ids) + 1
         with translated(writing=False):
-            found = await self._stores.find(
-                {"_id": {"$in": list(store_ids)}},
-                updates.projection_of(wanted),
-                batch_size=len(store_ids) + 1,
-            ).to_list(None)
+            found = await self.primary.ask(
+                lambda: self._stores.find(query, fields, batch_size=all_at_once).to_list(None)
+            )
         stocks: dict[str, Stock | BrokenDocument] = {}
         for document in found:
             try:

@@ -79,10 +79,13 @@ class Calls:
         self.silent_at = 0.0
 
     async def go_on(self) -> None:
-        """Wait until everybody has had a few more answers, to requests that began after this moment."""
+        """Wait until everybody has had an answer to a request that began after this moment."""
         now = time.monotonic()
         await until(
-            lambda: all(sum(call.began > now for call in caller.calls) >= 3 for caller in self.callers),
+            lambda: (
+                all(any(call.began > now for call in caller.calls[-9:]) for caller in self.callers)
+                and any(at > now for at in self._plain.sure_at[-9:])
+            ),
             lambda: "everybody has answers",
             30.0,
         )
@@ -115,8 +118,9 @@ class Calls:
         sure = min(at for at in self._plain.sure_at if at > silence_ends)
         due = max((healed_at or self.silent_at) + PROMISE_SECONDS, sure + CONFIRMED_SECONDS)
         since = [call for each in self.callers for call in each.calls if call.ended > self.silent_at]
-        in_flight = [call.ended for call in since if call.began < self.silent_at]
-        answered = max(in_flight, default=0.0) - self.silent_at
+        early = [call for call in since if call.began < self.silent_at + ELECTION_SECONDS / 2]
+        waited = [call.ended for call in early if call.seconds > ELECTION_SECONDS / 2]
+        answered = max(waited, default=self.silent_at) - self.silent_at
         longest = max(call.seconds for call in since)
         sys.stdout.write(
             f"\n{what}: a majority confirms {sure - self.silent_at:.2f} s after the silence began; whoever"

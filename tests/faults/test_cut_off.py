@@ -11,7 +11,7 @@ from tests.faults.calls import Calls, calls_of
 from tests.faults.scene import World, world_of
 from tests.faults.watching import until
 from tests.support.mongod import ReplicaSetOfThree
-from tests.support.network import HERE, Network, network_of
+from tests.support.network import HERE, NO_NAMESPACES, Network, network_of
 
 DEFINITE = {"applied", "not applied"}
 
@@ -24,8 +24,25 @@ def assert_definite(calls: Calls, what: str, healed_at: float | None = None) -> 
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with ReplicaSetOfThree() as members, world_of(members, tmp_path_factory.mktemp("service")) as world:
+def found() -> Iterator[Network | None]:
+    with network_of(3) as network:
+        yield network
+
+
+@pytest.fixture
+def network(found: Network | None) -> Network:
+    """The network that the members are in."""
+    if found is None:
+        pytest.skip(NO_NAMESPACES)
+    return found
+
+
+@pytest.fixture(scope="module")
+def world(found: Network | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with (
+        ReplicaSetOfThree(network=found) as members,
+        world_of(members, tmp_path_factory.mktemp("service")) as world,
+    ):
         yield world
 
 
@@ -44,25 +61,10 @@ async def test_when_the_primary_hangs(world: World) -> None:
     assert_definite(calls, "hangs")
 
 
-@pytest.fixture(scope="module")
-def network() -> Iterator[Network]:
-    with network_of(3) as network:
-        yield network
-
-
-@pytest.fixture(scope="module")
-def far_world(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with (
-        ReplicaSetOfThree(network=network) as members,
-        world_of(members, tmp_path_factory.mktemp("service")) as world,
-    ):
-        yield world
-
-
-async def test_when_packets_of_the_primary_vanish(far_world: World, network: Network) -> None:
-    members = far_world.members
+async def test_when_packets_of_the_primary_vanish(world: World, network: Network) -> None:
+    members = world.members
     silent = members.primary()
-    async with calls_of(far_world) as calls:
+    async with calls_of(world) as calls:
         network.cut(silent + 1)
         try:
             await until(lambda: members.primary() != silent, lambda: "another primary", 30.0)
@@ -76,19 +78,19 @@ async def test_when_packets_of_the_primary_vanish(far_world: World, network: Net
 
 @pytest.mark.parametrize("cut", [Network.cut, Network.mute], ids=["cut", "mute"])
 async def test_when_packets_between_the_service_and_the_primary_vanish(
-    far_world: World, network: Network, cut: Callable[..., None]
+    world: World, network: Network, cut: Callable[..., None]
 ) -> None:
     """Nobody elects another one, and the service can only wait until it hears of this one again."""
-    silent = far_world.members.primary()
-    async with calls_of(far_world) as calls:
+    silent = world.members.primary()
+    async with calls_of(world) as calls:
         cut(network, silent + 1, HERE)
         try:
-            await until(lambda: far_world.service.readiness() == 503, lambda: "not ready", 30.0)
+            await until(lambda: world.service.readiness() == 503, lambda: "not ready", 30.0)
         finally:
             network.heal()
             healed_at = time.monotonic()
         await calls.go_on()
-    assert far_world.members.primary() == silent
+    assert world.members.primary() == silent
     assert_definite(
         calls, f"{cut.__name__} from the service alone, until {healed_at - calls.silent_at:.2f} s", healed_at
     )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults.torture import Torture
 
-SECONDS = float(os.environ.get("TORTURE_SECONDS", "20"))
+SECONDS = float(os.environ.get("TORTURE_SECONDS", "15"))
 SEED = int(os.environ.get("TORTURE_SEED", "1"))
 MARGIN_SECONDS = 120.0
 

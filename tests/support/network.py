@@ -9,8 +9,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-import pytest
-
 NO_NAMESPACES = "NO NETWORK NAMESPACES: vanishing packets were not tested; it takes root and iproute2"
 
 HERE = 0
@@ -108,12 +106,13 @@ def _ip(*arguments: str) -> None:
 
 
 @contextmanager
-def network_of(places: int) -> Iterator[Network]:
-    """Make a network, or skip the test, which is said loudly at the end."""
+def network_of(places: int) -> Iterator[Network | None]:
+    """Make a network; None where this system or this user has no namespaces."""
     network = Network(places)
     with ExitStack() as resources:
         try:
             resources.enter_context(network.made())
-        except OSError as wrong:
-            pytest.skip(f"{NO_NAMESPACES} ({wrong})")
-        yield network
+        except OSError:
+            yield None
+        else:
+            yield network

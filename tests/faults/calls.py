@@ -137,6 +137,7 @@ class Calls:
 @asynccontextmanager
 async def calls_of(world: World) -> AsyncIterator[Calls]:
     """Let callers call, in full swing."""
+    await until(lambda: world.service.readiness() == 200, lambda: "ready", 30.0)
     calls = Calls(world)
     try:
         await calls.go_on()

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A session with the API: supply, demand, a demand that is refused, a group, the report, a clean.
+# A session with the API: supply, demand, a demand that is refused, one that is sent twice, a group, the report,
+# a clean.
 #
 #     sh examples/shell.sh
 #     sh examples/shell.sh http://127.0.0.1:8000 example
@@ -10,10 +11,16 @@ set -eu
 api=${1:-http://127.0.0.1:8000}
 store=${2:-example}
 
-# ask METHOD PATH [BODY]: print the request, its answer and its status.
+# A key that no other operation has: whoever sends the same again sends it with the same key.
+new_key() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# ask METHOD PATH [BODY [KEY]]: print the request, its answer and its status; with a key, also the answer's head.
 ask() {
     echo "\$ $1 $2 ${3:-}"
-    if [ $# -eq 3 ]; then
+    if [ $# -eq 4 ]; then
+        set -- "$1" "$2" --header 'Content-Type: application/json' --data "$3" \
+            --header "Idempotency-Key: $4" --include
+    elif [ $# -eq 3 ]; then
         set -- "$1" "$2" --header 'Content-Type: application/json' --data "$3"
     fi
     method=$1 path=$2
@@ -27,6 +34,11 @@ ask POST "/stores/$store" '{"operation": "demand", "item_id": "chair", "quantity
 
 # Refused: nothing is taken, and the problem lists what is short.
 ask POST "/stores/$store" '{"operation": "demand", "item_id": "chair", "quantity": 1000000000}'
+
+# Sent twice, as after a lost answer: it is applied once, and the second answer says `idempotent-replayed: true`.
+key=$(new_key)
+ask POST "/stores/$store" '{"operation": "demand", "item_id": "chair", "quantity": 1}' "$key"
+ask POST "/stores/$store" '{"operation": "demand", "item_id": "chair", "quantity": 1}' "$key"
 
 # A group is applied whole or not at all.
 ask POST "/stores/$store/group_op" '{"operation": "supply", "items": [

@@ -4,6 +4,11 @@
     .venv/bin/python examples/writer.py demand abc111 item-1 3
     .venv/bin/python examples/writer.py demand abc111 item-1 3 --mongo mongodb://... --database store_api
 
+It changes quantities and nothing else. What else is in a store's document is the service's: `rev`, and
+`writers`, the numbers of its latest writes, by which it knows after a lost answer what became of one. Who
+updates single fields, as here, keeps them without doing anything; who replaces a whole document takes both
+over from the one that was read.
+
 It prints "supplied", "taken", or "short"; after "short" its exit code is 1, and nothing was taken.
 """
 

@@ -1,7 +1,9 @@
 """The service's calls as the demo makes them, with the contract's rules of when to try again.
 
-A 503 that says `"outcome": "not applied"` is definite and is tried again; at any other failure of the server
-the change may have been applied, so it is not repeated here and comes back as unknown.
+Each change has a key of its own (Idempotency-Key). So it is sent again, as the same, not only after a 503
+that says `"outcome": "not applied"`, but also after a failure that may have applied it, and after a lost
+answer: what is told in the end is what became of it, and it was applied once. It comes back as unknown only
+where patience ends before anybody says.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from uuid import uuid4
 
 import msgspec
 
@@ -134,32 +137,57 @@ class StockCalls:
         return {line.item_id: line.quantity for line in lines}
 
     async def _post(self, path: str, body: bytes) -> Answer:
+        headers = {**self._post_headers, "idempotency-key": uuid4().hex}
         try:
-            response = await self._patiently("POST", path, body)
-        except AnswerLost as lost:
-            return Answer(Outcome.UNKNOWN, 0, str(lost))
+            response = await self._patiently("POST", path, body, headers)
+        except _GaveUpInDoubt as doubt:
+            return doubt.answer
         return Answer(outcome_of(response), response.status, describe(response))
 
-    async def _patiently(self, method: str, path: str, body: bytes) -> Response:
-        """Ask until the answer is one to go by; a read is asked for again whatever went wrong."""
+    async def _patiently(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str] = NO_HEADERS
+    ) -> Response:
+        """Ask until the answer is one to go by.
+
+        Raises:
+            CannotGoOn: patience ended, and no try came to anything.
+            _GaveUpInDoubt: patience ended, and one of the tries may have applied the change.
+        """
         reading, clock = method == "GET", asyncio.get_running_loop().time
-        headers = NO_HEADERS if reading else self._post_headers
         give_up = clock() + self._patience
+        doubt: Answer | None = None
         while True:
             try:
                 response = await self._connection.request(method, path, body, headers)
-            except (ServiceUnreachable, AnswerLost) as lost:
-                if isinstance(lost, AnswerLost) and not reading:
-                    raise
+            except ServiceUnreachable as away:
+                wait, reason = _RECONNECT_SECONDS, str(away)
+            except AnswerLost as lost:
                 wait, reason = _RECONNECT_SECONDS, str(lost)
+                doubt = Answer(Outcome.UNKNOWN, 0, reason)
             else:
-                if outcome_of(response) is not Outcome.NOT_YET and not (reading and response.status == 503):
+                outcome = outcome_of(response)
+                if not (response.status == 503 if reading else outcome in _ASKED_AGAIN):
                     return response
                 wait, reason = retry_after(response), describe(response)
+                if outcome is Outcome.UNKNOWN:
+                    doubt = Answer(outcome, response.status, reason)
             if clock() + wait > give_up:
+                if doubt is not None and not reading:
+                    raise _GaveUpInDoubt(doubt)
                 raise CannotGoOn(f"did not take a call for {self._patience:g} seconds: {reason}")
             self.retries += 1
             await asyncio.sleep(wait)
+
+
+_ASKED_AGAIN = (Outcome.NOT_YET, Outcome.UNKNOWN)
+
+
+class _GaveUpInDoubt(Exception):
+    """Nobody says what became of a change; `answer` is the latest that left it open."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.detail)
+        self.answer = answer
 
 
 class _Store(msgspec.Struct):

@@ -84,7 +84,7 @@ class FindingOut:
         if current is None:
             return None
         self.found["replayed"] += 1
-        return Replayed(refused(current)) if current.refusal else await self._replay(operation)
+        return Replayed(refused(current)) if current.refusal else await self.replay(operation)
 
     async def _end(self, operation: Operation, claim: Claim) -> Reply | Claim | None:
         """Fence an open claim; gives None where it has changed meanwhile."""
@@ -106,10 +106,10 @@ class FindingOut:
             return claim
         # Its owner can note it no more.
         await self._claims.put([(claim, structs.replace(claim, state=State.APPLIED))])
-        return await self._replay(operation)
+        return await self.replay(operation)
 
-    async def _replay(self, operation: Operation) -> Reply:
-        """Report the store as it is now."""
+    async def replay(self, operation: Operation) -> Reply:
+        """Answer again one that was applied: with the store as it is now."""
         store_id = operation.store_id
         wanted = operation.items if operation.minimal else None
         try:

@@ -103,7 +103,7 @@ class Committer:
     def answer(self, operation: Operation) -> asyncio.Future[Reply]:
         """Do what `submit` does, but give its errors as values: refusals are everyday answers."""
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        if operation.key is not None and self.keyed.follow(operation.key, answer):
+        if operation.key is not None and self.keyed.follow(operation, answer):
             return answer
         queue = self._queues.find(operation.store_id)
         # Those who wait for held stores take no room from the others.
@@ -135,7 +135,7 @@ class Committer:
     async def close(self) -> None:
         """Wait until every operation taken has its answer."""
         await self._held.close()
-        while self._waiting or not self._lanes.is_idle or len(self.doubts):
+        while self._waiting or len(self.doubts) or not (self._lanes.is_idle and self.keyed.is_idle):
             await self._lanes.close()
             await self.doubts.close()
             await self._held.close()

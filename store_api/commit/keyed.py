@@ -15,7 +15,7 @@ from store_api.claims.open_numbers import OpenNumbers
 from store_api.claims.ports import Fenced
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.errors import AppliedUnreported, DatabaseUnavailable, KeyReused
-from store_api.stock import Answer, Key, Replayed, Reply, Report
+from store_api.stock import Answer, Key, Operation, Replayed, Reply, Report
 
 NOTE_SECONDS = 0.5
 """How long after a claim came true that is noted, with all others that did."""
@@ -59,13 +59,19 @@ class KeyedOperations:
         """Whether there is any operation with a key."""
         return bool(self._first)
 
-    def follow(self, key: Key, follower: asyncio.Future[Reply]) -> bool:
-        """Wait for an operation with this key that this process is at already; tells whether it is."""
-        first = self._first.get((key.client, key.value))
-        if first is None or first.operation.key is None:
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be found out, told or confirmed."""
+        return not self._tasks
+
+    def follow(self, operation: Operation, follower: asyncio.Future[Reply]) -> bool:
+        """Wait for an operation with this one's key that this process is at already; tells whether it is."""
+        key = operation.key
+        first = None if key is None else self._first.get((key.client, key.value))
+        if key is None or first is None or first.operation.key is None:
             return False
         if first.operation.key.fingerprint == key.fingerprint:
-            first.followers.append(follower)
+            first.followers.append((operation, follower))
         else:
             self.finding_out.found["reused"] += 1
             follower.set_result(KeyReused())
@@ -83,9 +89,18 @@ class KeyedOperations:
             return
         del self._first[key.client, key.value]
         self._leave_true(waiting, reply)
-        for follower in waiting.followers:
-            if not follower.done():
-                follower.set_result(_again(reply))
+        again = _again(reply)
+        for operation, follower in waiting.followers:
+            if operation.minimal != waiting.operation.minimal and _is_report(again):
+                self._begin(self._report(operation, follower))
+            elif not follower.done():
+                follower.set_result(again)
+
+    async def _report(self, operation: Operation, follower: asyncio.Future[Reply]) -> None:
+        """Report to one who prefers another report than the first did."""
+        reply = await self.finding_out.replay(operation)
+        if not follower.done():
+            follower.set_result(reply)
 
     def _leave_true(self, waiting: Waiting, reply: Reply) -> None:
         """See to it that what an open claim says stays true."""
@@ -216,6 +231,10 @@ class KeyedOperations:
 def _claim_of(key: Key, queue: StoreQueue) -> Claim:
     stamp = queue.flight.stamp
     return Claim(key, queue.store_id, stamp.writer, stamp.number)
+
+
+def _is_report(reply: Reply) -> bool:
+    return isinstance(reply, Replayed) and isinstance(reply.answer, Report)
 
 
 def _again(reply: Reply) -> Reply:

@@ -33,7 +33,7 @@ class Waiting(msgspec.Struct, eq=False):
         since: when it began to wait for a store that is held, by the loop's clock; 0 where it does not.
         claim: what was claimed for its key, as it stands.
         void: the claim of another that came to nothing, whose place its own takes.
-        followers: where its answer is awaited by those who asked for the same under its key.
+        followers: those who asked for the same under its key, and where they await an answer.
     """
 
     operation: Operation
@@ -41,7 +41,7 @@ class Waiting(msgspec.Struct, eq=False):
     since: float = 0.0
     claim: Claim | None = None
     void: Claim | None = None
-    followers: list[asyncio.Future[Reply]] = msgspec.field(default_factory=list)
+    followers: list[tuple[Operation, asyncio.Future[Reply]]] = msgspec.field(default_factory=list)
 
 
 NOTHING = Decision(None, ())

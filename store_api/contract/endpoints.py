@@ -115,14 +115,17 @@ class Endpoint:
         return self.path.replace("{store_id}", STORE)
 
 
+KEY_TEXT = "The key, bare, where the operation has one."
+REPLAYED_TEXT = "`true`, where the operation had ended before; else it is not there."
+
 _AFTER = Success(
     "The report after the operation.",
     schemas.Report,
     {"whole": _REPORT, "minimal": _MINIMAL},
     headers={
         "Preference-Applied": "`return=minimal`, where the report is minimal.",
-        "Idempotency-Key": "The key, where the request has one.",
-        "Idempotent-Replayed": "`true`, where the operation had ended before.",
+        "Idempotency-Key": KEY_TEXT,
+        "Idempotent-Replayed": REPLAYED_TEXT,
     },
     may_be_minimal=True,
 )

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from store_api import errors
 from store_api.contract import schemas
-from store_api.contract.endpoints import ENDPOINTS, Endpoint, Success
+from store_api.contract.endpoints import ENDPOINTS, KEY_TEXT, REPLAYED_TEXT, Endpoint, Success
 from store_api.contract.parameters import PARAMETERS
 from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
 
@@ -18,10 +19,21 @@ Warehouses ("stores") hold quantities of items; clients supply and demand them.
 
 - A definite failure (any 4xx) means that nothing was applied. A problem's `outcome` says what became of an
   operation; `unknown` is a 503 with `Retry-After`: it may have been applied.
+- An operation with an `Idempotency-Key` can be sent again until its outcome is known: it is applied once.
 - Every failure is a problem document (RFC 9457).
 - Changes are told on websockets, which [the AsyncAPI document](/asyncapi.yaml) describes.
 - There is [a dashboard](/) that shows all of it, live.
 """
+
+
+_HEADERS = (
+    ("RetryAfter", "How many seconds to wait before another try.", "integer"),
+    ("IdempotencyKey", KEY_TEXT, "string"),
+    ("IdempotentReplayed", REPLAYED_TEXT, "string"),
+)
+
+_REMEMBERED = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+"""Refusals that are said again to whoever comes with the same key."""
 
 
 def document() -> dict[str, Any]:
@@ -40,7 +52,7 @@ def document() -> dict[str, Any]:
         "components": {
             "schemas": schemas.schemas_of(*bodies, *answers, schemas.Changes, schemas.Problem),
             "parameters": PARAMETERS,
-            "headers": {"RetryAfter": _header("How many seconds to wait before another try.", "integer")},
+            "headers": {name: _header(text, kind) for name, text, kind in _HEADERS},
         },
     }
 
@@ -94,19 +106,31 @@ def _problems(endpoint: Endpoint) -> dict[str, Any]:
     problems += endpoint.problems
     for problem in sorted(problems, key=lambda problem: problem.status):
         by_status.setdefault(problem.status, []).append(problem)
-    return {str(status): _problem(status, alike) for status, alike in by_status.items()}
+    has_keys = "idempotency_key" in endpoint.parameters
+    return {str(status): _problem(status, alike, has_keys) for status, alike in by_status.items()}
 
 
-def _problem(status: int, problems: Sequence[schemas.Problem]) -> dict[str, Any]:
+def _problem(status: int, problems: Sequence[schemas.Problem], has_keys: bool) -> dict[str, Any]:
     examples = {_name(problem): problem for problem in problems}
     content = {"schema": _reference(schemas.Problem), "examples": _examples(examples)}
     described: dict[str, Any] = {
         "description": "; ".join(problem.title for problem in problems) + ".",
         "content": {PROBLEM_JSON: content},
     }
+    headers = []
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        described["headers"] = {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}}
+        headers.append("Retry-After")
         described["description"] += f" Try again after {RETRY_AFTER_SECONDS} s."
+    elif examples.keys() & {errors.KeyInFlight.slug}:
+        headers.append("Retry-After")
+        described["description"] += f" In flight: ask again after {RETRY_AFTER_SECONDS} s."
+    if has_keys and status != HTTPStatus.BAD_REQUEST:
+        headers.append("Idempotency-Key")
+    if has_keys and status in _REMEMBERED:
+        headers.append("Idempotent-Replayed")
+    if headers:
+        refer = "#/components/headers/"
+        described["headers"] = {name: {"$ref": refer + name.replace("-", "")} for name in headers}
     return described
 
 

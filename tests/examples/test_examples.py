@@ -147,10 +147,12 @@ def test_the_session_in_the_shell(service: Service, store_id: str) -> None:
     )
     assert ran.stderr == ""
     statuses = [line for line in ran.stdout.splitlines() if line.isdecimal()]
-    assert statuses == ["200", "200", "409", "200", "200", "200"]
+    assert statuses == ["200", "200", "409", "200", "200", "200", "200", "200"]
     assert '"shortages":[{"item_id":"chair","wanted":1000000000,"available":7}]' in ran.stdout
+    assert ran.stdout.count("idempotency-key: ") == 2
+    assert ran.stdout.count("idempotent-replayed: true") == 1
     assert (
-        ran.stdout.count('"report":[{"item_id":"chair","quantity":8},{"item_id":"table","quantity":2}]') == 2
+        ran.stdout.count('"report":[{"item_id":"chair","quantity":7},{"item_id":"table","quantity":2}]') == 2
     )
     assert ran.stdout.rstrip().endswith('"report":[]}}\n200')
 

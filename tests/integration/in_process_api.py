@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from store_api.settings import Settings
 from tests.support.mongod import free_port, wait_until
 
 JSON = {"Content-Type": "application/json"}
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class Api:
@@ -44,11 +46,16 @@ class Api:
 
 
 @contextmanager
-def served_in_process(mongo_url: str) -> Iterator[Api]:
-    """Serve a database of its own, until the block ends."""
+def served_in_process(mongo_url: str, settings: Mapping[str, str] = NO_SETTINGS) -> Iterator[Api]:
+    """Serve a database of its own, until the block ends.
+
+    Args:
+        mongo_url: where MongoDB is.
+        settings: more of them.
+    """
     Sanic.test_mode = True
     database = f"test_{uuid4().hex}"
-    app = create_app(Settings.read({"MONGO_URL": mongo_url, "MONGO_DB": database}))
+    app = create_app(Settings.read({"MONGO_URL": mongo_url, "MONGO_DB": database, **settings}))
     # Sanic rewrites its own methods when an app starts, which it can do but once in a process.
     app.config.TOUCHUP = False
     loop = asyncio.new_event_loop()

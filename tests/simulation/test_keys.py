@@ -38,7 +38,7 @@ async def without_a_fence(found: FindingOut, operation: Operation, claim: Claim)
     number = documents.get(claim.store_id, {}).get("writers", {}).get(claim.writer, 0)
     if await found._claims.find(claim.key) != claim:
         return None
-    return await found._replay(operation) if claim.is_proven_by(number) else claim
+    return await found.replay(operation) if claim.is_proven_by(number) else claim
 
 
 async def claiming_nothing(keyed: KeyedOperations, queues: Any) -> None:

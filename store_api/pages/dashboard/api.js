@@ -2,6 +2,9 @@
 
 const ANSWER_MS = 60_000;
 
+/** How long an operation waits for its answer: longer than the service takes; then it is sent again. */
+const OPERATION_MS = 20_000;
+
 /** What went wrong, as a problem document (RFC 9457) says it. */
 export class Problem extends Error {
   /** @param {object} document */
@@ -11,15 +14,20 @@ export class Problem extends Error {
   }
 }
 
-/** Demand or supply some of an item. @param {"demand" | "supply"} operation */
-export async function operate(storeId, operation, item, quantity) {
+/**
+ * Demand or supply some of an item.
+ *
+ * @param {"demand" | "supply"} operation
+ * @param {string} key what this operation is named by: sent again under it, it is applied once
+ */
+export async function operate(storeId, operation, item, quantity, key) {
   const body = JSON.stringify({ operation, item_id: item, quantity });
-  await send(storePath(storeId), { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  await change(storePath(storeId), { body, headers: { "Content-Type": "application/json", "Idempotency-Key": key } });
 }
 
-/** Empty a store. */
-export async function clean(storeId) {
-  await send(`${storePath(storeId)}/clean`, { method: "POST" });
+/** Empty a store, under a key as above. */
+export async function clean(storeId, key) {
+  await change(`${storePath(storeId)}/clean`, { headers: { "Idempotency-Key": key } });
 }
 
 /** Fetch a store's spreadsheet. @returns {Promise<{content: Blob, name: string}>} */
@@ -33,11 +41,15 @@ function storePath(storeId) {
   return `/stores/${encodeURIComponent(storeId)}`;
 }
 
-async function send(path, options) {
+async function change(path, options) {
+  await send(path, { ...options, method: "POST" }, OPERATION_MS);
+}
+
+async function send(path, options, patience = ANSWER_MS) {
   const headers = { Prefer: "return=minimal", ...options.headers };
   let answer;
   try {
-    answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+    answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(patience) });
   } catch {
     throw new Problem(silence(options.method));
   }

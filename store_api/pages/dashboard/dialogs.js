@@ -1,6 +1,7 @@
 /** What is asked before something is done to a store, and what the service says to it. */
 
 import { Problem, clean, operate, spreadsheet } from "./api.js";
+import { Attempt } from "./attempt.js";
 import { byId, setText } from "./dom.js";
 import { count } from "./format.js";
 import { hideProblem, showProblem } from "./problem.js";
@@ -26,9 +27,11 @@ export class OperationDialog {
 
   /** @param {"demand" | "supply"} operation @param {string} item already filled in, if it is known */
   open(storeId, operation, item = "") {
-    Object.assign(this, { storeId, operation });
+    Object.assign(this, { storeId, operation, attempt: new Attempt() });
     setText(byId("operation-title"), VERBS[operation].title(storeId));
     setText(byId("operation-send"), operation === "supply" ? "Supply" : "Demand");
+    // Whatever was asked for before may still be on its way.
+    byId("operation-send").disabled = false;
     hideProblem(this.problem);
     this.item.value = item;
     this.quantity.value = "1";
@@ -41,15 +44,15 @@ export class OperationDialog {
   }
 
   async send() {
+    const { storeId, operation } = this;
     const item = this.item.value;
     const quantity = Number(this.quantity.value || "NaN");
-    try {
-      await operate(this.storeId, this.operation, item, quantity);
-      this.dialog.close();
-      this.announce(`${VERBS[this.operation].done}: ${count(quantity, "piece")} of ${spelled(item)}`);
-    } catch (problem) {
-      showProblem(this.problem, documentOf(problem));
-    }
+    await carryOut(this, {
+      title: VERBS[operation].title(storeId),
+      what: JSON.stringify([item, String(quantity)]),
+      send: (key) => operate(storeId, operation, item, quantity, key),
+      done: `${VERBS[operation].done}: ${count(quantity, "piece")} of ${spelled(item)}`,
+    });
   }
 }
 
@@ -66,21 +69,22 @@ export class CleanDialog {
 
   /** @param {import("./stock.js").Store} store */
   open(store) {
-    this.storeId = store.id;
+    Object.assign(this, { storeId: store.id, attempt: new Attempt() });
     const stock = `${count(store.quantities.size, "item")}, ${count(store.units, "unit")}`;
     setText(byId("clean-question"), `Everything in ${spelled(store.id)} goes: ${stock}. This cannot be undone.`);
     hideProblem(this.problem);
+    byId("clean-send").disabled = false;
     this.dialog.showModal();
   }
 
   async send() {
-    try {
-      await clean(this.storeId);
-      this.dialog.close();
-      this.announce(`${spelled(this.storeId)} is empty`);
-    } catch (problem) {
-      showProblem(this.problem, documentOf(problem));
-    }
+    const { storeId } = this;
+    await carryOut(this, {
+      title: `Clean ${spelled(storeId)}`,
+      what: "clean",
+      send: (key) => clean(storeId, key),
+      done: `${spelled(storeId)} is empty`,
+    });
   }
 }
 
@@ -94,8 +98,7 @@ export async function saveSpreadsheet(storeId) {
     link.click();
     URL.revokeObjectURL(link.href);
   } catch (problem) {
-    showProblem(byId("problem-text"), documentOf(problem));
-    byId("problem-dialog").showModal();
+    showElsewhere(documentOf(problem));
   }
 }
 
@@ -114,6 +117,42 @@ function whenSent(dialog, button, send) {
     event.preventDefault();
     whileBusy(button, send);
   });
+}
+
+/**
+ * Carry out what a dialog asks for, and say how it went: there, as long as it is open for that, or else in another.
+ *
+ * It goes on whether or not its dialog is closed meanwhile.
+ */
+async function carryOut(asked, { title, what, send, done }) {
+  const { attempt } = asked;
+  const isSeen = () => asked.dialog.open && asked.attempt === attempt;
+  attempt.onAgain = (problem) => isSeen() && showProblem(asked.problem, stillAsking(problem));
+  try {
+    await attempt.carryOut(what, send);
+    if (isSeen()) {
+      asked.dialog.close();
+    }
+    asked.announce(done);
+  } catch (problem) {
+    const ended = documentOf(problem);
+    if (isSeen()) {
+      showProblem(asked.problem, ended);
+    } else {
+      showElsewhere({ ...ended, title: `${title}: ${ended.title}` });
+    }
+  }
+}
+
+function stillAsking({ title, detail }) {
+  return { title: "Not known yet", detail: `${detail ?? title} It is asked again; it is applied once at most.` };
+}
+
+function showElsewhere(problem) {
+  showProblem(byId("problem-text"), problem);
+  if (!byId("problem-dialog").open) {
+    byId("problem-dialog").showModal();
+  }
 }
 
 function documentOf(problem) {

@@ -8,7 +8,7 @@ const MOST_SHORTAGES = 20;
 
 const OUTCOMES = {
   "not applied": "Nothing was changed.",
-  unknown: "It is not known whether it was applied: look at the stock before you try again.",
+  unknown: "It is not known whether it was applied. Sent again from here, it is applied once at most.",
   applied: "It was applied: do not send it again.",
 };
 

@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 from typing import Any
 
@@ -24,6 +25,8 @@ def response(status: int, document: Any = None, **headers: str) -> Response:
 OK = answer(200, {"store": {"store_id": "s1", "report": [{"item_id": "a", "quantity": 3}]}})
 BUSY = answer(503, {"detail": "Too many wait.", "outcome": "not applied"}, "Retry-After: 0")
 UNKNOWN = answer(503, {"detail": "No answer in time.", "outcome": "unknown"}, "Retry-After: 0")
+IN_FLIGHT = answer(409, {"title": "In flight", "outcome": "unknown"}, "Retry-After: 0")
+SHORT = answer(409, {"title": "Out of stock", "outcome": "not applied"})
 ITEMS = (Line("a", 3),)
 
 
@@ -65,6 +68,31 @@ async def test_a_change_that_was_not_applied_yet_is_sent_again_until_it_is() -> 
         assert len(set(server.requests)) == 1
 
 
+@pytest.mark.parametrize("lost", [UNKNOWN, HANG_UP, IN_FLIGHT], ids=["unknown", "cut off", "in flight"])
+@pytest.mark.parametrize(
+    ("last", "outcome"), [(OK, Outcome.APPLIED), (SHORT, Outcome.REFUSED)], ids=["applied", "refused"]
+)
+async def test_a_change_of_unknown_outcome_is_sent_again_as_the_same_until_it_is_known(
+    lost: bytes, last: bytes, outcome: Outcome
+) -> None:
+    async with scripted_server(lost, BUSY, lost, last) as server:
+        calls = StockCalls(Connection(server.url))
+        assert (await calls.change("s1", "demand", ITEMS)).outcome is outcome
+        assert calls.retries == 3
+        assert len(set(server.requests)) == 1
+
+
+async def test_each_change_has_a_key_of_its_own_and_a_reading_none() -> None:
+    async with scripted_server(OK, OK, OK) as server:
+        calls = StockCalls(Connection(server.url))
+        await calls.change("s1", "supply", ITEMS)
+        await calls.clean("s1")
+        await calls.report("s1")
+    keys = [re.findall(rb"idempotency-key: ([!-~]+)\r\n", request) for request in server.requests]
+    assert [len(each) for each in keys] == [1, 1, 0]
+    assert keys[0] != keys[1]
+
+
 @pytest.mark.parametrize(
     ("lost", "given"),
     [
@@ -72,10 +100,14 @@ async def test_a_change_that_was_not_applied_yet_is_sent_again_until_it_is() -> 
         (HANG_UP, Answer(Outcome.UNKNOWN, 0, "the connection closed before the answer was complete")),
     ],
 )
-async def test_a_change_of_unknown_outcome_is_never_sent_again(lost: bytes, given: Answer) -> None:
-    async with scripted_server(lost, OK) as server:
-        assert await StockCalls(Connection(server.url)).change("s1", "demand", ITEMS) == given
-        assert len(server.requests) == 1
+async def test_what_nobody_says_while_patience_lasts_is_unknown_whatever_came_last(
+    lost: bytes, given: Answer
+) -> None:
+    later = answer(503, {"detail": "Too many wait.", "outcome": "not applied"}, "Retry-After: 9")
+    async with scripted_server(lost, later) as server:
+        calls = StockCalls(Connection(server.url), patience=5)
+        assert await calls.change("s1", "demand", ITEMS) == given
+        assert len(server.requests) == 2
 
 
 async def test_a_report_is_asked_for_again_whatever_went_wrong() -> None:

@@ -1,6 +1,7 @@
 """The documents of the API: valid, complete, and about the code that there is."""
 
 import tomllib
+from contextlib import nullcontext
 from typing import Any, cast
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from sanic import Sanic
 
 from store_api import errors
+from store_api.claims.naming import key_in
 from store_api.contract import asyncapi, openapi, schemas
 from store_api.contract.bodies import StoreId
 from store_api.pages.routes import assets
@@ -143,3 +145,38 @@ def test_the_sockets_document_is_asyncapi_3() -> None:
             assert (
                 message["$ref"].removeprefix("#/components/messages/") in ASYNCAPI["components"]["messages"]
             )
+
+
+def test_what_changes_a_store_takes_a_key_and_says_what_became_of_it() -> None:
+    named = {"$ref": "#/components/parameters/idempotency_key"}
+    with_key = {each["operationId"]: each for each in operations() if named in each["parameters"]}
+    assert with_key.keys() == {"operate", "operateOnGroup", "clean"}
+    assert "required" not in OPENAPI["components"]["parameters"]["idempotency_key"]
+    for operation in with_key.values():
+        answers = operation["responses"]
+        assert {"Idempotency-Key", "Idempotent-Replayed"} <= answers["200"]["headers"].keys()
+        for status, headers in (
+            ("404", {"Idempotency-Key", "Idempotent-Replayed"}),
+            ("409", {"Idempotency-Key", "Idempotent-Replayed", "Retry-After"}),
+            ("422", {"Idempotency-Key"}),
+            ("503", {"Idempotency-Key", "Retry-After"}),
+        ):
+            assert answers[status]["headers"].keys() == headers
+        assert "headers" not in answers["400"]
+        for status, names in (
+            ("400", {"idempotency-key-missing", "idempotency-key-invalid"}),
+            ("409", {"idempotency-in-flight"}),
+            ("422", {"idempotency-key-reused"}),
+        ):
+            assert names <= answers[status]["content"]["application/problem+json"]["examples"].keys()
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [("a", True), ('"a"', True), ("x" * 255, True), ("", False), ("a b", False), ('"a', False), ("é", False)],
+)
+def test_keys_in_the_document_are_those_of_the_code(value: str, fits: bool) -> None:
+    schema = OPENAPI["components"]["parameters"]["idempotency_key"]["schema"]
+    assert Draft202012Validator(schema).is_valid(value) is fits
+    with nullcontext() if fits else pytest.raises(errors.KeyInvalid):
+        key_in([value], required=False)

@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from store_api.storage.clients import Client, connect, connect_sender
 from tests.support import open_files
 from tests.support.mongod import replica_set_of_one
+from tests.support.network import NO_NAMESPACES
 from tests.support.unwatched import nobody_watches
 
 # Wherever the tests are started from, what Hypothesis remembers stays with them.
@@ -85,7 +86,8 @@ def sender_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly, at the very end, that browser tests were skipped."""
+    """Say loudly, at the very end, what was skipped because this machine lacks something."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    if any(NO_BROWSER in reason for reason in skipped):
-        terminalreporter.write_sep("!", NO_BROWSER, red=True, bold=True)
+    for lack in (NO_BROWSER, NO_NAMESPACES):
+        if any(lack in reason for reason in skipped):
+            terminalreporter.write_sep("!", lack, red=True, bold=True)

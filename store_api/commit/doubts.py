@@ -13,8 +13,8 @@ from store_api.stock import Change, Written
 
 log = logging.getLogger(__name__)
 
-DOUBT_SECONDS = 12.0
-"""How long it is asked what became of a write: longer than an election takes."""
+DOUBT_SECONDS = 16.0
+"""How long it is asked what became of a write: longer than an election takes whose primary fell silent."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 0.2
 """Between a question that nobody answered and the next one, in seconds: it doubles up to the longest."""

@@ -14,18 +14,17 @@ MongoDB takes old claims away when it comes to it, every minute or later: nothin
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from bson import Int64
 from msgspec import structs
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure
 
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
-from store_api.sending.answers import Answers
 from store_api.sending.sender import MAJORITY
 from store_api.stock import Key
 from store_api.storage.clients import Client, Documents, Primary, durable_documents
@@ -40,10 +39,14 @@ TTL_INDEX = "old claims go"
 MAJORITY_SECONDS = 2.0
 """How long it is waited until a majority has a claim that another has just made."""
 
+PUT_SECONDS = 12.0
+"""How long claims that nobody answers are sent again: longer than an election takes."""
+
 PAUSE_SECONDS = 0.02
 
 DURABLY: dict[str, Any] = {"ordered": False, "writeConcern": MAJORITY}
 
+Result = TypeVar("Result")
 Document = dict[str, Any]
 
 
@@ -73,8 +76,6 @@ class ClaimCollection:
     ) -> None:
         self._primary = primary
         self._database = client[database]
-        driver = client.delegate
-        self._answers = Answers(lambda: driver.primary)
         self._claims: Documents = durable_documents(client, database, COLLECTION)
         self._kept = timedelta(hours=hours)
         self._clock = clock
@@ -122,22 +123,33 @@ class ClaimCollection:
 
     async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
         """Write claims, each in the place of what is expected there."""
-        await self._primary.wait()
         at = self._clock()
         new = [claim for expected, claim in claims if expected is None]
         others = [(expected, claim) for expected, claim in claims if expected is not None]
         with translated(writing=False):
-            is_sure = await self._insert([_document_of(claim, at) for claim in new])
-            is_sure &= await self._replace(others, at)
+            is_sure = await self._insist(lambda: self._insert([_document_of(claim, at) for claim in new]))
+            is_sure &= await self._insist(lambda: self._replace(others, at))
             if is_sure:
                 return [None] * len(claims)
             return await self._compare([claim for _, claim in claims])
+
+    async def _insist(self, question: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask until there is an answer: what is asked twice finds what the first time did."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PUT_SECONDS
+        while True:
+            try:
+                return await self._primary.ask(question)
+            except ConnectionFailure:
+                if clock() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _insert(self, documents: Sequence[Document]) -> bool:
         """Insert claims; tells whether all are written."""
         if not documents:
             return True
-        reply = await self._ask({"insert": COLLECTION, "documents": documents, **DURABLY})
+        reply = await self._database.command({"insert": COLLECTION, "documents": documents, **DURABLY})
         return not reply.get("writeErrors") and "writeConcernError" not in reply
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
@@ -145,7 +157,7 @@ class ClaimCollection:
         if not claims:
             return True
         replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
-        reply = await self._ask({"update": COLLECTION, "updates": replaced, **DURABLY})
+        reply = await self._database.command({"update": COLLECTION, "updates": replaced, **DURABLY})
         return reply["n"] == len(claims) and "writeConcernError" not in reply
 
     async def _compare(self, claims: Sequence[Claim]) -> list[Claim | None]:
@@ -164,7 +176,6 @@ class ClaimCollection:
 
     async def find(self, key: Key) -> Claim | None:
         """Give the claim of a key."""
-        await self._primary.wait()
         with translated(writing=False):
             return (await self._find([key])).get((key.client, key.value))
 
@@ -177,20 +188,20 @@ class ClaimCollection:
         return {place: _as_noted(claim, true) for place, claim in claims.items()}
 
     async def _rows(self, ids: Sequence[Document]) -> list[Document]:
-        found = self._claims.find({"_id": {"$in": ids}}, batch_size=len(ids) + 1)
-        return await self._answers.of(found.to_list(None))
-
-    async def _ask(self, command: Document) -> Document:
-        return await self._answers.of(self._database.command(command))
+        all_at_once = len(ids) + 1
+        return await self._primary.ask(
+            lambda: self._claims.find({"_id": {"$in": ids}}, batch_size=all_at_once).to_list(None)
+        )
 
     async def note(self, writer: str, number: int) -> None:
         """Note that every open claim of a writer up to a number came true."""
-        await self._primary.wait()
         what = {"$max": {"true": Int64(number)}, "$set": {"at": self._clock()}}
         update = {"q": {"_id": {"writer": writer}}, "u": what, "upsert": True}
         with translated(writing=False):
             # What a fail-over undoes is proven by the stores, as before.
-            await self._ask({"update": COLLECTION, "updates": [update]})
+            await self._primary.ask(
+                lambda: self._database.command({"update": COLLECTION, "updates": [update]})
+            )
 
 
 def _as_noted(claim: Claim, true: Mapping[str, int]) -> Claim:

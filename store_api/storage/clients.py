@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import os
-from typing import Any
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
 
 # Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
 # the operations on all stores (motor/frameworks/asyncio/__init__.py).
@@ -18,9 +20,12 @@ from pymongo.uri_parser_shared import SRV_SCHEME
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.answers import Answers, Unanswered
 from watchers.members import Members
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 
@@ -169,6 +174,7 @@ class Primary:
     def __init__(self, client: Client, patience: float = PRIMARY_SECONDS) -> None:
         self._client = client
         self._patience = patience
+        self._answers = Answers(lambda: client.delegate.primary)
         self._missed_at: float | None = None
         self._is_known = False
 
@@ -196,3 +202,19 @@ class Primary:
             if clock() > self._missed_at + self._patience:
                 raise DatabaseUnavailable
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def ask(self, question: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask the primary; asks again where another takes its place before it has answered.
+
+        The driver would wait until its monitor gives the silent one up, seconds after the others did.
+
+        Args:
+            question: asks once; what it asks may be asked again.
+
+        Raises:
+            DatabaseUnavailable: there is no primary, see `wait`.
+        """
+        while True:
+            await self.wait()
+            with suppress(Unanswered):
+                return await self._answers.of(asyncio.ensure_future(question()))

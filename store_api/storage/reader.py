@@ -8,7 +8,6 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.sending.answers import Answers
 from store_api.stock import Stock, StoreSummary
 from store_api.storage import documents, updates
 from store_api.storage.clients import Client, Primary
@@ -36,8 +35,6 @@ class StoreReader:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
-        driver = client.delegate
-        self._readings = Answers(lambda: driver.primary)
 
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.
@@ -46,10 +43,11 @@ class StoreReader:
             DatabaseUnavailable: no primary, or it did not answer.
             BrokenDocument: what is there is no stock.
         """
-        await self.primary.wait()
+        fields = updates.projection_of(wanted)
         with translated(writing=False):
-            projection = updates.projection_of(wanted)
-            document = await self._readings.of(self._stores.find_one({"_id": {"$eq": store_id}}, projection))
+            document = await self.primary.ask(
+                lambda: self._stores.find_one({"_id": {"$eq": store_id}}, fields)
+            )
         return None if document is None else documents.read_stock(document)
 
     async def read_many(
@@ -60,14 +58,11 @@ class StoreReader:
         Raises:
             DatabaseUnavailable: no primary, or it did not answer.
         """
-        await self.primary.wait()
+        query = {"_id": {"$in": list(store_ids)}}
+        fields, all_at_once = updates.projection_of(wanted), len(store_ids) + 1
         with translated(writing=False):
-            found = await self._readings.of(
-                self._stores.find(
-                    {"_id": {"$in": list(store_ids)}},
-                    updates.projection_of(wanted),
-                    batch_size=len(store_ids) + 1,
-                ).to_list(None)
+            found = await self.primary.ask(
+                lambda: self._stores.find(query, fields, batch_size=all_at_once).to_list(None)
             )
         stocks: dict[str, Stock | BrokenDocument] = {}
         for document in found:

@@ -47,7 +47,7 @@ class World:
         """Connect to one member alone."""
         parts = urlsplit(self.url)
         name, _, _ = parts.netloc.rpartition("@")
-        host = f"127.0.0.1:{self.members.ports[index]}"
+        host = f"{self.members.addresses[index]}:{self.members.ports[index]}"
         return MongoClient(
             f"mongodb://{name + '@' if name else ''}{host}/?directConnection=true",
             w="majority",

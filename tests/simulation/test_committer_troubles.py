@@ -19,6 +19,9 @@ from tests.simulation.nature import Fate, Nature
 from tests.simulation.scenes import Fated, answers_of, demand, now, repository_of, supply
 from tests.simulation.virtual_time import in_virtual_time
 
+LONGEST_ELECTION_SECONDS = 15.0
+"""How long a set with Compose's settings was seen to take after its primary fell silent without a word."""
+
 
 @pytest.mark.parametrize("fate", [Fate.RACED, Fate.UNFIT], ids=str)
 @in_virtual_time
@@ -135,3 +138,13 @@ async def test_refusals_of_what_a_store_never_held_sweep_nothing() -> None:
             await committer.submit(demand("s", {f"item-{number}": 1}, minimal=True))
     await committer.close()
     assert "sweep" not in repository.commands
+
+
+@pytest.mark.parametrize("fate", [Fate.REPLY_LOST, Fate.LATE], ids=str)
+@in_virtual_time
+async def test_a_set_that_takes_long_to_elect_another_primary_leaves_nobody_in_doubt(fate: Fate) -> None:
+    repository = repository_of(Fated([fate]), s={"a": 5})
+    answer = Committer(repository).answer(demand("s", {"a": 1}))
+    await asyncio.sleep(1.5)
+    repository.hold("s", LONGEST_ELECTION_SECONDS)
+    assert await answer == Report("s", {"a": 4})

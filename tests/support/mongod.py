@@ -19,6 +19,10 @@ from pymongo.errors import PyMongoError
 from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
+from tests.support.network import Network
+
+ELECTION_SECONDS, HEARTBEAT_SECONDS = 1.0, 0.5
+"""How long members wait for a primary before they elect another, and how often they hear of each other."""
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 SOON_GIVEN_UP = (
@@ -78,9 +82,14 @@ class ReplicaSetOfThree:
     Args:
         extra: further flags of each member.
         initiated: whether they become a set when it is entered; else they are three mongods that none began.
+        network: whose first three places they are in; None for this machine's own.
     """
 
-    def __init__(self, extra: Sequence[str] = (), *, initiated: bool = True) -> None:
+    def __init__(
+        self, extra: Sequence[str] = (), *, initiated: bool = True, network: Network | None = None
+    ) -> None:
+        self._network = network
+        self.addresses = ["127.0.0.1"] * 3 if network is None else network.addresses[1:]
         self.ports = [free_port() for _ in range(3)]
         self._initiated = initiated
         self._extra = (*TEST_COMMANDS, *SOON_GIVEN_UP, *extra)
@@ -96,7 +105,7 @@ class ReplicaSetOfThree:
     @property
     def hosts(self) -> str:
         """All members as host:port, separated by commas."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return ",".join(self._host(index) for index in range(3))
 
     def __enter__(self) -> Self:
         """Start all members and wait for a primary and two secondaries, unless nobody is to begin the set."""
@@ -126,6 +135,10 @@ class ReplicaSetOfThree:
             arguments = mongod_arguments(
                 found_mongod(), port=self.ports[index], dbpath=folder, log=log, extra=self._extra
             )
+            if self._network is not None:
+                address = self.addresses[index]
+                arguments = [address if word == "127.0.0.1" else word for word in arguments]
+                arguments = [*self._network.within(index + 1), *arguments]
             self._processes[index] = MongodProcess(arguments, log)
         for index in indices:
             wait_until(partial(self._answers, index), f"member {index} answers", 30.0)
@@ -168,7 +181,7 @@ class ReplicaSetOfThree:
 
     def url_of(self, index: int) -> str:
         """Give the URL of one member alone, whatever its part."""
-        return f"mongodb://127.0.0.1:{self.ports[index]}/?directConnection=true"
+        return f"mongodb://{self._host(index)}/?directConnection=true"
 
     def wait_until_whole(self) -> None:
         """Wait until there is a primary and every other running member follows it."""
@@ -180,16 +193,22 @@ class ReplicaSetOfThree:
 
         wait_until(is_whole, "a primary that all follow", 30.0)
 
+    def _host(self, index: int) -> str:
+        return f"{self.addresses[index]}:{self.ports[index]}"
+
     def _config(self) -> dict[str, Any]:
         return {
             "_id": EMBEDDED_REPLICA_SET,
-            "members": [{"_id": index, "host": f"127.0.0.1:{port}"} for index, port in enumerate(self.ports)],
-            "settings": {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500},
+            "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
+            "settings": {
+                "electionTimeoutMillis": int(ELECTION_SECONDS * 1000),
+                "heartbeatIntervalMillis": int(HEARTBEAT_SECONDS * 1000),
+            },
         }
 
     def _ask(self, index: int, command: dict[str, Any]) -> dict[str, Any]:
         client: MongoClient[dict[str, Any]] = MongoClient(
-            "127.0.0.1",
+            self.addresses[index],
             self.ports[index],
             directConnection=True,
             serverSelectionTimeoutMS=300,
@@ -209,7 +228,7 @@ class ReplicaSetOfThree:
         if (exit_code := self._processes[index].exit_code()) is not None:
             raise ChildProcessError(f"member {index} ended with exit code {exit_code}")
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.ports[index])) == 0
+            return probe.connect_ex((self.addresses[index], self.ports[index])) == 0
 
     def _stop_all(self) -> None:
         # By force: their data is removed anyway, and a clean end takes a second each.

@@ -1,0 +1,118 @@
+"""A network of our own: members in network namespaces, and packets between any two of them that vanish.
+
+No connection breaks and no port refuses: whoever is cut off hears nothing, as behind a switch that died. Each
+place knows the others' hardware addresses by heart; who is cut off is known by one that nobody has.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+NO_NAMESPACES = "NO NETWORK NAMESPACES: vanishing packets were not tested; it takes root and iproute2"
+
+HERE = 0
+"""The place of whoever is in no namespace, such as this process and the services that it starts."""
+
+NOWHERE = "02:00:00:00:00:ff"
+
+
+class Network:
+    """Places that are joined by a bridge, see `network_of`.
+
+    Args:
+        places: how many namespaces there are.
+
+    Attributes:
+        addresses: of each place, HERE first.
+    """
+
+    def __init__(self, places: int) -> None:
+        mark = os.getpid() % 250 + 1
+        self.addresses = [f"10.231.{mark}.{number + 1}" for number in range(places + 1)]
+        self._names = [f"store-api-{os.getpid()}-{number}" for number in range(places + 1)]
+        self._bridge = f"sapi{os.getpid()}"
+        self._devices = [self._bridge, *(f"sapi{os.getpid()}v{place}" for place in range(1, places + 1))]
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Make everything, and remove it.
+
+        Raises:
+            OSError: this system or this user has no namespaces.
+        """
+        with ExitStack() as resources:
+            _ip("link", "add", self._bridge, "address", _hardware(HERE), "type", "bridge")
+            resources.callback(_ip, "link", "del", self._bridge)
+            _ip("address", "add", f"{self.addresses[HERE]}/24", "dev", self._bridge)
+            _ip("link", "set", self._bridge, "up")
+            for place in range(1, len(self.addresses)):
+                resources.enter_context(self._place(place))
+            self.heal()
+            yield
+
+    def within(self, place: int) -> Sequence[str]:
+        """Give the beginning of a command line that runs in a place."""
+        return () if place == HERE else ("ip", "netns", "exec", self._names[place])
+
+    def cut(self, place: int, *others: int) -> None:
+        """Let every packet between a place and these others vanish; without others, between it and all."""
+        for other in others or range(len(self.addresses)):
+            if other != place:
+                self._know(place, other, NOWHERE)
+                self._know(other, place, NOWHERE)
+
+    def mute(self, place: int, other: int) -> None:
+        """Let what a place sends to another vanish: it hears, and whatever it says is not heard."""
+        self._know(place, other, NOWHERE)
+
+    def heal(self) -> None:
+        """Let all packets arrive."""
+        for place in range(len(self.addresses)):
+            for other in range(len(self.addresses)):
+                if other != place:
+                    self._know(place, other, _hardware(other))
+
+    @contextmanager
+    def _place(self, place: int) -> Iterator[None]:
+        name, device = self._names[place], self._devices[place]
+        _ip("netns", "add", name)
+        try:
+            inside = ("name", "eth0", "netns", name, "address", _hardware(place))
+            _ip("link", "add", device, "type", "veth", "peer", *inside)
+            _ip("link", "set", device, "master", self._bridge, "up")
+            _ip("-n", name, "link", "set", "lo", "up")
+            _ip("-n", name, "address", "add", f"{self.addresses[place]}/24", "dev", "eth0")
+            _ip("-n", name, "link", "set", "eth0", "up")
+            yield
+        finally:
+            _ip("netns", "del", name)
+
+    def _know(self, place: int, other: int, hardware: str) -> None:
+        device = self._bridge if place == HERE else "eth0"
+        within = () if place == HERE else ("-n", self._names[place])
+        known = (self.addresses[other], "lladdr", hardware, "nud", "permanent", "dev", device)
+        _ip(*within, "neighbour", "replace", *known)
+
+
+def _hardware(place: int) -> str:
+    return f"02:00:00:00:00:{place + 1:02x}"
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(("ip", *arguments), capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+
+
+@contextmanager
+def network_of(places: int) -> Iterator[Network | None]:
+    """Make a network; None where this system or this user has no namespaces."""
+    network = Network(places)
+    with ExitStack() as resources:
+        try:
+            resources.enter_context(network.made())
+        except OSError:
+            yield None
+        else:
+            yield network

@@ -41,8 +41,10 @@ LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init 
 QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit
 SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
-# As Python from 3.15 on: files are UTF-8 wherever the tests are started.
+# As Python from 3.15 on: files are UTF-8 wherever the tests are started. And what is compiled is kept, whatever the
+# shell says: the tests start hundreds of programs, each of which would compile all of ours anew.
 test quick: export PYTHONUTF8 := 1
+test quick: export PYTHONDONTWRITEBYTECODE :=
 
 test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase

@@ -27,8 +27,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
-UNWATCHED = ("browser", "faults", "load", "replica_init", "simulation")
-"""Folders that drive whole programs for long, or simulate: coverage slows them, and learns nothing new."""
+UNWATCHED = ("browser", "faults", "house", "load", "replica_init", "simulation")
+"""Folders that drive whole programs for long, simulate, or only read: coverage learns nothing new there."""
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 

@@ -43,14 +43,13 @@ class Committer:
 
     Args:
         stores: where changes are written.
-        lanes: writes in flight at once.
-        most_waiting: operations that may wait.
+        lanes, most_waiting: writes in flight at once, and operations that may wait.
         last_seen: remembers busy stores; None for one of the usual size.
         numbers: numbers the writes; None for the usual clock.
         claims: keeps the keys of operations; None where no operation has one.
 
     Attributes:
-        outcomes: how many operations of each kind ended as what (see `outcome_of`), so far.
+        outcomes: how many operations of each kind ended as what (`outcome_of`).
         on_written: called after each write, with the operations in it and the seconds it took.
     """
 
@@ -214,8 +213,8 @@ class Committer:
         keyed: list[tuple[Waiting, Answer]] = []
         try:
             for queue in queues:
-                written, reading = verdicts.get(queue.store_id), readings.get(queue.store_id)
-                for waiting, answer in self._land_one(queue, written, reading):
+                landed = self._land_one(queue, verdicts.get(queue.store_id), readings.get(queue.store_id))
+                for waiting, answer in landed:
                     if waiting.operation.key is None:
                         self._resolve(waiting, answer)
                     else:
@@ -227,11 +226,12 @@ class Committer:
     def _land_one(
         self, queue: StoreQueue, written: Written | None, reading: Reading
     ) -> list[tuple[Waiting, Answer]]:
-        whole = queue.flight.wanted is None
+        if queue.is_first and written is Written.APPLIED:
+            self._sweeper.note_first(queue.store_id)
         queue.learn(written, reading)
         # What is not in the document needs no sweep.
         if isinstance(reading, dict) and queue.seen is not None:
-            self._sweeper.note(queue.store_id, reading, complete=whole)
+            self._sweeper.note(queue.store_id, reading, complete=queue.flight.wanted is None)
         return queue.land(written, reading)
 
     def _resolve(self, waiting: Waiting, reply: Reply) -> None:

@@ -106,6 +106,11 @@ class StoreQueue(msgspec.Struct, eq=False):
     counted: int = 0
     tries: int = 0
 
+    @property
+    def is_first(self) -> bool:
+        """Whether the writer of this flight is not known to have written to the store before."""
+        return self.seen is None or self.seen.stamp.writer != self.flight.stamp.writer
+
     def take_off(self, writer: str, number: int) -> None:
         """Take a batch from the front, and decide it on what was last seen.
 

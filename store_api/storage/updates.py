@@ -165,12 +165,11 @@ def sweep_of(number: int, hours: int = 24) -> list[dict[str, Any]]:
         number: of the sweep.
         hours: how long claims are kept.
     """
-    oldest = number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
 
     def without(field: str, kept: dict[str, Any]) -> dict[str, Any]:
         return {"$arrayToObject": {"$filter": {"input": {"$objectToArray": f"${field}"}, "cond": kept}}}
 
-    recent = without(WRITERS, {"$gte": ["$$this.v", oldest]})
+    recent = without(WRITERS, {"$gte": ["$$this.v", _oldest(number, hours)]})
     fields = {
         ITEMS: without(ITEMS, {"$ne": ["$$this.v", 0]}),
         REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},
@@ -179,10 +178,33 @@ def sweep_of(number: int, hours: int = 24) -> list[dict[str, Any]]:
     return [{"$set": fields}]
 
 
-def sweepable(store_id: str, number: int) -> dict[str, Any]:
-    """Build the filter for a sweep: never touch what is not a stock."""
-    path = number_path(SWEEPER)
-    return {"_id": {"$eq": store_id}, ITEMS: {"$type": "object"}, path: {"$not": {"$gte": number}}}
+def sweepable(store_id: str, number: int, hours: int = 24) -> dict[str, Any]:
+    """Build the filter for a sweep: never touch what is not a stock, nor a store with nothing to sweep.
+
+    Args:
+        store_id: the store.
+        number: of the sweep.
+        hours: how long claims are kept.
+    """
+
+    def any_of(field: str, gone: dict[str, Any]) -> dict[str, Any]:
+        # The other conditions keep no server from looking at what is no object, too.
+        is_object = {"$eq": [{"$type": f"${field}"}, "object"]}
+        values = {"$objectToArray": {"$cond": [is_object, f"${field}", {}]}}
+        return {"$anyElementTrue": [{"$map": {"input": values, "in": gone}}]}
+
+    used_up = any_of(ITEMS, {"$eq": ["$$this.v", 0]})
+    long_ago = any_of(WRITERS, {"$lt": ["$$this.v", _oldest(number, hours)]})
+    return {
+        "_id": {"$eq": store_id},
+        ITEMS: {"$type": "object"},
+        number_path(SWEEPER): {"$not": {"$gte": number}},
+        "$expr": {"$or": [used_up, long_ago]},
+    }
+
+
+def _oldest(number: int, hours: int) -> int:
+    return number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
 
 
 def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:

@@ -212,4 +212,5 @@ class StoreWriter(StoreReader):
         await self.primary.wait()
         with translated(writing=True):
             sweep = updates.sweep_of(number, self._hours)
-            await self._stores.update_one(updates.sweepable(store_id, number), sweep)
+            sweepable = updates.sweepable(store_id, number, self._hours)
+            await self._stores.update_one(sweepable, sweep)

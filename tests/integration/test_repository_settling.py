@@ -209,3 +209,25 @@ async def test_a_sweep_takes_along_who_wrote_long_ago(
         "items": {"chair": 5},
         "writers": {"new": number - day, "sweep": number},
     }
+
+
+@pytest.mark.parametrize("numbers", [None, {"new": 10**13}], ids=str)
+async def test_where_there_is_nothing_to_sweep_nothing_is_written(
+    repository: StoreWriter, stores: Documents, store_id: str, numbers: dict[str, int] | None
+) -> None:
+    document = {"_id": store_id, "items": {"chair": 5}, "rev": 1, **({"writers": numbers} if numbers else {})}
+    stores.insert_one(document)
+    await repository.sweep(store_id, Numbers().next())
+    assert stores.find_one({"_id": store_id}) == document
+
+
+async def test_a_store_without_a_used_up_item_is_swept_of_old_writers(
+    repository: StoreWriter, stores: Documents, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {"chair": 5}, "rev": 1, "writers": {"old": 2}})
+    number = Numbers().next()
+    await repository.sweep(store_id, number)
+    assert stores.find_one({"_id": store_id}, {"writers": 1}) == {
+        "_id": store_id,
+        "writers": {"sweep": number},
+    }

@@ -93,3 +93,12 @@ async def test_a_sweep_that_fails_is_only_logged(caplog: pytest.LogCaptureFixtur
         for record in caplog.records
     ]
     assert logged == [(logging.WARNING, "sweep_failed", "OutcomeUnknown")]
+
+
+async def test_of_the_stores_that_a_writer_begins_to_write_to_some_are_swept() -> None:
+    repository = RecordingStores()
+    subject = Sweeper(repository, Numbers())
+    for number in range(20):
+        subject.note_first(f"s{number}")
+    await subject.close()
+    assert repository.swept == ["s7", "s15"]

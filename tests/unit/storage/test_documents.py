@@ -235,8 +235,10 @@ def test_no_more_of_a_document_is_asked_for_than_is_needed() -> None:
 
 
 def test_a_sweep_passes_by_what_is_no_stock() -> None:
-    number = {"writers.sweep": {"$not": {"$gte": 8}}}
-    assert sweepable("s", 8) == {"_id": {"$eq": "s"}, "items": {"$type": "object"}, **number}
+    passed_by = sweepable("s", 8)
+    assert passed_by["_id"] == {"$eq": "s"}
+    assert passed_by["items"] == {"$type": "object"}
+    assert passed_by["writers.sweep"] == {"$not": {"$gte": 8}}
 
 
 def test_the_overview_begins_after_an_id_and_is_bounded() -> None:

@@ -38,11 +38,15 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 # Elections and browsers are waited for more than computed: there are more workers than cores.
 LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init tests/simulation tests/integration \
     tests/contract tests/unit tests/house tests/examples
-QUICK := tests/simulation tests/end_to_end/test_sockets.py tests/integration/test_rest*.py tests/contract tests/unit
+UNIT := $(filter-out tests/unit/__% tests/unit/reports/,$(wildcard tests/unit/*/ tests/unit/test_*.py))
+QUICK := tests/simulation tests/unit/reports/ tests/end_to_end/test_sockets.py tests/integration/test_rest*.py \
+    tests/contract $(UNIT)
 SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
-# As Python from 3.15 on: files are UTF-8 wherever the tests are started.
+# As Python from 3.15 on: files are UTF-8 wherever the tests are started. And what is compiled is kept, whatever the
+# shell says: the tests start hundreds of programs, each of which would compile all of ours anew.
 test quick: export PYTHONUTF8 := 1
+test quick: export PYTHONDONTWRITEBYTECODE :=
 
 test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase

@@ -1,6 +1,7 @@
 """The command line: one line on standard error for whatever prevents what was asked for."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +52,12 @@ def _do(options: Options, settings: BotSettings, proxy: str | None) -> None:
         return
     account = Account.of(settings, proxy)
     # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
+    # Nothing of it is garbage, for which the collector would look a fifth of that time, and again and again.
+    gc.disable()
     from bot.program import once, run
+
+    gc.freeze()
+    gc.enable()
 
     if options.once:
         early_stop.unwind_when_told(early_stop.UNDONE)

@@ -1,5 +1,6 @@
 """What all tests share: a real MongoDB for the session, and a database of its own for each test."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import nullcontext
@@ -27,8 +28,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
-UNWATCHED = ("browser", "faults", "load", "replica_init", "simulation")
-"""Folders that drive whole programs for long, or simulate: coverage slows them, and learns nothing new."""
+UNWATCHED = ("browser", "faults", "house", "load", "replica_init", "simulation")
+"""Folders that drive whole programs for long, simulate, or only read: coverage learns nothing new there."""
 
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 
@@ -67,6 +68,22 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     await client.admin.command("ping")
     yield client
     client.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import all tests, and what they need, without anybody who looks on: each worker takes seconds for it.
+
+    Coverage sees what is run as modules are imported in the programs that the tests start. And what is there
+    when all are imported stays: the garbage collector need not look through it ever again.
+    """
+    gc.disable()
+    try:
+        with nobody_watches():
+            return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

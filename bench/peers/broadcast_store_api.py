@@ -6,13 +6,14 @@ PORT, and LINES, how many items the report has.
 
 import asyncio
 import os
+import socket
 
 from bson import Timestamp
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.feed import Feed
 from store_api.storage.documents import Snapshot
-from store_api.web.serving import App
+from store_api.web.serving import App, run
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from watchers.changes import StoreChange
@@ -21,6 +22,7 @@ from watchers.changes import StoreChange
 def create_app(lines: int) -> App:
     """Build the server, with one store of so many lines."""
     app: App = Sanic("broadcast", configure_logging=False)
+    app.ctx.told_to_stop = asyncio.Event()
     app.enable_websocket()
     # The client of this benchmark counts bytes and answers nothing.
     app.config.update({"WEBSOCKET_PING_INTERVAL": None})
@@ -50,6 +52,4 @@ def create_app(lines: int) -> App:
 
 
 if __name__ == "__main__":
-    create_app(int(os.environ["LINES"])).run(
-        host="127.0.0.1", port=int(os.environ["PORT"]), single_process=True, access_log=False, motd=False
-    )
+    run(create_app(int(os.environ["LINES"])), socket.create_server(("127.0.0.1", int(os.environ["PORT"]))))

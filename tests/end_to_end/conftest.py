@@ -25,11 +25,15 @@ def mongo(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def served(
     mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Service]]:
-    """The two served programs, started side by side, each with a database of its own."""
+    """The two served programs, started side by side, each with a database of its own.
+
+    They go with the last of their tests: even when nobody asks them, they and their MongoDB take a tenth of a
+    core, of which there are few.
+    """
     services = {
         workers: Service(
             tmp_path_factory.mktemp("service"),
@@ -63,13 +67,13 @@ def service_alone(
     assert service.log("fault") == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one_process(served: dict[str, Service]) -> Service:
     """The service in one process."""
     return served["1"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def two_workers(served: dict[str, Service]) -> Service:
     """The service in two processes that share a port."""
     return served["2"]

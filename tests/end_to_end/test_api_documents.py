@@ -4,14 +4,17 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pymongo import MongoClient
 
 from store_api.pages.routes import assets
-from tests.end_to_end.conftest import Stores
+from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.listening import listening
 from tests.support.programs import begun
 from tests.support.service import ROOT, Service
@@ -25,8 +28,18 @@ def service(one_process: Service) -> Service:
     return one_process
 
 
-async def test_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
+@pytest.fixture
+def unwatched_service(
+    mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    with service_alone(mongo_url, mongo, tmp_path_factory.mktemp("service"), "1") as service:
+        yield service
+
+
+@pytest.mark.unwatched
+async def test_schemathesis_finds_nothing(unwatched_service: Service, tmp_path: Path) -> None:
     """Requests made up from the document, right and wrong ones, and sequences of them; always the same."""
+    service = unwatched_service
     command = ("-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color", "--no-shrink")
     bounds = ("--seed", "13247", "--max-examples", "6", "--generation-deterministic", "--warnings", "off")
     settings = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.end_to_end.schemathesis_hooks"}

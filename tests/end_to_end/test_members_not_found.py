@@ -122,6 +122,7 @@ def test_a_member_whose_name_cannot_be_looked_up_is_named_once(tmp_path: Path) -
         assert "its name cannot be looked up" in line["message"]
 
 
+@pytest.mark.unwatched
 def test_the_bot_names_it_too(tmp_path: Path) -> None:
     settings = {
         "MONGO_URL": "mongodb://mongo-1.invalid:27017/?replicaSet=rs0",

@@ -22,7 +22,8 @@ async def test_every_key_is_applied_once_or_refused_for_ever(tmp_path: Path) -> 
         await torture.go_on(SECONDS)
         longest = max(wish.seconds for wish in torture.wishes)
         sys.stdout.write(
-            f"\n{len(torture.wishes)} operations, known after {longest:.1f} s at most\n"
+            f"\n{len(torture.wishes)} operations, known after {longest:.1f} s at most;"
+            f" the slowest answer took {torture.slowest:.1f} s\n"
             f"done: {dict(torture.done)}\ntold: {dict(torture.told)}\nsaid: {dict(torture.said)}\n"
         )
         assert torture.judge() == []

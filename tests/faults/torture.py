@@ -6,6 +6,7 @@ By hand, for ten minutes: `TORTURE_SECONDS=600 python -m pytest -s tests/faults/
 import asyncio
 import json
 import random
+import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
@@ -41,6 +42,7 @@ class Torture:
         done: what was done to members and services, counted.
         said: what services said, by action, and what they found.
         wishes: everything that clients wanted.
+        slowest: how long the slowest answer took, in seconds.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -48,6 +50,7 @@ class Torture:
         self.done: Counter[str] = Counter()
         self.said: Counter[str] = Counter()
         self.wishes: list[Wish] = []
+        self.slowest = 0.0
         self._chance = random.Random(seed)
         self._folders = [folder / str(number) for number in range(SERVICES)]
         self._members = ReplicaSetOfThree()
@@ -84,11 +87,12 @@ class Torture:
         ends_at = asyncio.get_running_loop().time() + seconds
         await asyncio.gather(
             self._again_and_again(self._hurt_members, ends_at),
-            *(self._again_and_again(partial(self._kill, one), ends_at) for one in self._services),
+            *(self._again_and_again(partial(self._hurt_service, one), ends_at) for one in self._services),
         )
         async with asyncio.timeout(KNOWN_SECONDS):
             await asyncio.gather(*(client.finish() for client in clients))
         self.wishes = [wish for client in clients for wish in client.wishes]
+        self.slowest = max(client.slowest for client in clients)
         for service in self._services:
             self._hear(service)
 
@@ -130,9 +134,21 @@ class Torture:
 
         await asyncio.to_thread(ask)
 
+    async def _hurt_service(self, service: Service) -> None:
+        await asyncio.sleep(self._chance.uniform(1.0, 5.0))
+        how = self._chance.choice((self._kill, self._kill, self._freeze))
+        self.done[f"{how.__name__.strip('_')}_service"] += 1
+        await how(service)
+
+    async def _freeze(self, service: Service) -> None:
+        """Let it hang for so long that the other takes its operations over: it goes on as if nothing was."""
+        service.tell(signal.SIGSTOP)
+        try:
+            await asyncio.sleep(self._chance.choice((0.5, 2.0, 4.0)))
+        finally:
+            service.tell(signal.SIGCONT)
+
     async def _kill(self, service: Service) -> None:
-        await asyncio.sleep(self._chance.uniform(1.0, 6.0))
-        self.done["kill_service"] += 1
         await asyncio.to_thread(service.kill)
         self._hear(service)
         await asyncio.sleep(self._chance.choice((0.0, 1.0)))

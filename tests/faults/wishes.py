@@ -71,12 +71,14 @@ class Client:
 
     Attributes:
         wishes: all that it had.
+        slowest: how long the slowest answer took that it waited for, in seconds.
     """
 
     def __init__(
         self, urls: Sequence[str], stores: Stores, counts: Counter[str], chance: random.Random
     ) -> None:
         self.wishes: list[Wish] = []
+        self.slowest = 0.0
         self._connections = [Connection(url, answer_timeout=40.0) for url in urls]
         self._stores = stores
         self._counts = counts
@@ -118,6 +120,7 @@ class Client:
     async def _send(self, wish: Wish) -> str:
         connection = self._chance.choice(self._connections)
         path, headers = f"/stores/{wish.store_id}/group_op", {"idempotency-key": wish.key}
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self._chance.choice(PATIENCE_SECONDS)):
                 answer = await connection.request("POST", path, wish.body, headers)
@@ -127,6 +130,7 @@ class Client:
             return "unreachable"
         except AnswerLost as lost:
             return "no answer in 40 s" if "within" in str(lost) else "connection broken"
+        self.slowest = max(self.slowest, time.monotonic() - began)
         return _meaning_of(answer)
 
 

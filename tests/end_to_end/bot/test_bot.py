@@ -90,6 +90,7 @@ def test_killed_between_claim_and_send_the_next_one_sends(
     assert "Late: this is the report of" in bot_api.texts()[0]
 
 
+@pytest.mark.unwatched
 def test_a_database_that_is_down_is_waited_for(tmp_path: Path, bot_api: BotApi, due: dict[str, str]) -> None:
     mongo = EmbeddedMongo(tmp_path / "data", free_port(), found_mongod())
     patience = {f"{clients.__name__}.COMMAND_SECONDS": 2.0, f"{clients.__name__}.PRIMARY_SECONDS": 0.5}

@@ -40,6 +40,7 @@ def test_help_and_a_wrong_argument(tmp_path: Path) -> None:
     assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
 
 
+@pytest.mark.unwatched
 def test_once_sends_now_and_ends(tmp_path: Path, bot_api: BotApi, settings: dict[str, str]) -> None:
     ran = run_bot(tmp_path, settings, "--once")
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -149,16 +149,23 @@ def test_a_failing_build_raises(run: Run, folders: Path) -> None:
     run(scene())
 
 
-def test_no_more_are_built_at_once_than_there_are_turns(run: Run, folders: Path) -> None:
+def test_no_more_are_built_at_once_than_there_are_turns(
+    run: Run, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_folder, at_once = tempfile.mkdtemp, []
+
+    def begin(*arguments: str | None) -> str:
+        folder = make_folder(*arguments)
+        at_once.append(len(entries(folders)))
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", begin)
+
     async def scene() -> None:
         builder = WorkbookBuilder(2)
-        building = asyncio.gather(*(builder.build(SMALL, AT) for _ in range(5)))
-        most = 0
-        while not building.done():
-            most = max(most, len(entries(folders)))
-            await asyncio.sleep(0)
-        assert most == 2
-        assert len(building.result()) == 5
+        built = await asyncio.gather(*(builder.build(SMALL, AT) for _ in range(5)))
+        assert len(built) == 5
+        assert (len(at_once), max(at_once)) == (5, 2)
 
     run(scene())
 

@@ -64,8 +64,8 @@ def noting_all(numbers: OpenNumbers) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("of", "name", "mistake", "first"),
     [
-        # It comes to light in one world of a thousand.
-        (FindingOut, "_end", without_a_fence, 1550),
+        # It comes to light in one world of 260.
+        (FindingOut, "_end", without_a_fence, 400),
         (KeyedOperations, "claim", claiming_nothing, 0),
         (Claim, "is_proven_by", proven_by_more, 0),
         (Claim, "is_proven_by", proven_by_a_fence, 0),

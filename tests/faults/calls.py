@@ -137,7 +137,7 @@ class Calls:
 @asynccontextmanager
 async def calls_of(world: World) -> AsyncIterator[Calls]:
     """Let callers call, in full swing."""
-    await until(lambda: world.service.readiness() == 200, lambda: "ready", 30.0)
+    await asyncio.to_thread(world.service.wait_until_ready)
     calls = Calls(world)
     try:
         await calls.go_on()

@@ -9,8 +9,7 @@ import pytest
 from tests.faults.callers import told
 from tests.faults.calls import Calls, calls_of
 from tests.faults.scene import World, world_of
-from tests.faults.watching import until
-from tests.support.mongod import ReplicaSetOfThree
+from tests.support.mongod import ReplicaSetOfThree, wait_until
 from tests.support.network import HERE, NO_NAMESPACES, Network, network_of
 
 DEFINITE = {"applied", "not applied"}
@@ -67,7 +66,7 @@ async def test_when_packets_of_the_primary_vanish(world: World, network: Network
     async with calls_of(world) as calls:
         network.cut(silent + 1)
         try:
-            await until(lambda: members.primary() != silent, lambda: "another primary", 30.0)
+            await asyncio.to_thread(wait_until, lambda: members.primary() != silent, "another one", 30.0)
             await calls.go_on()
         finally:
             network.heal()
@@ -85,7 +84,7 @@ async def test_when_packets_between_the_service_and_the_primary_vanish(
     async with calls_of(world) as calls:
         cut(network, silent + 1, HERE)
         try:
-            await until(lambda: world.service.readiness() == 503, lambda: "not ready", 30.0)
+            await asyncio.to_thread(wait_until, lambda: world.service.readiness() == 503, "not ready", 30.0)
         finally:
             network.heal()
             healed_at = time.monotonic()

@@ -5,11 +5,13 @@
 
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.faults.torture import Torture
+from tests.faults.wishes import Wish, contradictions
 
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "15"))
 SEED = int(os.environ.get("TORTURE_SEED", "1"))
@@ -29,3 +31,19 @@ async def test_every_key_is_applied_once_or_refused_for_ever(tmp_path: Path) -> 
         assert torture.judge() == []
     assert not [what for what in torture.told if "unknown" in what and "in-flight" not in what]
     assert not {"fault", "part_died"} & set(torture.said)
+
+
+@pytest.mark.parametrize(
+    ("told", "own", "shared", "is_wrong"),
+    [
+        ("applied", 9, 2, False),
+        ("refused", 0, 0, False),
+        ("applied", 0, 0, True),
+        ("applied", 18, 4, True),
+        ("refused", 9, 2, True),
+        ("applied", 9, 3, True),
+    ],
+)
+def test_the_judge_sees_what_is_wrong(told: str, own: int, shared: int, is_wrong: bool) -> None:
+    wish = Wish("store", "supply", "own", 2, told=Counter([told]))
+    assert any(contradictions([wish], {"store": {"own": own, "shared": shared}})) is is_wrong

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
+from tests.support.programs import begun
+
 NO_NAMESPACES = "NO NETWORK NAMESPACES: vanishing packets were not tested; it takes root and iproute2"
 
 HERE = 0
@@ -100,7 +102,7 @@ def _hardware(place: int) -> str:
 
 
 def _ip(*arguments: str) -> None:
-    done = subprocess.run(("ip", *arguments), capture_output=True, text=True)
+    done = subprocess.run(begun("ip", *arguments), capture_output=True, text=True)
     if done.returncode:
         raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 

@@ -14,12 +14,13 @@ PATIENCE_SECONDS = 0.1
 class Sweepable(Protocol):
     """Stores that what is used up can be swept out of."""
 
-    async def sweep(self, store_id: str, number: int) -> None:
-        """Remove the items of which nothing is left, and what is long gone of those who wrote.
+    async def sweep(self, store_id: str, number: int, *, items: bool) -> None:
+        """Remove the numbers of writers that are long gone, and the items of which nothing is left.
 
         Args:
             store_id: of which store.
             number: higher than that of any sweep before.
+            items: whether items are looked at; else the store stays as it is where no writer is gone.
 
         Raises:
             StoreApiError: it could not be done, or nobody knows.

@@ -39,7 +39,7 @@ class Sweeper:
             zeros += self._zeros.get(store_id, 0)
         self._zeros.pop(store_id, None)
         if zeros >= ZEROS_TO_SWEEP + len(stock) // 10:
-            self._begin(store_id)
+            self._begin(store_id, items=True)
         elif zeros and not complete:
             self._zeros[store_id] = zeros
 
@@ -50,20 +50,20 @@ class Sweeper:
         """
         self._firsts += 1
         if self._firsts % FIRSTS_TO_SWEEP == 0:
-            self._begin(store_id)
+            self._begin(store_id, items=False)
 
     async def close(self) -> None:
         """Wait until every sweep has ended."""
         if self._sweeps:
             await asyncio.wait(self._sweeps.values())
 
-    def _begin(self, store_id: str) -> None:
+    def _begin(self, store_id: str, *, items: bool) -> None:
         if store_id not in self._sweeps:
-            self._sweeps[store_id] = asyncio.create_task(self._sweep(store_id))
+            self._sweeps[store_id] = asyncio.create_task(self._sweep(store_id, items=items))
 
-    async def _sweep(self, store_id: str) -> None:
+    async def _sweep(self, store_id: str, *, items: bool) -> None:
         try:
-            await self._stores.sweep(store_id, self._numbers.next())
+            await self._stores.sweep(store_id, self._numbers.next(), items=items)
         except StoreApiError as error:
             # The zeros do no harm, and are counted again.
             log.warning("Could not sweep", extra={"action": "sweep_failed", "error": type(error).__name__})

@@ -178,13 +178,14 @@ def sweep_of(number: int, hours: int = 24) -> list[dict[str, Any]]:
     return [{"$set": fields}]
 
 
-def sweepable(store_id: str, number: int, hours: int = 24) -> dict[str, Any]:
+def sweepable(store_id: str, number: int, hours: int = 24, *, items: bool = True) -> dict[str, Any]:
     """Build the filter for a sweep: never touch what is not a stock, nor a store with nothing to sweep.
 
     Args:
         store_id: the store.
         number: of the sweep.
         hours: how long claims are kept.
+        items: whether a used-up item is enough, or only a writer that is gone.
     """
 
     def any_of(field: str, gone: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +200,7 @@ def sweepable(store_id: str, number: int, hours: int = 24) -> dict[str, Any]:
         "_id": {"$eq": store_id},
         ITEMS: {"$type": "object"},
         number_path(SWEEPER): {"$not": {"$gte": number}},
-        "$expr": {"$or": [used_up, long_ago]},
+        "$expr": {"$or": [used_up, long_ago]} if items else long_ago,
     }
 
 

@@ -207,10 +207,10 @@ class StoreWriter(StoreReader):
         except (PyMongoError, Unanswered):
             raise DatabaseUnavailable from None
 
-    async def sweep(self, store_id: str, number: int) -> None:
+    async def sweep(self, store_id: str, number: int, *, items: bool) -> None:
         """Remove what is used up from a store's document."""
         await self.primary.wait()
         with translated(writing=True):
             sweep = updates.sweep_of(number, self._hours)
-            sweepable = updates.sweepable(store_id, number, self._hours)
+            sweepable = updates.sweepable(store_id, number, self._hours, items=items)
             await self._stores.update_one(sweepable, sweep)

@@ -160,7 +160,7 @@ async def test_a_sweep_removes_what_is_used_up_and_touches_nothing_else(
     gone = f"{store_id}-gone"
     subject.put(store(store_id, a=0, b=2, c=0), {"_id": gone, "items": "gone"})
     for swept_id in (store_id, gone, f"{store_id}-missing"):
-        await subject.repository.sweep(swept_id, Numbers().next())
+        await subject.repository.sweep(swept_id, Numbers().next(), items=True)
     assert subject.get(store_id) == store(store_id, 2, b=2)
     assert subject.get(gone) == {"_id": gone, "items": "gone"}
     assert subject.get(f"{store_id}-missing") is None

@@ -65,7 +65,7 @@ async def test_a_writer_stays_in_a_document_for_as_long_as_its_claims_are_kept(
     number = Numbers().next()
     numbers = {"dead": number - 4 * DAY_MILLISECONDS}
     stores.insert_one({"_id": store_id, "items": {"lamp": 0}, "writers": numbers})
-    await StoreWriter(client, shared_database, hours=5 * 24).sweep(store_id, number)
+    await StoreWriter(client, shared_database, hours=5 * 24).sweep(store_id, number, items=True)
     document = stores.find_one({"_id": store_id})
     assert document is not None
     assert document["items"] == {}

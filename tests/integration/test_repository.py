@@ -218,7 +218,7 @@ async def test_a_sweep_takes_what_is_used_up_and_nothing_else(
 ) -> None:
     before = {"a%2Eb": 0, "chair": 3, "lamp": Int64(0), "%24x": 1, "sofa": 0}
     stores.insert_one({"_id": store_id, "name": "North", "items": before, "rev": 7})
-    await repository.sweep(store_id, Numbers().next())
+    await repository.sweep(store_id, Numbers().next(), items=True)
     swept = {"_id": store_id, "name": "North", "items": {"chair": 3, "%24x": 1}, "rev": 8}
     assert stores.find_one({"_id": store_id}, {"writers": 0}) == swept
 
@@ -229,12 +229,12 @@ async def test_a_sweep_never_loses_what_comes_in_meanwhile(repository: StoreWrit
         assert await repository.apply(demand(store_id, chair=left), None) == {"chair": 0}
         # Only the sweep of a zero removes it, whichever comes first.
         await asyncio.gather(
-            repository.sweep(store_id, Numbers().next()),
+            repository.sweep(store_id, Numbers().next(), items=True),
             repository.apply(supply(store_id, chair=left + 1), None),
         )
         assert await repository.read(store_id) == {"chair": left + 1}
 
 
 async def test_a_sweep_creates_nothing(repository: StoreWriter, store_id: str) -> None:
-    await repository.sweep(store_id, Numbers().next())
+    await repository.sweep(store_id, Numbers().next(), items=True)
     assert await repository.read(store_id) is None

@@ -203,7 +203,7 @@ async def test_a_sweep_takes_along_who_wrote_long_ago(
     day = 24 * 3600 * 1000
     numbers = {"old": number - 3 * day, "new": number - day}
     stores.insert_one({"_id": store_id, "items": {"chair": 5, "lamp": 0}, "rev": 1, "writers": numbers})
-    await repository.sweep(store_id, number)
+    await repository.sweep(store_id, number, items=True)
     assert stores.find_one({"_id": store_id}, {"rev": 0}) == {
         "_id": store_id,
         "items": {"chair": 5},
@@ -217,7 +217,7 @@ async def test_where_there_is_nothing_to_sweep_nothing_is_written(
 ) -> None:
     document = {"_id": store_id, "items": {"chair": 5}, "rev": 1, **({"writers": numbers} if numbers else {})}
     stores.insert_one(document)
-    await repository.sweep(store_id, Numbers().next())
+    await repository.sweep(store_id, Numbers().next(), items=True)
     assert stores.find_one({"_id": store_id}) == document
 
 
@@ -226,8 +226,17 @@ async def test_a_store_without_a_used_up_item_is_swept_of_old_writers(
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}, "rev": 1, "writers": {"old": 2}})
     number = Numbers().next()
-    await repository.sweep(store_id, number)
+    await repository.sweep(store_id, number, items=False)
     assert stores.find_one({"_id": store_id}, {"writers": 1}) == {
         "_id": store_id,
         "writers": {"sweep": number},
     }
+
+
+async def test_used_up_items_alone_are_left_where_only_writers_are_swept(
+    repository: StoreWriter, stores: Documents, store_id: str
+) -> None:
+    document = {"_id": store_id, "items": {"chair": 0}, "rev": 1}
+    stores.insert_one(document)
+    await repository.sweep(store_id, Numbers().next(), items=False)
+    assert stores.find_one({"_id": store_id}) == document

@@ -196,13 +196,14 @@ class FakeRepository:
             self._put(store_id, numbered(document, stamp.writer, stamp.number + 1))
         return written_by_number(stamp, number)
 
-    async def sweep(self, store_id: str, number: int) -> None:
+    async def sweep(self, store_id: str, number: int, *, items: bool) -> None:
         """Remove the items of which nothing is left."""
         with self._command("sweep", [store_id], writes=False):
             await self.nature.pause()
             if self.nature.fate_of_command() is Fate.NOT_SENT:
                 raise DatabaseUnavailable
-            after = swept(self.documents.get(store_id))
+            # No writer is gone here for days.
+            after = swept(self.documents.get(store_id)) if items else None
             if after is not None:
                 self._put(store_id, after)
 

@@ -56,7 +56,8 @@ async def test_many_stores_take_one_write_and_one_reading() -> None:
     committer = Committer(repository, lanes=1)
     reports = await answers_of(committer, *(supply(f"s{number}", {"a": number}) for number in range(1, 60)))
     assert reports == [Report(f"s{number}", {"a": number}) for number in range(1, 60)]
-    assert repository.commands == ["apply_many", "read_many"]
+    # Of the stores that are written to for the first time some are swept.
+    assert [command for command in repository.commands if command != "sweep"] == ["apply_many", "read_many"]
 
 
 @in_virtual_time

@@ -74,6 +74,7 @@ class CommitterMachine(RuleBasedStateMachine):
 
     @rule(store_id=store_ids, document_items=st.none() | stocks | st.sampled_from(("gone", {"a": "many"})))
     def destroy(self, store_id: str, document_items: object) -> None:
+        self.history.replaced.add(store_id)
         document = None if document_items is None else {"_id": store_id, ITEMS: document_items}
         self.repository.put(store_id, document)
 

@@ -20,8 +20,8 @@ class RecordingStores:
         self.swept: list[str] = []
         self._fails = fails
 
-    async def sweep(self, store_id: str, number: int) -> None:
-        self.swept.append(store_id)
+    async def sweep(self, store_id: str, number: int, *, items: bool) -> None:
+        self.swept.append(store_id if items else f"writers of {store_id}")
         await asyncio.sleep(0)
         if self._fails:
             raise OutcomeUnknown
@@ -101,4 +101,4 @@ async def test_of_the_stores_that_a_writer_begins_to_write_to_some_are_swept() -
     for number in range(20):
         subject.note_first(f"s{number}")
     await subject.close()
-    assert repository.swept == ["s7", "s15"]
+    assert repository.swept == ["writers of s7", "writers of s15"]

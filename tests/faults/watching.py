@@ -1,6 +1,7 @@
 """Those who watch while a fault lasts: dashboards on websockets, and a probe of the service's health."""
 
 import asyncio
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -94,7 +95,12 @@ class HealthProbe:
 
     def was_unready(self, since: float) -> bool:
         """Whether the service has said since then that it is not ready."""
-        return any(status == HTTPStatus.SERVICE_UNAVAILABLE and at >= since for at, status in self.readiness)
+        ends = [at for at, _ in self.readiness[1:]] + [math.inf]
+        # An answer holds until the next that is another.
+        return any(
+            status == HTTPStatus.SERVICE_UNAVAILABLE and end >= since
+            for (_, status), end in zip(self.readiness, ends, strict=True)
+        )
 
     def check(self) -> None:
         """Raise what went wrong with the probe itself."""

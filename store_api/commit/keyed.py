@@ -89,7 +89,10 @@ class KeyedOperations:
             return
         del self._first[key.client, key.value]
         self._leave_true(waiting, reply)
-        again = _again(reply)
+        if waiting.followers:
+            self._tell_followers(waiting, _again(reply))
+
+    def _tell_followers(self, waiting: Waiting, again: Reply) -> None:
         for operation, follower in waiting.followers:
             if operation.minimal != waiting.operation.minimal and _is_report(again):
                 self._begin(self._report(operation, follower))
@@ -150,8 +153,8 @@ class KeyedOperations:
         """Answer operations with keys, those refused once that is kept."""
         refused = []
         for waiting, answer in landed:
-            key, refusal = waiting.operation.key, refusal_of(answer)
-            if key is None or refusal is None:
+            refusal = None if isinstance(answer, Report) else refusal_of(answer)
+            if (key := waiting.operation.key) is None or refusal is None:
                 self._resolve(waiting, answer)
             else:
                 claim = Claim(key, waiting.operation.store_id, "", 0, State.REFUSED, refusal)
@@ -184,6 +187,8 @@ class KeyedOperations:
             # Any of them may be there, or come yet.
             return [unavailable] * len(claims)
         for (replaced, claim), instead in zip(claims, found, strict=True):
+            if replaced is None and instead is None:
+                continue
             # What stands there now is one of three: of ours the other two are gone.
             for gone in (replaced, claim):
                 if gone is not None and gone != (instead or claim) and gone.state is State.OPEN:

@@ -31,10 +31,12 @@ class Hurdles:
 
     Attributes:
         keys: under which each was sent.
+        met: how many have had what comes to them.
     """
 
     def __init__(self, *answers: str | tuple[int, str]) -> None:
         self.keys: list[str] = []
+        self.met = 0
         self._answers = list(answers)
 
     async def meet(self, route: Route) -> None:
@@ -43,6 +45,12 @@ class Hurdles:
             await route.continue_()
             return
         self.keys.append(route.request.headers["idempotency-key"])
+        try:
+            await self._meet(route)
+        finally:
+            self.met += 1
+
+    async def _meet(self, route: Route) -> None:
         answer = self._answers.pop(0) if self._answers else None
         if answer is None:
             await route.continue_()
@@ -104,7 +112,7 @@ async def test_who_gives_up_says_what_is_known_and_the_same_sent_by_hand_is_stil
     hurdles = Hurdles(LOST, *[AWAY] * 40)
     page = await opened(open_page, store_id, hurdles)
     await page.is_live()
-    await pass_time(page, lambda: supply(page, "3"))
+    await pass_time(page, hurdles, lambda: supply(page, "3"))
     problem_shown = page.page.get_by_role("alert")
     # The last try came to nothing; the first one nobody knows of.
     await expect(problem_shown).to_contain_text("It is not known whether it was applied.")
@@ -120,9 +128,10 @@ async def test_who_gives_up_says_what_is_known_and_the_same_sent_by_hand_is_stil
 
 
 async def test_what_was_never_taken_is_told_as_that(open_page: Open, stores: Stores, store_id: str) -> None:
-    page = await opened(open_page, store_id, Hurdles(*[AWAY] * 40))
+    hurdles = Hurdles(*[AWAY] * 40)
+    page = await opened(open_page, store_id, hurdles)
     await page.is_live()
-    await pass_time(page, lambda: supply(page, "3"))
+    await pass_time(page, hurdles, lambda: supply(page, "3"))
     problem_shown = page.page.get_by_role("alert")
     await expect(problem_shown).to_contain_text("It is database-unavailable.")
     await expect(problem_shown).not_to_contain_text("It is asked again")
@@ -143,12 +152,14 @@ async def test_a_dialog_that_was_closed_meanwhile_says_elsewhere_how_it_ended(
     await expect(dialog).to_contain_text(f"Supply {store_id}: Quantity overflow")
 
 
-async def pass_time(page: Dashboard, do: Callable[[], Awaitable[None]]) -> None:
-    """Do something, and let the page's own minute pass at once."""
+async def pass_time(page: Dashboard, hurdles: Hurdles, do: Callable[[], Awaitable[None]]) -> None:
+    """Do something, and let the page's own minute pass; it stands still while a request is on its way."""
     await page.page.clock.install()
     await do()
-    for _ in range(60):
-        await page.page.clock.run_for(1000)
+    for _ in range(240):
+        while hurdles.met < len(hurdles.keys):
+            await page.page.evaluate("0")
+        await page.page.clock.run_for(250)
 
 
 def the_items(stores: Stores, store_id: str) -> dict[str, int]:

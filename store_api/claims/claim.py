@@ -12,7 +12,7 @@ from enum import Enum
 import msgspec
 
 from store_api.errors import NotApplied, OutOfStock, QuantityOverflow, Shortage, StoreNotFound
-from store_api.stock import Key
+from store_api.stock import Key, Replayed, Reply, Report
 
 MOST_SHORTAGES = 100
 """Short items that a claim remembers of a refusal."""
@@ -80,3 +80,15 @@ def refused(claim: Claim) -> NotApplied:
     if refusal.slug == OutOfStock.slug:
         return OutOfStock(tuple(Shortage(*line) for line in refusal.shortages))
     return QuantityOverflow() if refusal.slug == QuantityOverflow.slug else StoreNotFound(claim.store_id)
+
+
+def asked_again(reply: Reply) -> Reply:
+    """Give the reply to one who asked again while the first was being answered."""
+    if isinstance(reply, Replayed):
+        return reply
+    return Replayed(reply) if isinstance(reply, Report) or refusal_of(reply) is not None else reply
+
+
+def is_report(reply: Reply) -> bool:
+    """Tell whether a reply reports a store to one who asked again."""
+    return isinstance(reply, Replayed) and isinstance(reply.answer, Report)

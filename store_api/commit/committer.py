@@ -75,7 +75,7 @@ class Committer:
         self._lanes = Lanes(lanes, self._write_together, self._gather)
         self._held = HeldStores(self._write_alone, self._take_back, self._resolve)
         self.doubts = Doubts(stores.settle, self._land)
-        self.keyed = KeyedOperations(claims, stores, self._numbers, self._resolve, self._join)
+        self.keyed = KeyedOperations(claims, stores, self._numbers, self._resolve, self._join, self.answer)
 
     @property
     def held_stores(self) -> int:

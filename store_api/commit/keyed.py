@@ -10,12 +10,12 @@ from contextlib import suppress
 
 from store_api.batches.numbers import Numbers
 from store_api.claims import Claim, Claims, FindingOut, NoClaims, State
-from store_api.claims.claim import refusal_of
+from store_api.claims.claim import asked_again, is_report, refusal_of
 from store_api.claims.open_numbers import OpenNumbers
 from store_api.claims.ports import Fenced
 from store_api.commit.store_queue import StoreQueue, Waiting
-from store_api.errors import AppliedUnreported, DatabaseUnavailable, KeyReused
-from store_api.stock import Answer, Key, Operation, Replayed, Reply, Report
+from store_api.errors import AppliedUnreported, DatabaseUnavailable
+from store_api.stock import Answer, Key, Operation, Reply, Report
 
 NOTE_SECONDS = 0.5
 """How long after a claim came true that is noted, with all others that did."""
@@ -30,6 +30,7 @@ class KeyedOperations:
         numbers: whose writes the claims are about.
         resolve: gives a waiting operation its answer.
         join: puts an operation into the queue of its store again.
+        answer: carries out an operation that is asked for.
 
     Attributes:
         finding_out: finds out about keys that are claimed already.
@@ -43,11 +44,13 @@ class KeyedOperations:
         numbers: Numbers,
         resolve: Callable[[Waiting, Reply], None],
         join: Callable[[Waiting], None],
+        answer: Callable[[Operation], asyncio.Future[Reply]],
     ) -> None:
         self._claims: Claims = NoClaims() if claims is None else claims
         self._numbers = numbers
         self._resolve = resolve
         self._join = join
+        self._answer = answer
         self._first: dict[tuple[str, str], Waiting] = {}
         self._open = OpenNumbers()
         self._is_noting = False
@@ -65,16 +68,15 @@ class KeyedOperations:
         return not self._tasks
 
     def follow(self, operation: Operation, follower: asyncio.Future[Reply]) -> bool:
-        """Wait for an operation with this one's key that this process is at already; tells whether it is."""
+        """Wait for an operation with this one's key that this process is at already; tells whether it is.
+
+        Where it is another operation, whose key it is shows when the first is at its end.
+        """
         key = operation.key
         first = None if key is None else self._first.get((key.client, key.value))
         if key is None or first is None or first.operation.key is None:
             return False
-        if first.operation.key.fingerprint == key.fingerprint:
-            first.followers.append((operation, follower))
-        else:
-            self.finding_out.found["reused"] += 1
-            follower.set_result(KeyReused())
+        first.followers.append((operation, follower))
         return True
 
     def begin(self, waiting: Waiting) -> None:
@@ -90,20 +92,16 @@ class KeyedOperations:
         del self._first[key.client, key.value]
         self._leave_true(waiting, reply)
         if waiting.followers:
-            self._tell_followers(waiting, _again(reply))
+            self._tell_followers(waiting, asked_again(reply))
 
     def _tell_followers(self, waiting: Waiting, again: Reply) -> None:
         for operation, follower in waiting.followers:
-            if operation.minimal != waiting.operation.minimal and _is_report(again):
-                self._begin(self._report(operation, follower))
+            if operation.key != waiting.operation.key:
+                self._begin(_tell(follower, self._answer(operation)))
+            elif operation.minimal != waiting.operation.minimal and is_report(again):
+                self._begin(_tell(follower, self.finding_out.replay(operation)))
             elif not follower.done():
                 follower.set_result(again)
-
-    async def _report(self, operation: Operation, follower: asyncio.Future[Reply]) -> None:
-        """Report to one who prefers another report than the first did."""
-        reply = await self.finding_out.replay(operation)
-        if not follower.done():
-            follower.set_result(reply)
 
     def _leave_true(self, waiting: Waiting, reply: Reply) -> None:
         """See to it that what an open claim says stays true."""
@@ -157,7 +155,9 @@ class KeyedOperations:
             if (key := waiting.operation.key) is None or refusal is None:
                 self._resolve(waiting, answer)
             else:
-                claim = Claim(key, waiting.operation.store_id, "", 0, State.REFUSED, refusal)
+                # With a number, so that nobody takes another's refusal for its own.
+                writer, number = self._numbers.writer, self._numbers.next()
+                claim = Claim(key, waiting.operation.store_id, writer, number, State.REFUSED, refusal)
                 refused.append((waiting, answer, claim))
         if not refused:
             return
@@ -239,12 +239,8 @@ def _claim_of(key: Key, queue: StoreQueue) -> Claim:
     return Claim(key, queue.store_id, stamp.writer, stamp.number)
 
 
-def _is_report(reply: Reply) -> bool:
-    return isinstance(reply, Replayed) and isinstance(reply.answer, Report)
-
-
-def _again(reply: Reply) -> Reply:
-    """Give the reply to one who asked again while the first was being answered."""
-    if isinstance(reply, Replayed):
-        return reply
-    return Replayed(reply) if isinstance(reply, Report) or refusal_of(reply) is not None else reply
+async def _tell(follower: asyncio.Future[Reply], reply: Awaitable[Reply]) -> None:
+    """Tell one who waited for another's answer what its own is."""
+    told = await reply
+    if not follower.done():
+        follower.set_result(told)

@@ -48,9 +48,23 @@ async def test_each_gets_the_report_that_it_prefers(
     assert document["items"] == {"lamp": 1, "chair": 2}
 
 
-async def test_who_asks_for_something_else_is_told_at_once(committer: Committer, store_id: str) -> None:
+async def test_who_asks_for_something_else_is_told_when_the_first_is_done(
+    committer: Committer, store_id: str
+) -> None:
     one = keyed(supply(store_id, {"chair": 1}))
-    first = committer.answer(one)
-    other = await committer.answer(keyed(supply(store_id, {"chair": 2})))
+    first, other = await asyncio.gather(
+        committer.answer(one), committer.answer(keyed(supply(store_id, {"chair": 2})))
+    )
+    assert first == Report(store_id, {"chair": 1})
     assert isinstance(other, KeyReused)
-    assert await first == Report(store_id, {"chair": 1})
+
+
+async def test_the_owner_of_a_key_is_known_though_another_asks_at_the_same_time(
+    committer: Committer, store_id: str
+) -> None:
+    one = keyed(supply(store_id, {"chair": 1}))
+    impostor = keyed(supply(store_id, {"chair": 2}))
+    assert await committer.answer(one) == Report(store_id, {"chair": 1})
+    replies = await asyncio.gather(*map(committer.answer, (impostor, one, impostor, one)))
+    assert [type(reply) for reply in replies] == [KeyReused, Replayed, KeyReused, Replayed]
+    assert replies[1] == Replayed(Report(store_id, {"chair": 1}))

@@ -150,10 +150,13 @@ class FakeRepository:
         with self._command("settle", [store_id], writes=True):
             await self.nature.pause()
             written = self._find_out(change)
+            self._known_held.pop(store_id, None)
             await self.nature.pause()
             if self.nature.fate_of_command() is not Fate.DONE:
                 self.history.note_fault([store_id], "settling unanswered")
                 return Written.UNKNOWN
+        if written is Written.FENCED:
+            self.history.note_interference(store_id)
         if written is Written.LOST:
             self.history.note_fault([store_id], "settling LOST")
         return written

@@ -100,7 +100,9 @@ class Feed:
                 self._read_again(change.store_id, live)
             elif self.subscriptions.tell(change.store_id, live):
                 self._on_told(change)
-                if change.deleted and change.store_id not in self.subscriptions:
+                # Of one that was read before all others, changes up to their moment may come yet.
+                is_past = self._all_since is None or change.at >= self._all_since
+                if change.deleted and is_past and change.store_id not in self.subscriptions:
                     del self._live[change.store_id]
 
     async def begin_afresh(self) -> None:

@@ -179,3 +179,13 @@ async def test_a_joining_misses_nothing_in_any_order_of_its_steps(joining: str) 
         world = await play([("set", 0), (joining, 2), *((step, 2) for step in steps)])
         await check_all(world, every=True)
         await world.end()
+
+
+async def test_a_store_that_is_read_later_than_all_others_is_heard_though_it_is_deleted_and_made_again() -> (
+    None
+):
+    """Found by chance: its own reading is older than that of all stores, and its changes come after both."""
+    first = [("set", 1), ("join", 1), ("join all", 1), ("fail", 0), ("gap", 0), ("turn", 2), ("answer", 0)]
+    world = await play([*first, ("delete", 1), ("set", 1), ("answer old", 1)])
+    await check_all(world, every=False)
+    await world.end()

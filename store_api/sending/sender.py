@@ -47,12 +47,12 @@ class Statement(NamedTuple):
 
     Args:
         store_id: the document's id.
-        mark: what the document has once it was carried out; None where nothing tells.
+        mark: what the document has once it was carried out; empty where nothing tells.
         body: what MongoDB is told.
     """
 
     store_id: str
-    mark: Mapping[str, Any] | None
+    mark: Mapping[str, Any]
     body: Mapping[str, Any]
 
 

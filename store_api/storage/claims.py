@@ -127,8 +127,10 @@ class ClaimCollection:
         new = [claim for expected, claim in claims if expected is None]
         others = [(expected, claim) for expected, claim in claims if expected is not None]
         with translated(writing=False):
-            is_sure = await self._insist(lambda: self._insert([_document_of(claim, at) for claim in new]))
-            is_sure &= await self._insist(lambda: self._replace(others, at))
+            # Nearly always there are only new ones.
+            is_sure = not new or await self._insist(lambda: self._insert(new, at))
+            if others:
+                is_sure &= await self._insist(lambda: self._replace(others, at))
             if is_sure:
                 return [None] * len(claims)
             return await self._compare([claim for _, claim in claims])
@@ -145,17 +147,14 @@ class ClaimCollection:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _insert(self, documents: Sequence[Document]) -> bool:
+    async def _insert(self, claims: Sequence[Claim], at: datetime) -> bool:
         """Insert claims; tells whether all are written."""
-        if not documents:
-            return True
+        documents = [_document_of(claim, at) for claim in claims]
         reply = await self._database.command({"insert": COLLECTION, "documents": documents, **DURABLY})
         return not reply.get("writeErrors") and "writeConcernError" not in reply
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
         """Put claims in the place of others; tells whether all are written."""
-        if not claims:
-            return True
         replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
         reply = await self._database.command({"update": COLLECTION, "updates": replaced, **DURABLY})
         return reply["n"] == len(claims) and "writeConcernError" not in reply

@@ -217,4 +217,4 @@ class Primary:
         while True:
             await self.wait()
             with suppress(Unanswered):
-                return await self._answers.of(asyncio.ensure_future(question()))
+                return await self._answers.of(question())

@@ -177,8 +177,7 @@ class Commands:
 
 
 def _statement(change: Change, body: dict[str, Any]) -> Statement:
-    mark = {updates.number_path(change.stamp.writer): change.stamp.number} if change.stamp.number else None
-    return Statement(change.store_id, mark, body)
+    return Statement(change.store_id, updates.mark_of(change), body)
 
 
 def _creating(change: Change) -> Statement:

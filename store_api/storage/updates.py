@@ -23,14 +23,11 @@ def number_path(writer: str) -> str:
 
 def _is_new(change: Change) -> dict[str, Any]:
     """Build the part of a filter that lets each write through once, and none that is older than the last."""
-    return (
-        {number_path(change.stamp.writer): {"$not": {"$gte": change.stamp.number}}}
-        if change.stamp.number
-        else {}
-    )
+    return {path: {"$not": {"$gte": number}} for path, number in mark_of(change).items()}
 
 
-def _mark_of(change: Change) -> dict[str, Int64]:
+def mark_of(change: Change) -> dict[str, Int64]:
+    """Give what a document has once a change was applied to it; empty where the change has no number."""
     return {number_path(change.stamp.writer): Int64(change.stamp.number)} if change.stamp.number else {}
 
 
@@ -77,7 +74,7 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
     grown = {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]}
     fields: dict[str, Any] = {
         REVISION: {"$cond": [holds, grown, {"$toInt": {"$concat": ["not so: ", "$_id"]}}]},
-        **_mark_of(change),
+        **mark_of(change),
     }
     for item_id in change.increments:
         fields[path_of(item_id)] = {"$literal": (change.leaves or {})[item_id]}
@@ -87,7 +84,7 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
 def update_of(change: Change) -> dict[str, Any]:
     """Build the update that applies the change; `rev` grows even when all increments net to zero."""
     update: dict[str, Any] = {"$inc": {REVISION: 1}}
-    if fields := {**({ITEMS: {}} if change.empties else {}), **_mark_of(change)}:
+    if fields := {**({ITEMS: {}} if change.empties else {}), **mark_of(change)}:
         update["$set"] = fields
     for item_id, increment in change.increments.items():
         update["$inc"][path_of(item_id)] = increment
@@ -190,9 +187,7 @@ def sweepable(store_id: str, number: int, hours: int = 24, *, items: bool = True
 
     def any_of(field: str, gone: dict[str, Any]) -> dict[str, Any]:
         # The other conditions keep no server from looking at what is no object, too.
-        is_object = {"$eq": [{"$type": f"${field}"}, "object"]}
-        values = {"$objectToArray": {"$cond": [is_object, f"${field}", {}]}}
-        return {"$anyElementTrue": [{"$map": {"input": values, "in": gone}}]}
+        return {"$anyElementTrue": [{"$map": {"input": _entries_of(field), "in": gone}}]}
 
     used_up = any_of(ITEMS, {"$eq": ["$$this.v", 0]})
     long_ago = any_of(WRITERS, {"$lt": ["$$this.v", _oldest(number, hours)]})
@@ -204,6 +199,12 @@ def sweepable(store_id: str, number: int, hours: int = 24, *, items: bool = True
     }
 
 
+def _entries_of(field: str) -> dict[str, Any]:
+    """Build the expression for a field's own fields and values; none where it is no object."""
+    is_object = {"$eq": [{"$type": f"${field}"}, "object"]}
+    return {"$objectToArray": {"$cond": [is_object, f"${field}", {}]}}
+
+
 def _oldest(number: int, hours: int) -> int:
     return number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
 
@@ -213,13 +214,12 @@ def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
 
     Values that another program broke count as nothing; the whole page does not fail for them.
     """
-    lines = {"$objectToArray": {"$cond": [{"$eq": [{"$type": f"${ITEMS}"}, "object"]}, f"${ITEMS}", {}]}}
     counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
     return [
         {"$match": {"_id": {"$gt": after}}},
         {"$sort": {"_id": 1}},
         {"$limit": limit},
-        {"$project": {"lines": {"$filter": {"input": lines, "cond": counted}}}},
+        {"$project": {"lines": {"$filter": {"input": _entries_of(ITEMS), "cond": counted}}}},
         {"$project": {"items": {"$size": "$lines"}, "units": {"$sum": "$lines.v"}}},
     ]
 

@@ -24,6 +24,9 @@ from tests.support.network import Network
 ELECTION_SECONDS, HEARTBEAT_SECONDS = 1.0, 0.5
 """How long members wait for a primary before they elect another, and how often they hear of each other."""
 
+INITIATE_SECONDS = 30.0
+"""How long a set may take to begin: it asks all members and writes to disk, on a machine that does more."""
+
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 SOON_GIVEN_UP = (
     *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
@@ -115,7 +118,7 @@ class ReplicaSetOfThree:
             resources.callback(self._stop_all)
             if self._initiated:
                 self.start(0, 1, 2)
-                self._ask(0, {"replSetInitiate": self._config()})
+                self._ask(0, {"replSetInitiate": self._config()}, INITIATE_SECONDS)
                 self.wait_until_whole()
             self._resources = resources.pop_all()
         return self
@@ -206,14 +209,14 @@ class ReplicaSetOfThree:
             },
         }
 
-    def _ask(self, index: int, command: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, index: int, command: dict[str, Any], seconds: float = 0.5) -> dict[str, Any]:
         client: MongoClient[dict[str, Any]] = MongoClient(
             self.addresses[index],
             self.ports[index],
             directConnection=True,
             serverSelectionTimeoutMS=300,
-            connectTimeoutMS=500,
-            socketTimeoutMS=500,
+            connectTimeoutMS=int(seconds * 1000),
+            socketTimeoutMS=int(seconds * 1000),
         )
         with client:
             return client.admin.command(command)

@@ -50,7 +50,7 @@ test quick: export PYTHONDONTWRITEBYTECODE :=
 
 test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 3 \
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 4 \
 	    --durations 15 $(ARGS)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report

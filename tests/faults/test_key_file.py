@@ -1,5 +1,6 @@
 """A replica set whose members and clients have to prove who they are: its members die, one or all of them."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -24,8 +25,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 async def test_when_a_set_that_asks_for_passwords_is_killed_and_starts_again(world: World) -> None:
     async with scene_of(world) as scene:
         await scene.in_full_swing()
-        world.members.kill(0, 1, 2)
-        world.members.start(0, 1, 2)
+        await asyncio.to_thread(world.members.kill, 0, 1, 2)
+        await asyncio.to_thread(world.members.start, 0, 1, 2)
         await scene.comes_good("all members of a set with a keyFile restarted", afresh=False, unready=True)
 
 
@@ -33,8 +34,8 @@ async def test_when_a_set_that_asks_for_passwords_is_stopped_and_starts_again(wo
     async with scene_of(world) as scene:
         await scene.in_full_swing()
         for index in range(3):
-            world.members.stop(index)
-        world.members.start(0, 1, 2)
+            await asyncio.to_thread(world.members.stop, index)
+        await asyncio.to_thread(world.members.start, 0, 1, 2)
         await scene.comes_good("all members of a set with a keyFile stopped", afresh=False, unready=True)
 
 

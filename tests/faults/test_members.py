@@ -49,8 +49,8 @@ async def test_when_the_primary_hangs_and_comes_back(world: World) -> None:
 async def test_when_all_members_are_killed_and_start_again(world: World) -> None:
     async with scene_of(world) as scene:
         await scene.in_full_swing()
-        world.members.kill(0, 1, 2)
-        world.members.start(0, 1, 2)
+        await asyncio.to_thread(world.members.kill, 0, 1, 2)
+        await asyncio.to_thread(world.members.start, 0, 1, 2)
         await scene.comes_good("all members restarted", afresh=False, unready=True)
 
 

@@ -20,12 +20,25 @@ from store_api.telemetry import logs
 from store_api.telemetry.metrics import LIVE
 from store_api.telemetry.shared_figures import shared_by_workers
 
+USAGE = """\
+usage: python -m store_api [--help]
+       python -m store_api tokens create NAME --scopes SCOPES [--stores STORES] [--expires LIFE] [--json]
+       python -m store_api tokens list [--json]
+       python -m store_api tokens revoke NAME [--json]
+
+Without an argument it serves; `tokens` are for callers, where AUTH=tokens (tokens --help says more)."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; one line on standard error for whatever prevents it."""
     early_stop.unwind_when_told(early_stop.STOPPED)
+    if arguments[:1] == ["tokens"]:
+        # Only then: whoever serves needs none of it.
+        from store_api.tokens import command
+
+        return command.run(arguments[1:])
     if {"--help", "-h"} & set(arguments):
-        print(help_text(Settings, "usage: python -m store_api [--help]"))
+        print(help_text(Settings, USAGE))
         return 0
     if arguments:
         print(f"store_api: no such argument: {arguments[0]}; see --help", file=sys.stderr)

@@ -4,6 +4,8 @@ StoreApiError
 ├── WrongSetting            the service does not start
 ├── EmbeddedMongoError      the embedded MongoDB does not start
 ├── PartDied                the process ends, to be started again
+├── NameTaken               there is a token of that name
+├── NoSuchToken             there is none of that name to revoke
 ├── NotApplied              definite: the database is as it was
 │   ├── InvalidInput        what the client sent is not of the contract's shape
 │   ├── NotJson
@@ -18,6 +20,12 @@ StoreApiError
 │   ├── KeyMissing          the service wants a key for every operation, and there is none
 │   ├── KeyInvalid          what was sent as a key can be none
 │   ├── KeyReused           the key is that of another operation
+│   ├── CredentialMissing   nobody said who they are
+│   ├── CredentialInvalid   who they say they are is not true, or not any more
+│   ├── ScopeMissing        they may not do this
+│   ├── StoreForbidden      nor to this store
+│   ├── UnknownHost         the request is for another service
+│   ├── QuotaExceeded       they ask too often
 │   ├── StoreHeld           a transaction of another program holds the store for too long
 │   ├── Overloaded
 │   └── DatabaseUnavailable
@@ -64,6 +72,28 @@ class EmbeddedMongoError(StoreApiError):
 
 class PartDied(StoreApiError):
     """A part that must always run has died; the process ends, to be started again."""
+
+
+class NameTaken(StoreApiError):
+    """A token of that name is in force.
+
+    Args:
+        name: the name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a token {name!r} already: revoke it first, or take another name.")
+
+
+class NoSuchToken(StoreApiError):
+    """No token of that name is in force.
+
+    Args:
+        name: the name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no token {name!r} in force.")
 
 
 class NotApplied(StoreApiError):
@@ -171,6 +201,62 @@ class KeyReused(NotApplied):
     """This Idempotency-Key is that of another operation."""
 
     slug = "idempotency-key-reused"
+
+
+class CredentialMissing(NotApplied):
+    """Say who you are: Authorization: Bearer, and a token."""
+
+    slug = "credential-missing"
+
+
+class CredentialInvalid(NotApplied):
+    """This token is not valid: it is unknown, expired or revoked."""
+
+    slug = "credential-invalid"
+
+
+class ScopeMissing(NotApplied):
+    """The caller may not do this.
+
+    Args:
+        scope: what they would have to be allowed; of several, one is enough.
+    """
+
+    slug = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This takes the scope {scope.replace(' ', ' or ')}.")
+        self.scope = scope
+
+
+class StoreForbidden(NotApplied):
+    """This store is none of the caller's."""
+
+    slug = "store-forbidden"
+
+
+class UnknownHost(NotApplied):
+    """The request names a host that is not this service."""
+
+    slug = "unknown-host"
+
+
+class QuotaExceeded(NotApplied):
+    """Too many requests; ask again later.
+
+    Args:
+        quota: how many may be made in a window.
+        window: its length, in seconds.
+        wait: when the next may be made, in whole seconds from now, 1 at least.
+    """
+
+    slug = "quota-exceeded"
+
+    def __init__(self, quota: int, window: int, wait: int) -> None:
+        super().__init__(f"{quota} requests in {window} s are the quota; ask again in {wait} s.")
+        self.quota = quota
+        self.window = window
+        self.wait = wait
 
 
 class StoreHeld(NotApplied):

@@ -14,6 +14,7 @@ import pymongo
 from sanic import Sanic
 
 from store_api.commit import Committer
+from store_api.entrance import Entrance
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.pages.routes import pages
@@ -86,9 +87,9 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.part_died = False
     app.enable_websocket()
     service = Service(settings, parts)
-    app.blueprint(service.rest.blueprint())
-    app.blueprint(service.sockets.blueprint())
-    app.blueprint(service.operators.blueprint())
+    guard = service.entrance.gate.guard
+    for part in (service.rest, service.sockets, service.operators):
+        app.blueprint(part.blueprint(guard))
     app.blueprint(pages())
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
@@ -136,6 +137,7 @@ class Service:
         self.stores = StoreWriter(self._client, name, writes=self._sender_client, hours=hours)
         self.claims = ClaimCollection(self._client, name, self.stores.primary, hours)
         self.committer = parts.committer(self.stores, claims=self.claims)
+        self.entrance = Entrance(settings, self._client)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
             blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
@@ -144,6 +146,7 @@ class Service:
             random=random.random,
             clock=time.monotonic,
             is_urgent=self.feed.subscriptions.is_heard,
+            others=self.entrance.followed,
         )
         self.readiness = Readiness(
             has_primary=self.stores.primary.look,
@@ -223,6 +226,7 @@ class Service:
     async def _begin_afresh(self) -> None:
         await self.stores.prepare()
         await self.claims.prepare()
+        await self.entrance.load()
         await self.feed.begin_afresh()
 
 

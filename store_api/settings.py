@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -10,75 +9,18 @@ from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
 
-from store_api import mongo_url
+from store_api import mongo_url, setting_values
 from store_api.errors import WrongSetting
+from store_api.setting_values import meant, true_or_false, whole_number
 
 EMBEDDED_REPLICA_SET = "rs0"
 
+OPEN_TO_OTHERS = (
+    "must be set where others can reach the service, and HOST is {host}: AUTH=tokens lets in whoever has a"
+    " token (make one: python -m store_api tokens create NAME --scopes admin), AUTH=off lets in everybody"
+)
+
 Value = TypeVar("Value")
-
-_AROUND = re.compile(r"\A[\s\ufeff\u200b]+|[\s\ufeff\u200b]+\Z")
-_QUOTES = ('""', "''", "“”", "‘’")
-_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
-
-
-def meant(text: str) -> str:
-    """Take off what stands around a value and is not meant.
-
-    Blanks, line ends (`echo` puts one into a Secret), a byte order mark, and one pair of quotes, which
-    `docker run --env-file` leaves where a shell takes them off.
-    """
-    bare = _AROUND.sub("", text)
-    if bare[:1] + bare[-1:] in _QUOTES and not {bare[0], bare[-1]} & set(bare[1:-1]):
-        return _AROUND.sub("", bare[1:-1])
-    return bare
-
-
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Make a parser of whole numbers within bounds."""
-
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def true_or_false(text: str) -> bool:
-    """Parse what is on or off."""
-    if text.lower() not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return text.lower() == "true"
-
-
-def _database(text: str) -> str:
-    if not text or len(text.encode()) > 63 or any(character in '/\\. "$*<>:|?\0' for character in text):
-        raise ValueError("must be a database name that MongoDB takes")
-    if text.lower() in ("admin", "config", "local"):
-        raise ValueError("must be a database of its own: admin, config and local are MongoDB's")
-    return text
-
-
-def _host(text: str) -> str:
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        if _NAME.fullmatch(text) is None or len(text) > 253:
-            raise ValueError(
-                "must be a host name or an address: 0.0.0.0 is every IPv4 address, :: is every address"
-            ) from None
-    return bare
-
-
-def _folder(text: str) -> Path:
-    if "://" in text or "$" in text or any(character < " " for character in text):
-        raise ValueError("must be a folder, without variables in it")
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        raise ValueError("must be a folder: whose home its ~ means is not known") from None
 
 
 def setting(variable: str, default: str | None, parse: Callable[[str], Value], text: str) -> Value:
@@ -101,7 +43,7 @@ class DatabaseSettings:
     mongo_url: str | None = setting(
         "MONGO_URL", None, mongo_url.judged, "a replica set's URL; unset: a MongoDB of our own, embedded"
     )
-    mongo_db: str = setting("MONGO_DB", "store_api", _database, "the database's name")
+    mongo_db: str = setting("MONGO_DB", "store_api", setting_values.database, "the database's name")
     embedded_mongo_port: int = setting(
         "EMBEDDED_MONGO_PORT", "27018", whole_number(1, 65535), "the embedded MongoDB's port"
     )
@@ -131,8 +73,10 @@ class DatabaseSettings:
 class Settings(DatabaseSettings):
     """What the service was told at its start; one field a variable, in the order of `--help`."""
 
-    data_dir: Path = setting("DATA_DIR", "./data", _folder, "where the embedded MongoDB keeps its data")
-    host: str = setting("HOST", "127.0.0.1", _host, "the address to listen on")
+    data_dir: Path = setting(
+        "DATA_DIR", "./data", setting_values.folder, "where the embedded MongoDB keeps its data"
+    )
+    host: str = setting("HOST", "127.0.0.1", setting_values.host, "the address to listen on")
     port: int = setting("PORT", "8000", whole_number(1, 65535), "the port to listen on")
     workers: int = setting("WORKERS", "1", whole_number(1, 256), "processes that serve")
     idempotency_hours: int = setting(
@@ -142,10 +86,57 @@ class Settings(DatabaseSettings):
         "REQUIRE_IDEMPOTENCY_KEY", "false", true_or_false, "whether every operation must have a key"
     )
 
+    auth: frozenset[str] | None = setting(
+        *("AUTH", None, setting_values.auth),
+        "how callers say who they are: tokens, oidc, tokens,oidc, or off; unset: off on loopback",
+    )
+    oidc_issuer: str | None = setting("OIDC_ISSUER", None, str, "whose JWTs are taken (iss)")
+    oidc_audience: str | None = setting("OIDC_AUDIENCE", None, str, "whom they must be for (aud)")
+    oidc_jwks_url: str | None = setting(
+        "OIDC_JWKS_URL", None, setting_values.url, "where the issuer's keys are; https only"
+    )
+    oidc_stores_claim: str | None = setting(
+        "OIDC_STORES_CLAIM", None, str, "the claim that lists a caller's stores; unset: every store"
+    )
+    allowed_hosts: frozenset[str] | None = setting(
+        *("ALLOWED_HOSTS", None, setting_values.hosts),
+        "names that requests may be for, or *; unset: HOST and loopback's, where HOST is one address",
+    )
+    allowed_origins: frozenset[str] | None = setting(
+        *("ALLOWED_ORIGINS", None, setting_values.origins),
+        "origins of further pages that may write and listen; the service's own may",
+    )
+    tls_cert: Path | None = setting(
+        "TLS_CERT", None, setting_values.file, "the certificate chain to serve HTTPS with, a PEM file"
+    )
+    tls_key: Path | None = setting("TLS_KEY", None, setting_values.file, "its key, a PEM file")
+    rate_writes: tuple[int, int] | None = setting(
+        "RATE_WRITES", "off", setting_values.rate, "operations of one caller, a process, as 600/minute"
+    )
+    rate_reads: tuple[int, int] | None = setting(
+        "RATE_READS", "off", setting_values.rate, "everything else of one caller, a process"
+    )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine can reach the service."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.rstrip(".").lower() == "localhost"
+
     def __post_init__(self) -> None:
         """Refuse settings that cannot hold together."""
         if self.mongo_url is None and self.port == self.embedded_mongo_port:
             raise WrongSetting("EMBEDDED_MONGO_PORT", "must be another port than PORT")
+        if self.auth is None and not self.is_loopback:
+            raise WrongSetting("AUTH", OPEN_TO_OTHERS.format(host=self.host))
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise WrongSetting("TLS_KEY", "must be set together with TLS_CERT, or neither")
+        if self.auth and setting_values.AUTH_OIDC in self.auth:
+            for variable in ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"):
+                if getattr(self, variable.lower()) is None:
+                    raise WrongSetting(variable, "must be set where AUTH has oidc")
 
 
 def value_of(of: type[DatabaseSettings], variable: str, environment: Mapping[str, str]) -> Any:

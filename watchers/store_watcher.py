@@ -1,12 +1,14 @@
 """The change stream of the store collection: hands every change, in order, to the callback it is given.
 
-It is the whole database's, narrowed down to two collections, so that heartbeats come the same way as changes.
+It is the whole database's, narrowed down to a few collections, so that heartbeats, and what else has to be
+heard in time, come the same way as changes.
 """
 
 import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pymongo.collection import Collection
@@ -35,6 +37,7 @@ class StoreWatcher:
         random: gives a number from 0 to 1, for the jitter of pauses.
         clock: gives seconds, never going back.
         is_urgent: whether anybody needs a change at the moment it happens; called in another thread.
+        others: what is called with the events of further collections, by their names; must not wait.
 
     Attributes:
         openings: how often the stream was opened, afresh or resumed, and after what: the start, an end of
@@ -50,9 +53,11 @@ class StoreWatcher:
         random: Callable[[], float],
         clock: Callable[[], float],
         is_urgent: Callable[[], bool] = lambda: True,
+        others: Mapping[str, Callable[[Mapping[str, Any]], None]] = MappingProxyType({}),
     ) -> None:
         self._collection = collection
-        names = [collection.name, HEARTBEATS]
+        self._others = others
+        names = [collection.name, HEARTBEATS, *others]
         self._pipeline = [
             {"$match": {"$or": [{"ns.coll": {"$in": [*names, None]}}, {"to.coll": collection.name}]}}
         ]
@@ -136,7 +141,11 @@ class StoreWatcher:
             self._heard_at = self._clock()
         for event in answer.events:
             self._token = event["_id"]
-            if event.get("ns", {}).get("coll") == HEARTBEATS:
+            name = event.get("ns", {}).get("coll")
+            if name == HEARTBEATS:
+                continue
+            if (take := self._others.get(name)) is not None:
+                take(event)
                 continue
             change = store_change_of(event)
             if change is not None:

@@ -12,7 +12,9 @@ from bson import Timestamp
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.feed import Feed
+from store_api.gate.gate import OPEN_GATE
 from store_api.storage.documents import Snapshot
+from store_api.web.fast_path import WholeRequest
 from store_api.web.serving import App, run
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
@@ -21,7 +23,7 @@ from watchers.changes import StoreChange
 
 def create_app(lines: int) -> App:
     """Build the server, with one store of so many lines."""
-    app: App = Sanic("broadcast", configure_logging=False)
+    app: App = Sanic("broadcast", request_class=WholeRequest, configure_logging=False)
     app.ctx.told_to_stop = asyncio.Event()
     app.enable_websocket()
     # The client of this benchmark counts bytes and answers nothing.
@@ -32,7 +34,7 @@ def create_app(lines: int) -> App:
         return Snapshot({"hot": {"_id": "hot", "items": items}}, Timestamp(1, 0))
 
     feed = Feed(read, wire_of)
-    app.blueprint(Sockets(feed).blueprint())
+    app.blueprint(Sockets(feed).blueprint(OPEN_GATE.guard))
 
     async def begin(_: App) -> None:
         await feed.begin_afresh()

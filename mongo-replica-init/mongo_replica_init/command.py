@@ -29,10 +29,10 @@ def main(arguments: Sequence[str]) -> int:
         else:
             initiate(settings)
     except InitProblem as problem:
-        print(f"mongo-replica-init: {problem}", file=sys.stderr)  # noqa: T201
+        print(f"mongo-replica-init: {problem}", file=sys.stderr)
         return 2 if isinstance(problem, WrongVariable) else 1
     except PyMongoError as error:
-        print(f"mongo-replica-init: MongoDB failed: {type(error).__name__}; run it again", file=sys.stderr)  # noqa: T201
+        print(f"mongo-replica-init: MongoDB failed: {type(error).__name__}; run it again", file=sys.stderr)
         return 1
     return 0
 
@@ -58,4 +58,4 @@ def initiate(settings: Settings) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
+    print(line, flush=True)

@@ -40,16 +40,17 @@ def key_in(lines: Sequence[str], *, required: bool) -> str | None:
     return found[1] or found[2]
 
 
-def named(operation: Operation, value: str, route: str) -> Operation:
+def named(operation: Operation, value: str, route: str, client: str | None = None) -> Operation:
     """Name an operation by a client's key.
 
     Args:
         operation: what the client asks for.
         value: what it calls that.
         route: how it asks: the same by another call is something else.
+        client: who it is: two may have the same key for two operations. None where nobody asked.
     """
     what = (route, operation.store_id, operation.kind, sorted(operation.items.items()))
-    key = Key(ANONYMOUS, value, sha256(msgspec.json.encode(what)).digest())
+    key = Key(ANONYMOUS if client is None else client, value, sha256(msgspec.json.encode(what)).digest())
     return Operation(operation.store_id, operation.kind, operation.items, operation.minimal, key)
 
 

@@ -19,6 +19,7 @@ from store_api.stock.operations import (
     shortages,
     sum_items,
 )
+from store_api.stock.patterns import StorePatterns
 from store_api.stock.reports import Answer, Replayed, Reply, Report, StoreSummary, outcome_of
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Report",
     "Stamp",
     "Stock",
+    "StorePatterns",
     "StoreSummary",
     "Written",
     "added",

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from store_api.errors import BrokenDocument
-from store_api.stock import LARGEST_QUANTITY, Stock, differences
+from store_api.stock import LARGEST_QUANTITY, Stock, StorePatterns, differences
 from store_api.stock.ids import LONGEST_ID, PLAIN_STORE_ID, UNPRINTABLE
 from watchers.changes import Moment
 
@@ -186,3 +186,11 @@ def _read_update(updated: Mapping[str, Any], removed: Sequence[str]) -> tuple[bo
             field = path[len(ITEMS) + 1 :]
             quantities[item_id_of(field)] = _read_quantity(field, value)
     return emptied, quantities
+
+
+def which(only: StorePatterns | None) -> dict[str, Any]:
+    """Write the part of a query that leaves out all stores but some; None leaves out none."""
+    if only is None:
+        return {}
+    begins = [{"_id": {"$regex": f"^{re.escape(prefix)}"}} for prefix in only.prefixes]
+    return {"$or": [{"_id": {"$in": sorted(only.ids)}}, *begins]}

@@ -8,7 +8,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.stock import Stock, StoreSummary
+from store_api.stock import Stock, StorePatterns, StoreSummary
 from store_api.storage import documents, updates
 from store_api.storage.clients import Client, Primary
 from store_api.storage.documents import Snapshot
@@ -72,11 +72,11 @@ class StoreReader:
                 stocks[document["_id"]] = broken
         return stocks
 
-    async def overview(self, after: str, limit: int) -> list[StoreSummary]:
-        """Summarise up to `limit` stores whose ids come after `after`, by id."""
+    async def overview(self, after: str, limit: int, only: StorePatterns | None = None) -> list[StoreSummary]:
+        """Summarise up to `limit` stores whose ids come after `after`, by id; `only` some of them."""
         await self.primary.wait()
         with translated(writing=False):
-            found = self._stores.aggregate(updates.overview_pipeline(after, limit))
+            found = self._stores.aggregate(updates.overview_pipeline(after, limit, only))
             rows = await found.to_list(None)
         return [StoreSummary(row["_id"], row["items"], int(row["units"])) for row in rows]
 

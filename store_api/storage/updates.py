@@ -5,8 +5,8 @@ from typing import Any
 
 from bson import Int64
 
-from store_api.stock import Change
-from store_api.storage.documents import ITEMS, REVISION, WRITERS, field_of, path_of
+from store_api.stock import Change, StorePatterns
+from store_api.storage.documents import ITEMS, REVISION, WRITERS, field_of, path_of, which
 
 MOST_LINES = 30_000
 """Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
@@ -209,14 +209,14 @@ def _oldest(number: int, hours: int) -> int:
     return number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
 
 
-def overview_pipeline(after: str, limit: int) -> list[dict[str, Any]]:
-    """Build the aggregation behind `GET /stores`: items and units of each store, by id.
+def overview_pipeline(after: str, limit: int, only: StorePatterns | None = None) -> list[dict[str, Any]]:
+    """Build the aggregation behind `GET /stores`: items and units of each store, by id; `only` some of them.
 
     Values that another program broke count as nothing; the whole page does not fail for them.
     """
     counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
     return [
-        {"$match": {"_id": {"$gt": after}}},
+        {"$match": {"_id": {"$gt": after}, **which(only)}},
         {"$sort": {"_id": 1}},
         {"$limit": limit},
         {"$project": {"lines": {"$filter": {"input": _entries_of(ITEMS), "cond": counted}}}},

@@ -46,7 +46,26 @@ def error_response(request: Request | None, error: errors.StoreApiError, own: st
     """
     if isinstance(error, errors.BrokenDocument):
         log.error(str(error), extra={"action": "broken_document", "store": error.store_id})
-    return problem_response(problem_of(error, path_of(request)), own=own)
+    return problem_response(problem_of(error, path_of(request)), own=own + _own_lines(error))
+
+
+def _own_lines(error: errors.StoreApiError) -> str:
+    """Write the header lines that some of our errors have (RFC 6750, 3; RFC 9110, 10.2.3)."""
+    challenge = 'www-authenticate: Bearer realm="store_api"'
+    match error:
+        case errors.CredentialMissing():
+            return f"{challenge}\r\n"
+        case errors.CredentialInvalid():
+            return f'{challenge}, error="invalid_token"\r\n'
+        case errors.ScopeMissing(scope=scope):
+            return f'{challenge}, error="insufficient_scope", scope="{scope}"\r\n'
+        case errors.QuotaExceeded(quota=quota, window=window, wait=wait):
+            return (
+                f"retry-after: {wait}\r\n"
+                f'ratelimit-policy: "caller";q={quota};w={window}\r\nratelimit: "caller";r=0;t={wait}\r\n'
+            )
+        case _:
+            return ""
 
 
 def path_of(request: Request | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from sanic import HTTPResponse, Request
 from sanic.response import BaseHTTPResponse
 
+from store_api.access.callers import Caller
 from store_api.web.inside_sanic import send_in_one_block, take_arrived_body
 
 NEVER_KEPT = "no-store"
@@ -23,9 +24,15 @@ _NOT_MODIFIED = int(HTTPStatus.NOT_MODIFIED)
 
 
 class WholeRequest(Request[Any, Any]):
-    """A request whose body, where it is all there, is taken in one piece."""
+    """A request whose body, where it is all there, is taken in one piece.
 
-    __slots__ = ()
+    Attributes:
+        caller: who asks, once the gate has let them in.
+    """
+
+    __slots__ = ("caller",)
+
+    caller: Caller
 
     async def receive_body(self) -> None:
         """Receive the body, if it was not received already; Sanic calls this before the handler.

@@ -10,7 +10,7 @@ from store_api.telemetry.metrics import CONTENT_TYPE, Metrics
 from store_api.telemetry.readiness import Readiness
 from store_api.web.error_handler import problem_response
 from store_api.web.fast_path import WholeAnswer
-from store_api.web.routes import READ, json_answer
+from store_api.web.routes import READ, Guard, json_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,17 @@ class Operators:
         """`GET /metrics`."""
         return WholeAnswer(self.metrics.text(), CONTENT_TYPE)
 
-    def blueprint(self) -> Blueprint:
-        """Lay out the routes."""
+    def blueprint(self, guard: Guard) -> Blueprint:
+        """Lay out the routes.
+
+        Args:
+            guard: puts the gate before a handler.
+        """
         routes = Blueprint("operators")
-        routes.add_route(self.live, "/health/live", methods=READ, name="live")
-        routes.add_route(self.ready, "/health/ready", methods=READ, name="ready")
-        routes.add_route(self.figures, "/metrics", methods=READ, name="metrics")
+        for name, path, handler in (
+            ("live", "/health/live", self.live),
+            ("ready", "/health/ready", self.ready),
+            ("metrics", "/metrics", self.figures),
+        ):
+            routes.add_route(guard(handler, f"GET {path}"), path, methods=READ, name=name)
         return routes

@@ -21,13 +21,12 @@ from store_api.contract.bodies import (
 from store_api.contract.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
 from store_api.errors import (
     ContentCoded,
-    ForeignPage,
     InvalidInput,
     NotJson,
     UpgradeRequired,
     WrongMediaType,
 )
-from store_api.http.fields import asks_for_websocket, charsets, codings, is_same_host, preference
+from store_api.http.fields import asks_for_websocket, charsets, codings, preference
 from store_api.http.grammar import Fields
 from store_api.stock import Operation, OperationKind, sum_items
 
@@ -81,19 +80,6 @@ def require_json(content_type: str | None, content_encoding: Sequence[str] = ())
             raise WrongMediaType
     if content_encoding and codings(", ".join(content_encoding)):
         raise ContentCoded
-
-
-def require_own_page(origin: str | None, host: str | None) -> None:
-    """Refuse what a page of another site asks for without being asked (cross-site request forgery).
-
-    A browser sends such a request without a preflight when it has no JSON body (Fetch standard), but always
-    with its `Origin`; other programs send none.
-
-    Raises:
-        ForeignPage: the page's host and port are not the service's.
-    """
-    if origin is not None and not is_same_host(origin, host or ""):
-        raise ForeignPage
 
 
 def require_websocket(headers: Fields, version: str) -> None:

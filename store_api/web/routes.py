@@ -9,18 +9,19 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import Struct
-from sanic import Blueprint, HTTPResponse, Request
+from sanic import Blueprint, HTTPResponse
 
 from store_api.claims.naming import HEADER, key_in, key_lines, named
 from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
 from store_api.contract.schemas import Overview
+from store_api.contract.scopes import SCOPE_OF
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import ReportEncoder
 from store_api.reports.workbook import Sheet, legible
-from store_api.stock import Operation, Replayed, Reply, Report, Stock, StoreSummary
+from store_api.stock import Operation, Replayed, Reply, Report, Stock, StorePatterns, StoreSummary
 from store_api.web.error_handler import error_response
-from store_api.web.fast_path import WholeAnswer
+from store_api.web.fast_path import WholeAnswer, WholeRequest
 from store_api.web.requests import (
     clean_operation,
     group_operation,
@@ -28,11 +29,13 @@ from store_api.web.requests import (
     page_of,
     prefers_minimal,
     require_json,
-    require_own_page,
     store_id_of,
 )
 
 READ = ["GET", "HEAD"]
+Guard = Callable[[Callable[..., Any], str], Callable[..., Any]]
+"""Puts the gate before a handler, told its address; `gate.Gate` does."""
+
 MINIMAL = "preference-applied: return=minimal\r\n"
 
 
@@ -47,7 +50,7 @@ class Stores(Protocol):
         """
         ...
 
-    async def overview(self, after: str, limit: int) -> list[StoreSummary]:
+    async def overview(self, after: str, limit: int, only: StorePatterns | None = None) -> list[StoreSummary]:
         """Summarise up to `limit` stores whose ids come after `after`, by id."""
         ...
 
@@ -73,11 +76,11 @@ class Rest:
     requires_keys: bool = False
     encode: Callable[[Report], bytes] = field(default_factory=ReportEncoder)
 
-    async def report(self, request: Request, store_id: str) -> HTTPResponse:
+    async def report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}`."""
         return WholeAnswer(self.encode(await self._report(store_id)), JSON)
 
-    async def xlsx_report(self, request: Request, store_id: str) -> HTTPResponse:
+    async def xlsx_report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report`."""
         report = await self._report(store_id)
         at = datetime.now(UTC)
@@ -85,42 +88,49 @@ class Rest:
         file_name = f"content-disposition: {content_disposition(report.store_id, at)}\r\n"
         return WholeAnswer(await self.build_workbook([sheet], at), XLSX, file_name)
 
-    def operate(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
+    def operate(self, request: WholeRequest, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}`."""
         return self._operate(request, store_id, item_operation, "item")
 
-    def operate_on_group(self, request: Request, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
+    def operate_on_group(self, request: WholeRequest, store_id: str) -> Coroutine[Any, Any, HTTPResponse]:
         """`POST /stores/{store_id}/group_op`."""
         return self._operate(request, store_id, group_operation, "group")
 
-    async def clean(self, request: Request, store_id: str) -> HTTPResponse:
+    async def clean(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
-        headers = request.headers
-        require_own_page(headers.get("origin"), headers.get("host"))
-        minimal = prefers_minimal(headers.getall("prefer", ()))
+        minimal = prefers_minimal(request.headers.getall("prefer", ()))
         return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal), "clean")
 
-    async def overview(self, request: Request) -> HTTPResponse:
+    async def overview(self, request: WholeRequest) -> HTTPResponse:
         """`GET /stores`."""
         after, limit = page_of(dict(request.get_args(keep_blank_values=True)))
-        rows = await self.stores.overview(after, limit + 1)
+        rows = await self.stores.overview(after, limit + 1, request.caller.stores)
         page = [schemas.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
             following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
         return json_answer(Overview(page, following))
 
-    def blueprint(self) -> Blueprint:
-        """Lay out the routes."""
+    def blueprint(self, guard: Guard) -> Blueprint:
+        """Lay out the routes.
+
+        Args:
+            guard: puts the gate before a handler.
+        """
         routes = Blueprint("rest", strict_slashes=True)
-        routes.add_route(self.overview, "/stores", methods=READ, name="overview")
-        routes.add_route(self.report, "/stores/<store_id:str>", methods=READ, name="report")
-        routes.add_route(self.operate, "/stores/<store_id:str>", methods=["POST"], name="operate")
-        routes.add_route(self.xlsx_report, "/stores/<store_id:str>/xlsx_report", methods=READ, name="xlsx")
-        routes.add_route(
-            self.operate_on_group, "/stores/<store_id:str>/group_op", methods=["POST"], name="group"
-        )
-        routes.add_route(self.clean, "/stores/<store_id:str>/clean", methods=["POST"], name="clean")
+        for name, method, path, handler in (
+            ("overview", "GET", "/stores", self.overview),
+            ("report", "GET", "/stores/{store_id}", self.report),
+            ("xlsx", "GET", "/stores/{store_id}/xlsx_report", self.xlsx_report),
+            ("operate", "POST", "/stores/{store_id}", self.operate),
+            ("group", "POST", "/stores/{store_id}/group_op", self.operate_on_group),
+            ("clean", "POST", "/stores/{store_id}/clean", self.clean),
+        ):
+            guarded = guard(handler, f"{method} {path}")
+            methods = READ if method == "GET" else [method]
+            routes.add_route(
+                guarded, path.replace("{store_id}", "<store_id:str>"), methods=methods, name=name
+            )
         return routes
 
     async def _report(self, segment: str) -> Report:
@@ -131,7 +141,7 @@ class Rest:
         return Report.of(store_id, stock)
 
     def _operate(
-        self, request: Request, segment: str, read: Callable[..., Operation], route: str
+        self, request: WholeRequest, segment: str, read: Callable[..., Operation], route: str
     ) -> Coroutine[Any, Any, HTTPResponse]:
         headers = request.headers
         coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
@@ -139,11 +149,12 @@ class Rest:
         minimal = "prefer" in headers and prefers_minimal(headers.getall("prefer"))
         return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal), route)
 
-    async def _commit(self, request: Request, operation: Operation, route: str) -> HTTPResponse:
+    async def _commit(self, request: WholeRequest, operation: Operation, route: str) -> HTTPResponse:
+        request.caller.require(SCOPE_OF[operation.kind])
         headers = request.headers
         lines = headers.getall(HEADER) if HEADER in headers else ()
         if (key := key_in(lines, required=self.requires_keys)) is not None:
-            operation = named(operation, key, route)
+            operation = named(operation, key, route, request.caller.name)
         reply = await self.operations.answer(operation)
         answer = reply.answer if isinstance(reply, Replayed) else reply
         own = "" if key is None else key_lines(key, replayed=isinstance(reply, Replayed))

@@ -23,6 +23,7 @@ from store_api.contract.channels import (
 from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
 from store_api.web.requests import require_websocket, store_id_of, wants_only_changes, wants_snapshot
+from store_api.web.routes import Guard
 from store_api.web.socket_writers import SocketWriters
 
 log = logging.getLogger(__name__)
@@ -65,13 +66,21 @@ class Sockets:
         """`GET /ws/stores`."""
         await self._serve(request, ALL_STORES)
 
-    def blueprint(self) -> Blueprint:
-        """Lay out the routes."""
+    def blueprint(self, guard: Guard) -> Blueprint:
+        """Lay out the routes.
+
+        Args:
+            guard: puts the gate before a handler.
+        """
         routes = Blueprint("sockets", strict_slashes=True)
-        routes.add_route(answers_by_itself(self.all), "/ws/stores", methods=["GET"], name="all")
-        routes.add_route(
-            answers_by_itself(self.one), "/ws/stores/<store_id:str>", methods=["GET"], name="one"
-        )
+        for name, path, handler in (
+            ("all", "/ws/stores", self.all),
+            ("one", "/ws/stores/{store_id}", self.one),
+        ):
+            guarded = answers_by_itself(guard(handler, f"GET {path}"))
+            routes.add_route(
+                guarded, path.replace("{store_id}", "<store_id:str>"), methods=["GET"], name=name
+            )
         return routes
 
     async def run(self) -> None:

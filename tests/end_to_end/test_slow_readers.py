@@ -13,9 +13,11 @@ from sanic import Sanic
 
 from store_api.feed import Feed, changes_subscriber
 from store_api.feed import subscribers as queues
+from store_api.gate.gate import OPEN_GATE
 from store_api.http.progress import Connection
 from store_api.storage.documents import Snapshot
 from store_api.web import socket_writers as socket_writers
+from store_api.web.fast_path import WholeRequest
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from tests.end_to_end.conftest import Stores
@@ -75,10 +77,10 @@ class World:
     @asynccontextmanager
     async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
-        app = Sanic(f"slow_readers_{uuid4().hex}", configure_logging=False)
+        app = Sanic(f"slow_readers_{uuid4().hex}", request_class=WholeRequest, configure_logging=False)
         served = Sockets(self.feed, send_seconds, ping_seconds)
         looking = asyncio.create_task(served.run())
-        app.blueprint(served.blueprint())
+        app.blueprint(served.blueprint(OPEN_GATE.guard))
         app.config.TOUCHUP = False
         app.config.update({"WEBSOCKET_PING_INTERVAL": None})
         app.enable_websocket()

@@ -23,7 +23,7 @@ NOBODY = "mongodb://127.0.0.1:1/?replicaSet=rs0"
 def test_the_health_check_asks_where_the_service_listens(
     tmp_path: Path, host: str, families: set[str], announced: str
 ) -> None:
-    settings = {"HOST": host, "PORT": str(free_port()), "MONGO_URL": NOBODY}
+    settings = {"HOST": host, "AUTH": "off", "PORT": str(free_port()), "MONGO_URL": NOBODY}
 
     def healthy(question: str) -> bool:
         asked = run_python(tmp_path, settings, "-m", "store_api.healthcheck", question)

@@ -16,7 +16,7 @@ LARGE_FILES: dict[str, str] = {}
 
 DOORS: dict[str, str] = {
     "store_api.stock": "LARGEST_QUANTITY UNSTAMPED Answer Change Key Operation OperationKind Replayed Reply"
-    " Report Stamp Stock StoreSummary Written added differences outcome_of shortages sum_items"
+    " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of shortages sum_items"
     " written_by_number written_despite",
     "store_api.claims": "Claim Claims FindingOut NoClaims State",
     "store_api.commit": "Committer Stores",

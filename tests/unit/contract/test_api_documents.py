@@ -16,6 +16,7 @@ from store_api import errors
 from store_api.claims.naming import key_in
 from store_api.contract import asyncapi, openapi, schemas
 from store_api.contract.bodies import StoreId
+from store_api.gate.gate import OPEN_GATE
 from store_api.pages.routes import assets
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
@@ -72,7 +73,10 @@ def test_the_document_is_openapi_3_1() -> None:
 
 
 def test_every_route_is_documented_and_nothing_else() -> None:
-    routes = routed(Rest(NOTHING, NOTHING, NOTHING).blueprint(), Operators(NOTHING, NOTHING).blueprint())
+    routes = routed(
+        Rest(NOTHING, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
+        Operators(NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
+    )
     assert routes == {
         (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods
     }
@@ -80,7 +84,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
 
 def test_every_socket_is_documented_and_nothing_else() -> None:
     channels = {("GET", channel["address"]) for channel in ASYNCAPI["channels"].values()}
-    assert channels == routed(Sockets(NOTHING).blueprint())
+    assert channels == routed(Sockets(NOTHING).blueprint(OPEN_GATE.guard))
 
 
 def test_every_example_is_what_its_schema_says() -> None:

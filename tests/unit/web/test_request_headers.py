@@ -2,8 +2,8 @@
 
 import pytest
 
-from store_api.errors import ForeignPage, InvalidInput, WrongMediaType
-from store_api.web.requests import page_of, prefers_minimal, require_json, require_own_page, wants_snapshot
+from store_api.errors import InvalidInput, WrongMediaType
+from store_api.web.requests import page_of, prefers_minimal, require_json, wants_snapshot
 
 
 @pytest.mark.parametrize(
@@ -83,32 +83,3 @@ def test_a_switch_that_is_neither_on_nor_off_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="snapshot is true or false") as refused:
         wants_snapshot({"snapshot": [text]})
     assert refused.value.path == "snapshot"
-
-
-@pytest.mark.parametrize(
-    ("origin", "host"),
-    [
-        (None, "stock.example"),
-        (None, None),
-        ("https://stock.example", "stock.example"),
-        ("http://127.0.0.1:8000", "127.0.0.1:8000"),
-    ],
-)
-def test_programs_and_the_service_s_own_page_may_clean(origin: str | None, host: str | None) -> None:
-    require_own_page(origin, host)
-
-
-@pytest.mark.parametrize(
-    "origin",
-    [
-        "https://evil.example",
-        "http://stock.example:8000",
-        "https://stock.example.evil.example",
-        "null",
-        "",
-        "http://[",
-    ],
-)
-def test_a_page_of_another_site_may_not(origin: str) -> None:
-    with pytest.raises(ForeignPage):
-        require_own_page(origin, "stock.example")

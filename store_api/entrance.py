@@ -1,0 +1,76 @@
+"""Builds what stands before the routes of one process, as its settings say."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from store_api.access.identification import Identification
+from store_api.access.known_tokens import KnownTokens
+from store_api.gate.gate import Gate
+from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.setting_values import AUTH_TOKENS
+from store_api.settings import Settings
+from store_api.storage.clients import Client
+from store_api.tokens.collection import COLLECTION, TokenCollection
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Entrance:
+    """The gate of a process, and what it has to be told.
+
+    Args:
+        settings: what the service was told.
+        client: the way to the replica set.
+
+    Attributes:
+        gate: stands before the routes.
+        followed: what takes the events of further collections, by their names.
+        tokens: the tokens that let somebody in; None where none are taken.
+    """
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        self.tokens: KnownTokens | None = None
+        self.followed: Mapping[str, Callable[[Mapping[str, Any]], None]] = {}
+        ways = settings.auth or frozenset()
+        if AUTH_TOKENS in ways:
+            kept = TokenCollection(client, settings.mongo_db)
+            self.tokens = KnownTokens(kept.read_all, kept.read_one, time.time)
+            self.followed = {COLLECTION: self.tokens.take}
+        self.gate = Gate(
+            Identification(self.tokens) if ways else None,
+            Hosts(allowed_hosts(settings)),
+            Origins(settings.allowed_origins or frozenset()),
+        )
+
+    async def load(self) -> None:
+        """Read all tokens, since the change stream begins afresh.
+
+        Raises:
+            DatabaseUnavailable: they cannot be read.
+        """
+        if self.tokens is not None:
+            await self.tokens.load()
+            if not len(self.tokens):
+                log.warning(
+                    "Nobody is let in: there is no token; python -m store_api tokens create makes one",
+                    extra={"action": "no_tokens"},
+                )
+
+
+def allowed_hosts(settings: Settings) -> frozenset[str] | None:
+    """Tell for which hosts requests may be; None is any.
+
+    Where nothing is said and only this machine reaches the service, its names: a page elsewhere that leads
+    its own name here (DNS rebinding) would else be taken for ours. Where others reach it, we do not know by
+    what names they do, and whoever comes so has no credential.
+    """
+    if settings.allowed_hosts is not None:
+        return None if ANY in settings.allowed_hosts else settings.allowed_hosts
+    if not settings.is_loopback:
+        return None
+    host = settings.host.lower()
+    return LOOPBACK | {f"[{host}]" if ":" in host else host}

@@ -1,0 +1,1 @@
+"""What stands before every route: for which host, of which page, and by whom a request is."""

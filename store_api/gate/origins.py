@@ -1,0 +1,66 @@
+"""Pure: for which hosts the service answers, and of which pages it takes what changes something."""
+
+from dataclasses import dataclass
+
+from store_api.errors import ForeignPage, UnknownHost
+from store_api.http.fields import is_same_host
+
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The hosts that requests may be for: a page elsewhere can give its own name our address (DNS rebinding).
+
+    Args:
+        allowed: names and addresses, in small letters, each for every port or with one; None is any.
+    """
+
+    allowed: frozenset[str] | None
+
+    def require(self, host: str) -> None:
+        """Refuse a request for another host.
+
+        Args:
+            host: the header.
+
+        Raises:
+            UnknownHost: it is none of ours.
+        """
+        if self.allowed is None or host in self.allowed:
+            return
+        host = host.lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if host not in self.allowed and name.rstrip(".") not in self.allowed:
+            raise UnknownHost
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The pages that may do more than read.
+
+    Args:
+        allowed: their origins, as `https://stock.example`, beside the service's own.
+    """
+
+    allowed: frozenset[str] = frozenset()
+
+    def require(self, origin: str | None, host: str, site: str | None = None) -> None:
+        """Refuse what a page of another origin asks for.
+
+        A browser sends `Origin` with whatever is no plain reading, and with every websocket; other programs
+        send none.
+
+        Args:
+            origin: the header.
+            host: the header.
+            site: the header `Sec-Fetch-Site`.
+
+        Raises:
+            ForeignPage: the page is none of ours.
+        """
+        if origin is None:
+            if site == "cross-site":
+                raise ForeignPage
+        elif not is_same_host(origin, host) and origin.lower() not in self.allowed:
+            raise ForeignPage

@@ -1,0 +1,1 @@
+"""Tokens of callers: where they are kept, and the command that makes, lists and revokes them."""

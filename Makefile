@@ -45,16 +45,20 @@ SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 
 # As Python from 3.15 on: files are UTF-8 wherever the tests are started. And what is compiled is kept, whatever the
 # shell says: the tests start hundreds of programs, each of which would compile all of ours anew.
-test quick: export PYTHONUTF8 := 1
-test quick: export PYTHONDONTWRITEBYTECODE :=
+test quick coverage: export PYTHONUTF8 := 1
+test quick coverage: export PYTHONDONTWRITEBYTECODE :=
 
-test: install-dev       ## every test, with coverage: about 5 minutes on 2 cores
+EVERY := -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 4 --durations 15 $(ARGS)
+
+test: install-dev       ## every test: about 6 minutes on 2 cores
+	$(BIN)/python $(EVERY)
+	$(BIN)/python -m pytest tests/load -s
+
+coverage: install-dev   ## the tests once more, with coverage, which must reach 95 %: a minute longer
 	$(BIN)/python -m coverage erase
-	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 4 \
-	    --durations 15 $(ARGS)
+	COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/python -m coverage run $(EVERY)
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	$(BIN)/python -m pytest tests/load -s
 
 quick: install-dev      ## the tests that take seconds: less than a minute
 	$(BIN)/python -m pytest $(QUICK) $(SPREAD) --numprocesses 2 -k "not two_workers" $(ARGS)

@@ -22,8 +22,8 @@ Document = Mapping[str, Any]
 OnEnd = Callable[[bool], None]
 """Called when a token ends, or what it may: told whether it has ended."""
 
-MOST_QUESTIONS = 50
-"""Tokens that nobody knows, for which MongoDB is asked in one second."""
+MOST_MISSES = 50
+"""Tokens that there are not, for which MongoDB is asked in one second."""
 
 
 class KnownTokens:
@@ -48,7 +48,7 @@ class KnownTokens:
         self._callers: dict[bytes, Caller] = {}
         self._ends: defaultdict[bytes, set[OnEnd]] = defaultdict(set)
         self._questions: dict[bytes, asyncio.Task[bool]] = {}
-        self._asked_in, self._asked = 0, 0
+        self._missed_in, self._missed = 0, 0
 
     def __len__(self) -> int:
         """Count the tokens that let somebody in, or did until they expired."""
@@ -155,7 +155,7 @@ class KnownTokens:
         """Have a token read, and tell whether to look again: a change came meanwhile, and is newer."""
         question = self._questions.get(token)
         if question is None:
-            self._count_question()
+            self._require_few_misses()
             question = self._questions[token] = asyncio.ensure_future(self._read(token))
         return await asyncio.shield(question)
 
@@ -165,19 +165,20 @@ class KnownTokens:
             document = await self._read_one(token)
             if self._questions.get(token) is not mine:
                 return True
-            if document is not None:
+            if document is None:
+                self._missed += 1
+            else:
                 self._take(document)
             return False
         finally:
             if self._questions.get(token) is mine:
                 del self._questions[token]
 
-    def _count_question(self) -> None:
+    def _require_few_misses(self) -> None:
         second = int(self._now())
-        if second != self._asked_in:
-            self._asked_in, self._asked = second, 0
-        self._asked += 1
-        if self._asked > MOST_QUESTIONS:
+        if second != self._missed_in:
+            self._missed_in, self._missed = second, 0
+        if self._missed + len(self._questions) >= MOST_MISSES:
             raise Overloaded
 
 

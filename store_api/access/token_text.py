@@ -27,12 +27,12 @@ def new_token(random_bytes: Callable[[int], bytes]) -> str:
         random_bytes: gives so many, which nobody can foretell.
     """
     body = PREFIX + _in_base_62(int.from_bytes(random_bytes(RANDOM_BYTES)), RANDOM_LENGTH)
-    return body + _check_of(body)
+    return body + check_of(body)
 
 
 def is_token(text: str) -> bool:
     """Tell whether a text can be a token at all: its shape and its check are right."""
-    return _SHAPE.fullmatch(text) is not None and _check_of(text[:-CHECK_LENGTH]) == text[-CHECK_LENGTH:]
+    return _SHAPE.fullmatch(text) is not None and check_of(text[:-CHECK_LENGTH]) == text[-CHECK_LENGTH:]
 
 
 def token_id(text: str) -> bytes:
@@ -45,7 +45,8 @@ def hint_of(text: str) -> str:
     return text[: len(PREFIX) + 4]
 
 
-def _check_of(body: str) -> str:
+def check_of(body: str) -> str:
+    """Give the last six characters of a token, of those before them."""
     return _in_base_62(zlib.crc32(body.encode()), CHECK_LENGTH)
 
 

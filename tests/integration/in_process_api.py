@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, cast
@@ -43,6 +43,14 @@ class Api:
             path, gather_request=False, headers=dict(headers), **with_body
         )
         return response
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait until a condition holds that calls make true; `what` names it.
+
+        Raises:
+            TimeoutError: it did not in time.
+        """
+        wait_until(condition, what)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ MOST_LINES = 250
 LONGEST_FUNCTION = 40
 MOST_MODULES = 9
 
-LARGE_FILES: dict[str, str] = {}
+LARGE_FILES: dict[str, str] = {"store_api.errors": "one tree, which one wants to see whole"}
 """Files that may be larger, each with its reason; one that has become small needs no excuse any more."""
 
 DOORS: dict[str, str] = {

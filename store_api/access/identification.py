@@ -12,7 +12,7 @@ from store_api.access.known_tokens import KnownTokens
 from store_api.access.token_text import PREFIX, is_token, token_id
 from store_api.errors import CredentialInvalid, CredentialMissing
 
-SCHEME = "bearer "
+SCHEME, USUAL_SCHEME = "bearer ", "Bearer "
 
 
 class JwtVerifier(Protocol):
@@ -83,6 +83,7 @@ def bearer_of(lines: Sequence[str]) -> str:
     """
     if not lines:
         raise CredentialMissing
-    if len(lines) > 1 or lines[0][: len(SCHEME)].lower() != SCHEME:
+    line = lines[0]
+    if len(lines) > 1 or (not line.startswith(USUAL_SCHEME) and line[: len(SCHEME)].lower() != SCHEME):
         raise CredentialInvalid
-    return lines[0][len(SCHEME) :].strip(" ")
+    return line[len(SCHEME) :].strip(" ")

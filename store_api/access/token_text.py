@@ -8,6 +8,7 @@ alone: so many random bits need no slow hash, which passwords do.
 import re
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -15,6 +16,9 @@ PREFIX: Final = "sapi_"
 RANDOM_BYTES: Final = 20
 RANDOM_LENGTH, CHECK_LENGTH = 27, 6
 """Characters of base 62 that hold 160 bits, and 32."""
+
+MOST_REMEMBERED = 1024
+"""Tokens whose SHA-256 is remembered: those that come with request after request."""
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECK_LENGTH}}}")
@@ -35,6 +39,7 @@ def is_token(text: str) -> bool:
     return _SHAPE.fullmatch(text) is not None and check_of(text[:-CHECK_LENGTH]) == text[-CHECK_LENGTH:]
 
 
+@lru_cache(maxsize=MOST_REMEMBERED)
 def token_id(text: str) -> bytes:
     """Give what is kept of a token, 32 bytes: its SHA-256."""
     return sha256(text.encode("ascii", "replace")).digest()

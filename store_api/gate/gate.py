@@ -11,6 +11,7 @@ from store_api.access.identification import Identification, bearer_of
 from store_api.contract.scopes import OPEN, SCOPES, WRITING, Scope
 from store_api.errors import CredentialMissing
 from store_api.gate.origins import Hosts, Origins
+from store_api.http.grammar import Fields
 from store_api.web.requests import store_id_of
 
 Handler = Callable[..., Any]
@@ -71,57 +72,47 @@ class Gate:
         scopes = SCOPES[address]
         if scopes == OPEN:
             return handler
-        is_socket, reads = "/ws/" in address, address.startswith("GET")
+        asks_page = "/ws/" in address or not address.startswith("GET")
+        identification = self.identification
 
-        def enter(request: Request, **path: str) -> Any:
+        def enter(request: Any, **path: str) -> Any:
             headers = request.headers
             host = headers.get("host", "")
             self.hosts.require(host)
-            if "origin" in headers or "sec-fetch-site" in headers:
-                self._require_origin(request, host, is_socket=is_socket, reads=reads)
-            if self.identification is None:
+            if asks_page and ("origin" in headers or "sec-fetch-site" in headers):
+                self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"))
+            if identification is None:
                 return self._let_in(handler, request, ANYBODY, scopes, path)
-            known = self._known(request, is_socket=is_socket)
-            if isinstance(known, Caller):
-                return self._let_in(handler, request, known, scopes, path)
-            return self._find_out(handler, request, known, scopes, path)
+            caller = self._credential(headers)
+            if isinstance(caller, str):
+                known = identification.at_once(caller)
+                if known is None:
+                    finding = identification.find_out(caller)
+                    return self._let_in_later(handler, request, finding, scopes, path)
+                caller = known
+            return self._let_in(handler, request, caller, scopes, path)
 
         return enter
 
-    def _require_origin(self, request: Request, host: str, *, is_socket: bool, reads: bool) -> None:
-        if is_socket or not reads:
-            headers = request.headers
-            self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"))
-
-    def _known(self, request: Request, *, is_socket: bool) -> Caller | str:
-        """Tell who asks, or give the credential that has to be looked up."""
-        assert self.identification is not None  # noqa: S101  (for the type checker)
-        credential = self._credential(request, is_socket=is_socket)
-        if isinstance(credential, Caller):
-            return credential
-        return self.identification.at_once(credential) or credential
-
-    def _credential(self, request: Request, *, is_socket: bool) -> Caller | str:
-        headers = request.headers
-        if "authorization" in headers:
-            return bearer_of(headers.getall("authorization"))
-        if self.sessions is not None and "cookie" in headers:
-            signed_in = self.sessions.credential_in(headers.getall("cookie"))
+    def _credential(self, headers: Fields) -> Caller | str:
+        """Give the credential of a request, or who has signed in."""
+        if lines := headers.getall("authorization", ()):
+            return bearer_of(lines)
+        if self.sessions is not None and (cookies := headers.getall("cookie", ())):
+            signed_in = self.sessions.credential_in(cookies)
             if signed_in is not None:
                 return signed_in
         raise CredentialMissing
 
-    async def _find_out(
+    async def _let_in_later(
         self,
         handler: Handler,
         request: Request,
-        credential: str,
+        finding: Awaitable[Caller],
         scopes: frozenset[Scope],
         path: dict[str, str],
     ) -> Any:
-        assert self.identification is not None  # noqa: S101  (for the type checker)
-        caller = await self.identification.find_out(credential)
-        answer = self._let_in(handler, request, caller, scopes, path)
+        answer = self._let_in(handler, request, await finding, scopes, path)
         return await answer if isinstance(answer, Awaitable) else answer
 
     def _let_in(

@@ -109,7 +109,7 @@ class Verifier:
         if self._has_ended(caller):
             raise CredentialInvalid
         self._verified[digest_of(text)] = caller, self._keys.generation
-        if len(self._verified) > MOST_REMEMBERED:
+        while len(self._verified) > MOST_REMEMBERED:
             self._verified.popitem(last=False)
         return caller
 

@@ -1,4 +1,4 @@
-"""Builds what stands before the routes of one process, as its settings say."""
+"""Builds what stands before the routes of one process, and its certificate, as its settings say."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from store_api.access.identification import Identification
 from store_api.access.known_tokens import KnownTokens
 from store_api.gate.gate import Gate
 from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_TOKENS
 from store_api.settings import Settings
 from store_api.storage.clients import Client
@@ -59,6 +60,17 @@ class Entrance:
                     "Nobody is let in: there is no token; python -m store_api tokens create makes one",
                     extra={"action": "no_tokens"},
                 )
+
+
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Read the certificate to serve TLS with; None where the settings name none.
+
+    Raises:
+        WrongSetting: it cannot be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key)
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:

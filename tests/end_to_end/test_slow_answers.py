@@ -15,6 +15,8 @@ from pymongo import MongoClient
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.http import progress
+from store_api.http.certificates import Certificates
+from store_api.http.over_tls import TlsConnection
 from store_api.http.progress import Connection
 from store_api.pages.static_files import Asset
 from store_api.web.error_handler import ProblemHandler
@@ -54,8 +56,10 @@ async def long_work(_: Request) -> HTTPResponse:
 
 
 @asynccontextmanager
-async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
-    """Serve in this process, and give the port and the connections."""
+async def served(
+    limits: dict[str, float], certificates: Certificates | None = None
+) -> AsyncIterator[tuple[int, Any]]:
+    """Serve in this process, over TLS if there are certificates, and give the port and the connections."""
     app: Any = Sanic(
         f"slow_answers_{uuid4().hex}",
         configure_logging=False,
@@ -63,12 +67,13 @@ async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
         request_class=WholeRequest,
     )
     app.config.update({"TOUCHUP": False, **limits})
+    app.ctx.certificates = certificates
     app.add_route(whole, "/whole", methods=["GET", "POST"])
     app.add_route(live, "/live")
     app.add_route(long_work, "/long", methods=["GET", "POST"])
     app.add_route(Asset(LARGE, "text/javascript").answer, "/file", name="file")
-    port = free_port()
-    server = await app.create_server("127.0.0.1", port, protocol=Connection, access_log=False)
+    port, protocol = free_port(), TlsConnection if certificates else Connection
+    server = await app.create_server("127.0.0.1", port, protocol=protocol, access_log=False)
     await server.startup()
     try:
         yield port, server.connections

@@ -37,7 +37,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
     "store_api.http": ("", "sanic"),
     "store_api.gate": ("access contract http web", "sanic"),
-    "store_api.entrance": ("access gate setting_values settings storage tokens", ""),
+    "store_api.entrance": ("access gate http setting_values settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit entrance feed pages reports settings storage telemetry watchers web",
@@ -47,7 +47,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.listening": ("", ""),
     "store_api.healthcheck": ("listening settings", ""),
     "store_api.command_line": (
-        "early_stop embedded listening processes service settings telemetry tokens",
+        "early_stop embedded entrance listening processes service settings telemetry tokens",
         "",
     ),
     "store_api.__main__": ("command_line early_stop", ""),

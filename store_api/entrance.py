@@ -7,7 +7,7 @@ from typing import Any
 
 from store_api.access.identification import Identification
 from store_api.access.known_tokens import KnownTokens
-from store_api.gate.gate import Gate
+from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_TOKENS
@@ -45,6 +45,7 @@ class Entrance:
             Identification(self.tokens) if ways else None,
             Hosts(allowed_hosts(settings)),
             Origins(settings.allowed_origins or frozenset()),
+            limits=_limits(settings),
         )
 
     async def load(self) -> None:
@@ -60,6 +61,15 @@ class Entrance:
                     "Nobody is let in: there is no token; python -m store_api tokens create makes one",
                     extra={"action": "no_tokens"},
                 )
+
+
+def _limits(settings: Settings) -> Limits | None:
+    if settings.rate_writes is None and settings.rate_reads is None:
+        return None
+    # Only then: who wants no quotas need not load what counts them.
+    from store_api.access.rate_limits import RateLimits
+
+    return RateLimits(settings.rate_writes, settings.rate_reads)
 
 
 def certificates_of(settings: Settings) -> Certificates | None:

@@ -185,7 +185,7 @@ async def test_a_service_that_is_told_to_end_lets_a_slow_reader_read_to_the_end(
     with Service(tmp_path, settings) as service:
         service.wait_until_ready()
         mongo[service.database]["stores"].insert_one({"_id": store_id, "items": items})
-        with await say(service.port, f"GET /stores/{store_id} HTTP/1.1\r\nHost: x\r\n\r\n") as plug:
+        with await say(service.port, f"GET /stores/{store_id} HTTP/1.1\r\nHost: localhost\r\n\r\n") as plug:
             await asyncio.get_running_loop().sock_recv(plug, 1000)
             service.tell(signal.SIGTERM)
             size = 1000

@@ -193,7 +193,7 @@ async def test_told_to_end_it_lets_its_listeners_go_and_a_slow_reader_read_to_th
     settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", **certified(tmp_path)}
     items = {f"{number:06}" + "x" * 110: number for number in range(1, 60_001)}
     store_id = new_store_id()
-    ask = f"GET /stores/{store_id} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ask = f"GET /stores/{store_id} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with Service(tmp_path, settings) as service:
         service.wait_until_ready()
         mongo[service.database]["stores"].insert_one({"_id": store_id, "items": items})

@@ -88,10 +88,10 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     service = Service(settings, parts)
-    guard = service.entrance.gate.guard
+    gate = service.entrance.gate
     for part in (service.rest, service.sockets, service.operators):
-        app.blueprint(part.blueprint(guard))
-    app.blueprint(pages())
+        app.blueprint(part.blueprint(gate.guard))
+    app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
     app.after_server_stop(service.stop)

@@ -40,7 +40,7 @@ class RateLimits:
         self._quotas = {True: _quota(writes), False: _quota(reads)}
         self._storage = _Quiet()
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
-        self._hits = 0
+        self._spared = SPARED_HITS
 
     def __len__(self) -> int:
         """Count the counters that are kept: two for who asked for the last time a moment ago."""
@@ -62,10 +62,11 @@ class RateLimits:
         kind, who = WRITES if writes else READS, whose(caller, address)
         if not self._limiter.hit(quota, kind, who):
             raise QuotaExceeded(kind, quota.amount, quota.get_expiry(), self._wait(quota, kind, who))
-        self._hits += 1
-        if self._hits > len(self) + SPARED_HITS:
-            self._hits = 0
+        self._spared -= 1
+        if self._spared < 0:
             self._storage.forget_what_is_over()
+            # As many as there are counters, so that it takes the same of every request.
+            self._spared = len(self) + SPARED_HITS
 
     def _wait(self, quota: RateLimitItem, kind: str, who: str) -> int:
         """Tell in how many whole seconds the next is taken: just after what the library says."""

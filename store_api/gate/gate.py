@@ -88,6 +88,19 @@ class Gate:
 
         return enter
 
+    def guard_page(self, handler: Handler) -> Handler:
+        """Put before a page what stands before pages: nobody is asked who they are, but for which host it is.
+
+        Args:
+            handler: of the page's route.
+        """
+
+        def enter(request: Request, **path: str) -> Any:
+            self.hosts.require(request.headers.get("host", ""))
+            return handler(request, **path)
+
+        return enter
+
     def _require_origin(self, request: Request, host: str, *, is_socket: bool, reads: bool) -> None:
         if is_socket or not reads:
             headers = request.headers

@@ -1,4 +1,4 @@
-"""Builds what stands before the routes of one process, as its settings say."""
+"""Builds what stands before the routes of one process, and its certificate, as its settings say."""
 
 import logging
 import time
@@ -8,8 +8,9 @@ from typing import Any
 from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
 from store_api.errors import WrongSetting
-from store_api.gate.gate import Gate
+from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings
 from store_api.storage.clients import Client
@@ -46,6 +47,7 @@ class Entrance:
             Identification(self.tokens, jwts) if ways else None,
             Hosts(allowed_hosts(settings)),
             Origins(settings.allowed_origins or frozenset()),
+            limits=_limits(settings),
         )
 
     async def load(self) -> None:
@@ -75,6 +77,26 @@ def verifier_of(settings: Settings) -> JwtVerifier:
         raise WrongSetting("AUTH", "oidc takes OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL")
     issuer = Issuer(name, audience, settings.oidc_stores_claim)
     return Verifier(issuer, KeySet(Fetcher(url), time.monotonic), time.time)
+
+
+def _limits(settings: Settings) -> Limits | None:
+    if settings.rate_writes is None and settings.rate_reads is None:
+        return None
+    # Only then: who wants no quotas need not load what counts them.
+    from store_api.access.rate_limits import RateLimits
+
+    return RateLimits(settings.rate_writes, settings.rate_reads)
+
+
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Read the certificate to serve TLS with; None where the settings name none.
+
+    Raises:
+        WrongSetting: it cannot be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key)
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:

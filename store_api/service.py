@@ -88,7 +88,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.enable_websocket()
     service = Service(settings, parts)
     guard = service.entrance.gate.guard
-    for part in (service.rest, service.sockets, service.operators):
+    for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
         app.blueprint(part.blueprint(guard))
     app.blueprint(pages())
     app.before_server_start(service.start)

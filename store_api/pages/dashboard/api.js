@@ -10,6 +10,9 @@ const SESSION = "/session";
 /** The service asks who one is, or says that one may not. */
 const REFUSED = [401, 403];
 
+/** The title of the problem that nobody was reached. */
+export const NO_ANSWER = "No answer";
+
 let onRefused = () => {};
 
 /** What went wrong, as a problem document (RFC 9457) says it. */
@@ -99,6 +102,6 @@ async function problemIn(answer) {
 }
 
 function silence(path, method) {
-  const problem = { title: "No answer", detail: "The service could not be reached, or the connection broke." };
+  const problem = { title: NO_ANSWER, detail: "The service could not be reached, or the connection broke." };
   return method === "POST" && path !== SESSION ? { ...problem, outcome: "unknown" } : problem;
 }

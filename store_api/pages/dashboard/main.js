@@ -1,7 +1,7 @@
 /** Wires the page: who looks, which store is looked at, what keeps it up to date, and when it is painted. */
 
 import { AllStores } from "./all-stores.js";
-import { whenRefused } from "./api.js";
+import { Problem, whenRefused } from "./api.js";
 import { ConnectionLight } from "./connection-light.js";
 import { showElsewhere } from "./dialogs.js";
 import { byId } from "./dom.js";
@@ -115,7 +115,7 @@ async function signOut() {
   try {
     await session.signOut();
   } catch (problem) {
-    if (problem.document === undefined) {
+    if (!(problem instanceof Problem)) {
       throw problem;
     }
     showElsewhere({ ...problem.document, title: `You are still signed in: ${problem.document.title}` });

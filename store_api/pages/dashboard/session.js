@@ -1,6 +1,6 @@
 /** Who is signed in, and what they may do: the service knows, and is asked again whenever that may be another. */
 
-import { signIn, signOut, whoIsIt } from "./api.js";
+import { Problem, signIn, signOut, whoIsIt } from "./api.js";
 import { pauseAfter } from "./backoff.js";
 
 const NOBODY_IS_ASKED = null;
@@ -102,10 +102,10 @@ export class Session {
       this.take(await whoIsIt());
       return null;
     } catch (problem) {
-      if (problem.document === undefined) {
-        throw problem;
+      if (problem instanceof Problem) {
+        return problem.document;
       }
-      return problem.document;
+      throw problem;
     }
   }
 

@@ -1,5 +1,6 @@
 /** The form that one signs in with; nothing else can be done while it is there. */
 
+import { NO_ANSWER, Problem } from "./api.js";
 import { whileBusy } from "./dialogs.js";
 import { byId, setText } from "./dom.js";
 import { hideProblem, showProblem } from "./problem.js";
@@ -51,16 +52,15 @@ export class SignIn {
   async submit() {
     try {
       if (!SENDABLE.test(this.token.value.trim())) {
-        showProblem(this.problem, NO_TOKEN);
-        return;
+        throw new Problem(NO_TOKEN);
       }
       await this.send(this.token.value.trim());
     } catch (problem) {
-      if (problem.document === undefined) {
+      if (!(problem instanceof Problem)) {
         throw problem;
       }
       showProblem(this.problem, problem.document);
-      if (problem.document.status === undefined) {
+      if (problem.document.title === NO_ANSWER) {
         // Nobody was reached: the same may be sent again.
         return;
       }

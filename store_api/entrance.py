@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from store_api.access.fetching import Fetcher
 from store_api.access.identification import Identification
+from store_api.access.key_set import KeySet
 from store_api.access.known_tokens import KnownTokens
+from store_api.access.oidc import Issuer, Verifier
 from store_api.access.sessions import Sessions
+from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.session_routes import SessionRoutes
@@ -51,8 +55,9 @@ class Entrance:
             self.sessions = Sessions(self.tokens, takes_jwts=AUTH_OIDC in ways, now=time.time)
         self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes)
         self.routes = SessionRoutes(self.sessions)
+        jwts = verifier_of(settings) if AUTH_OIDC in ways else None
         self.gate = Gate(
-            Identification(self.tokens) if ways else None,
+            Identification(self.tokens, jwts) if ways else None,
             Hosts(allowed_hosts(settings)),
             Origins(settings.allowed_origins or frozenset()),
             self.sessions,
@@ -73,6 +78,15 @@ class Entrance:
                     "Nobody is let in: there is no token; python -m store_api tokens create makes one",
                     extra={"action": "no_tokens"},
                 )
+
+
+def verifier_of(settings: Settings) -> Verifier:
+    """Build what judges JWTs; the settings name their issuer, or there would be none."""
+    name, audience, url = settings.oidc_issuer, settings.oidc_audience, settings.oidc_jwks_url
+    if name is None or audience is None or url is None:
+        raise WrongSetting("AUTH", "oidc takes OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL")
+    issuer = Issuer(name, audience, settings.oidc_stores_claim)
+    return Verifier(issuer, KeySet(Fetcher(url), time.monotonic), time.time)
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:

@@ -22,6 +22,7 @@ StoreApiError
 │   ├── KeyReused           the key is that of another operation
 │   ├── CredentialMissing   nobody said who they are
 │   ├── CredentialInvalid   who they say they are is not true, or not any more
+│   ├── IssuerUnavailable   nor can it be found out just now
 │   ├── ScopeMissing        they may not do this
 │   ├── StoreForbidden      nor to this store
 │   ├── UnknownHost         the request is for another service
@@ -213,6 +214,12 @@ class CredentialInvalid(NotApplied):
     """This token is not valid: it is unknown, expired or revoked."""
 
     slug = "credential-invalid"
+
+
+class IssuerUnavailable(NotApplied):
+    """Whose JWT this is cannot be found out right now; try again in a moment."""
+
+    slug = "issuer-unavailable"
 
 
 class ScopeMissing(NotApplied):

@@ -26,6 +26,7 @@ _KINDS: dict[type[errors.StoreApiError], tuple[HTTPStatus, str]] = {
     errors.KeyInFlight: (HTTPStatus.CONFLICT, "Operation in flight"),
     errors.CredentialMissing: (HTTPStatus.UNAUTHORIZED, "Credential missing"),
     errors.CredentialInvalid: (HTTPStatus.UNAUTHORIZED, "Credential invalid"),
+    errors.IssuerUnavailable: (HTTPStatus.SERVICE_UNAVAILABLE, "Issuer unavailable"),
     errors.ScopeMissing: (HTTPStatus.FORBIDDEN, "Scope missing"),
     errors.StoreForbidden: (HTTPStatus.FORBIDDEN, "Store forbidden"),
     errors.UnknownHost: (HTTPStatus.MISDIRECTED_REQUEST, "Unknown host"),

@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.settings": ("mongo_url setting_values", "dotenv"),
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
-    "store_api.access": ("contract stock", "itsdangerous"),
+    "store_api.access": ("contract stock", "aiohttp cryptography itsdangerous jwt msgspec"),
     "store_api.processes": ("", ""),
     "store_api.embedded": ("settings", "fiftyone pymongo"),
     "store_api.reports": ("contract processes stock", "msgspec openpyxl"),

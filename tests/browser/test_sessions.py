@@ -385,7 +385,7 @@ async def test_the_documents_try_calls_out_with_a_token_and_keep_it_nowhere(
     page = await open_page("/docs", loses_network=True)
     await page.page.get_by_role("button", name="Authorize").click()
     await page.page.get_by_label("auth-bearer-value").fill(token)
-    await page.page.get_by_role("button", name="Apply credentials").click()
+    await page.page.get_by_role("button", name="Apply credentials").first.click()
     await page.page.get_by_role("button", name="Close").last.click()
     await try_out(page, store_id)
     await expect(page.page.locator(".live-responses-table .response").first).to_contain_text("chair")

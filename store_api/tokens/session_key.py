@@ -8,9 +8,9 @@ start every process anew.
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from store_api.storage.clients import Client, Primary, durable_documents
@@ -48,10 +48,9 @@ class SessionKey:
         # That it is not known whether the key was made is no harm: whoever asks again finds it, or makes it.
         with translated(writing=False):
             try:
-                document = await self._primary.ask(self._find) or await self._primary.ask(self._make)
-            except DuplicateKeyError:
-                # Another process made it at the same moment.
-                document = await self._primary.ask(self._find)
+                if (document := await self._primary.ask(self._find)) is None:
+                    await self._primary.ask(self._make)
+                    document = await self._primary.ask(self._find)
             except OperationFailure as error:
                 if error.code != UNAUTHORIZED:
                     raise
@@ -66,9 +65,8 @@ class SessionKey:
     async def _find(self) -> Document | None:
         return await self._secrets.find_one({"_id": ID})
 
-    async def _make(self) -> Document | None:
+    async def _make(self) -> None:
         made = {"$setOnInsert": {"key": self._random_bytes(KEY_BYTES)}}
-        found: Document | None = await self._secrets.find_one_and_update(
-            {"_id": ID}, made, upsert=True, return_document=ReturnDocument.AFTER
-        )
-        return found
+        # Where another process makes it at the same moment, that one's stays.
+        with suppress(DuplicateKeyError):
+            await self._secrets.update_one({"_id": ID}, made, upsert=True)

@@ -222,7 +222,7 @@ async def test_all_processes_have_one_key(client: Client, database_name: str) ->
     assert await keys[0].read() == found[0]
 
 
-@pytest.mark.parametrize("command", ["find", "findAndModify"])
+@pytest.mark.parametrize("command", ["find", "update"])
 async def test_a_user_who_may_not_keep_a_key_is_told_and_the_service_goes_on(
     client: Client,
     other_program: MongoClient[dict[str, Any]],

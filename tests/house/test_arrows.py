@@ -237,6 +237,15 @@ def test_what_is_pure_loads_nothing_large(module: str) -> None:
     assert loaded.stdout.split() == []
 
 
+def test_the_service_begins_without_what_it_seldom_needs() -> None:
+    seldom = ("openpyxl", "aiohttp", "jwt", "numpy", "aiogram", "matplotlib")
+    program = f"import sys, store_api.service; print(*sorted({set(seldom)!r} & sys.modules.keys()))"
+    loaded = subprocess.run(
+        begun(sys.executable, "-c", program), cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert loaded.stdout.split() == []
+
+
 def test_the_picture_of_the_architecture_shows_the_same_arrows() -> None:
     page = (ROOT / "docs/architecture.md").read_text()
     assert drawn(page) == arrows_to_draw()

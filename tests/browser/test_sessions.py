@@ -16,7 +16,7 @@ from tests.browser.dashboard import SECONDS, UNITS, Dashboard, address_of
 from tests.browser.test_accessibility import PHONE, assert_accessible
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service
-from tests.support.tokens import Documents, let_in, tokens_in
+from tests.support.tokens import Documents, bearer, let_in, tokens_in
 
 ALL = ["read", "supply", "demand", "clean"]
 ENDED = "Your session has ended. Sign in to go on where you were."
@@ -187,7 +187,6 @@ async def test_a_session_that_ends_says_so_and_one_goes_on_where_one_was(
     await page.shows("table", "1")
     await half_typed(page)
     revoke(tokens, token)
-    await page.page.keyboard.press("Enter")
     await expect(door(page)).to_contain_text(ENDED)
     await expect(page.page.get_by_text("chair")).to_have_count(0)
     await sign_in(page, let_in(tokens, ALL, name=f"ann-{store_id}"))
@@ -200,6 +199,27 @@ async def test_a_session_that_ends_says_so_and_one_goes_on_where_one_was(
     await expect(page.row("chair")).to_have_count(0)
 
 
+async def test_who_does_not_listen_is_told_when_he_does_something(
+    open_page: Open, tokens: Documents, stores: Stores, service: Service, store_id: str
+) -> None:
+    stores.insert_one({"_id": store_id, "items": {}})
+    token = let_in(tokens, ["supply"], name=f"ann-{store_id}")
+    page = await open_page(address_of(store_id), loses_network=True)
+    await sign_in(page, token)
+    await half_typed(page)
+    revoke(tokens, token)
+    async with service.client() as client:
+        while (await client.get("/session", headers=bearer(token))).status_code != 401:
+            pass
+    await page.page.keyboard.press("Enter")
+    await expect(door(page)).to_contain_text(ENDED)
+    assert stores.find_one({"_id": store_id}) == {"_id": store_id, "items": {}}
+    await sign_in(page, let_in(tokens, ["supply"], name=f"ann-{store_id}"))
+    await expect(page.page.get_by_role("alert")).to_contain_text("You are not signed in any more")
+    await page.page.get_by_label("Quantity", exact=True).press("Enter")
+    await expect(page.page.get_by_role("status")).to_have_text("Supplied: 7 pieces of table")
+
+
 async def test_somebody_else_does_not_find_what_was_half_typed(
     open_page: Open, tokens: Documents, store_id: str
 ) -> None:
@@ -209,7 +229,6 @@ async def test_somebody_else_does_not_find_what_was_half_typed(
     await page.is_live()
     await half_typed(page)
     revoke(tokens, token)
-    await page.page.keyboard.press("Enter")
     await sign_in(page, let_in(tokens, ALL))
     await page.is_live()
     await expect(page.page.get_by_role("dialog")).to_be_hidden()

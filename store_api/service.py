@@ -89,7 +89,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.enable_websocket()
     service = Service(settings, parts)
     gate = service.entrance.gate
-    for part in (service.rest, service.sockets, service.operators):
+    for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
         app.blueprint(part.blueprint(gate.guard))
     app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)

@@ -77,6 +77,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/", "description": "the service that serves this document"}],
         "tags": [
             {"name": "stores", "description": "Stock: read it, demand it, supply it."},
+            {"name": "session", "description": "Browsers: sign in with a token, and out."},
             {"name": "operators", "description": "For those who run the service."},
         ],
         "paths": _paths(ENDPOINTS),

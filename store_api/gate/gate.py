@@ -1,6 +1,6 @@
-"""The gate: who stands before it is let in to a route, or told why not; what is open has no gate at all."""
+"""The gate: who stands before it is let in to a route, or told why not; what is open, and reads, has none."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -32,14 +32,15 @@ class Limits(Protocol):
 class Sessions(Protocol):
     """Knows who has signed in with a browser."""
 
-    def credential_in(self, cookies: Sequence[str]) -> Caller | None:
-        """Tell who has signed in; None where nobody has.
+    def credential_in(self, cookies: Sequence[str]) -> Caller | Coroutine[Any, Any, Caller] | None:
+        """Tell who has signed in, or give what finds it out; None where nobody has.
 
         Args:
             cookies: the lines of the header `Cookie`.
 
         Raises:
             CredentialInvalid: somebody had, and it has ended.
+            DatabaseUnavailable: nobody knows.
         """
         ...
 
@@ -70,7 +71,7 @@ class Gate:
             address: its method and path, as in `SCOPES`.
         """
         scopes = SCOPES[address]
-        if scopes == OPEN:
+        if scopes == OPEN and address.startswith("GET"):
             return handler
         asks_page = "/ws/" in address or not address.startswith("GET")
         identification = self.identification
@@ -81,6 +82,8 @@ class Gate:
             self.hosts.require(host)
             if asks_page and ("origin" in headers or "sec-fetch-site" in headers):
                 self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"))
+            if scopes == OPEN:
+                return handler(request, **path)
             if identification is None:
                 return self._let_in(handler, request, ANYBODY, scopes, path)
             caller = self._credential(headers)
@@ -90,6 +93,8 @@ class Gate:
                     finding = identification.find_out(caller)
                     return self._let_in_later(handler, request, finding, scopes, path)
                 caller = known
+            if not isinstance(caller, Caller):
+                return self._let_in_later(handler, request, caller, scopes, path)
             return self._let_in(handler, request, caller, scopes, path)
 
         return enter
@@ -107,8 +112,8 @@ class Gate:
 
         return enter
 
-    def _credential(self, headers: Fields) -> Caller | str:
-        """Give the credential of a request, or who has signed in."""
+    def _credential(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+        """Give the credential of a request, or who has signed in, or what finds that out."""
         if lines := headers.getall("authorization", ()):
             return bearer_of(lines)
         if self.sessions is not None and (cookies := headers.getall("cookie", ())):

@@ -94,6 +94,7 @@ def every_call(http: httpx.Client, token: str) -> Iterator[httpx.Response]:
     yield http.get("/stores/abc111/xlsx_report", headers={"Authorization": token})
     yield http.get("/stores", headers={**headers, "Host": "evil.example"})
     yield http.delete("/stores", headers=headers)
+    yield http.post("/session", headers=headers)
 
 
 def listened(service: Service, token: str) -> str:

@@ -74,5 +74,11 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
     url = f"ws://127.0.0.1:{service.port}/ws/stores/berlin-1?snapshot=true"
     async with connect(url, additional_headers=bearer(anna)) as socket:
         assert '"quantity":1' in str(await socket.recv())
+    async with httpx.AsyncClient(base_url=service.url) as browser:
+        who = (await browser.post("/session", headers=bearer(anna))).json()
+        assert (await browser.get("/session")).json() == who
+        assert (who["name"], who["stores"]) == ("oidc:anna", ["berlin-*"])
+        reports = [await browser.get(f"/stores/{store_id}") for store_id in ("berlin-1", "paris")]
+        assert [report.status_code for report in reports] == [200, 403]
     assert anna not in service.complaints
     assert len(service.log("issuer_not_reached")) >= 1

@@ -39,7 +39,7 @@ from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeRequest
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
-from store_api.web.serving import LIMITS, App, run
+from store_api.web.serving import LIMITS, App, run, stop_if_dead, stop_with_parent
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from watchers.changes import StoreChange
@@ -188,10 +188,10 @@ class Service:
             for part in (self.heartbeat, self.metrics, self.sockets)
         ]
         for task in for_ever:
-            task.add_done_callback(lambda task: _stop_if_dead(app, task))
+            task.add_done_callback(lambda task: stop_if_dead(app, task))
         self._tasks = [*for_ever, asyncio.create_task(look_for_primary(self._client))]
         if (parent := multiprocessing.parent_process()) is not None:
-            _stop_with_parent(app, parent.sentinel)
+            stop_with_parent(app, parent.sentinel)
 
     async def stop_listening(self, _: App) -> None:
         """Turn new work away and let the listeners go; requests in flight are still answered."""
@@ -229,26 +229,3 @@ class Service:
         await self.claims.prepare()
         await self.entrance.load()
         await self.feed.begin_afresh()
-
-
-def _stop_with_parent(app: App, sentinel: int) -> None:
-    """End a worker whose main process was killed: nobody else would."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        loop.remove_reader(sentinel)
-        log.error("The main process is gone", extra={"action": "main_process_gone"})
-        app.ctx.told_to_stop.set()
-
-    loop.add_reader(sentinel, stop)
-
-
-def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
-    """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical(
-            "A part of the service died",
-            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
-        )
-        app.ctx.part_died = True
-        app.ctx.told_to_stop.set()

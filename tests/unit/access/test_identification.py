@@ -1,7 +1,5 @@
 """Who asks: of what kind a credential is, who judges it, and what the header may look like."""
 
-import secrets
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
@@ -14,7 +12,7 @@ from store_api.contract.scopes import Scope
 from store_api.errors import CredentialInvalid, CredentialMissing
 from tests.unit.access.test_known_tokens import Document, document
 
-TOKEN = new_token(secrets.token_bytes)
+TOKEN = new_token(bytes)
 
 
 class Jwts:

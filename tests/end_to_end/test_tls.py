@@ -201,6 +201,8 @@ async def test_told_to_end_it_lets_its_listeners_go_and_a_slow_reader_read_to_th
             raw_connection(service, ask) as (reader, _),
         ):
             await idle.get("/health/live")
+            # And somebody who never shakes hands.
+            _, silent = await asyncio.open_connection("127.0.0.1", service.port)
             size = len(await reader.readexactly(1000))
             service.tell(signal.SIGTERM)
             assert await socket.closed() == 1001
@@ -208,6 +210,7 @@ async def test_told_to_end_it_lets_its_listeners_go_and_a_slow_reader_read_to_th
                 size += len(part)
                 await asyncio.sleep(0.02)
         assert service.wait() == 0
+        silent.close()
     mongo.drop_database(service.database)
     assert size > 60_000 * 116
     assert {line["level"] for line in service.log()} == {"info"}

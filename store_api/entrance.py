@@ -8,11 +8,11 @@ from typing import Any
 
 from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
-from store_api.access.sessions import Sessions
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.session_routes import SessionRoutes
+from store_api.gate.sessions import Sessions
 from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings

@@ -7,10 +7,10 @@ import msgspec
 from sanic import Blueprint, HTTPResponse
 
 from store_api.access.callers import Caller
-from store_api.access.sessions import PLAIN_NAME, SECURE_NAME, Sessions
 from store_api.contract.endpoints import JSON
 from store_api.contract.schemas import Session, SignedOut
 from store_api.errors import CredentialMissing
+from store_api.gate.sessions import PLAIN_NAME, SECURE_NAME, Sessions
 from store_api.web.fast_path import WholeAnswer, WholeRequest
 from store_api.web.routes import READ, Guard, json_answer
 

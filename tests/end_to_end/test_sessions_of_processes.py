@@ -9,6 +9,7 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
+from tests.support.certificates import certified
 from tests.support.service import Service, needs_proc
 from tests.support.tokens import bearer, let_in, tokens_in
 
@@ -51,3 +52,18 @@ async def name_of(service: Service, headers: dict[str, str]) -> str:
         answer = await client.get("/session", headers=headers)
     assert answer.status_code == 200
     return str(answer.json()["name"])
+
+
+async def test_over_our_own_tls_the_cookie_is_for_tls_alone(
+    mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "AUTH": "tokens"}
+    with Service(tmp_path, {**settings, **certified(tmp_path)}) as service:
+        service.wait_until_ready()
+        token = let_in(tokens_in(mongo[service.database]), ["read"], name="ann")
+        async with service.client() as client:
+            signed_in = await client.post("/session", headers=bearer(token))
+            assert signed_in.headers["set-cookie"].startswith("__Host-store_api_session=")
+            assert signed_in.headers["set-cookie"].endswith("; HttpOnly; SameSite=Strict; Secure")
+            assert (await client.get("/session")).json()["name"] == "ann"
+    mongo.drop_database(service.database)

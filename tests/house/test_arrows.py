@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.settings": ("mongo_url setting_values", "dotenv"),
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
-    "store_api.access": ("contract stock", "aiohttp cryptography itsdangerous jwt limits msgspec"),
+    "store_api.access": ("contract stock", "aiohttp cryptography jwt limits msgspec"),
     "store_api.processes": ("", ""),
     "store_api.embedded": ("settings", "fiftyone pymongo"),
     "store_api.reports": ("contract processes stock", "msgspec openpyxl"),
@@ -36,7 +36,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.tokens": ("access contract embedded settings storage", "msgspec pymongo"),
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
     "store_api.http": ("", "sanic"),
-    "store_api.gate": ("access contract http web", "msgspec sanic"),
+    "store_api.gate": ("access contract http web", "itsdangerous msgspec sanic"),
     "store_api.entrance": ("access gate http setting_values settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from store_api.access.sessions import LIFE_SECONDS, PLAIN_NAME, SECURE_NAME
 from store_api.contract.scopes import Scope
+from store_api.gate.sessions import LIFE_SECONDS, PLAIN_NAME, SECURE_NAME
 from store_api.storage.clients import Client
 from store_api.tokens.session_key import COLLECTION, KEY_BYTES, SessionKey
 from tests.integration.in_process_api import Api, check_problem, served_in_process

@@ -122,6 +122,7 @@ def test_every_operation_says_what_it_is_for() -> None:
 
 def test_every_operation_says_what_it_takes_and_how_it_is_refused() -> None:
     assert OPENAPI["components"]["securitySchemes"].keys() == {"bearer", "session"}
+    assert OPENAPI["paths"]["/session"]["post"]["security"] == [{"bearer": []}]
     for path, methods in OPENAPI["paths"].items():
         for method, operation in methods.items():
             scopes = SCOPES[f"{method.upper()} {path}"]

@@ -11,9 +11,9 @@ from itsdangerous import URLSafeSerializer
 
 from store_api.access.callers import Caller
 from store_api.access.known_tokens import KnownTokens
-from store_api.access.sessions import LIFE_SECONDS, LONGEST, PLAIN_NAME, SECURE_NAME, Sessions, session_in
 from store_api.contract.scopes import EVERY_SCOPE, Scope
 from store_api.errors import CredentialInvalid, DatabaseUnavailable, InvalidInput
+from store_api.gate.sessions import LIFE_SECONDS, LONGEST, PLAIN_NAME, SECURE_NAME, Sessions, session_in
 
 KEY, ANOTHER_KEY = b"k" * 32, b"l" * 32
 TOKEN = b"t" * 32

@@ -1,18 +1,16 @@
-"""Builds what stands before the routes of one process, as its settings say."""
+"""Builds what stands before the routes of one process, and its certificate, as its settings say."""
 
 import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from store_api.access.fetching import Fetcher
-from store_api.access.identification import Identification
-from store_api.access.key_set import KeySet
+from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
-from store_api.access.oidc import Issuer, Verifier
 from store_api.errors import WrongSetting
-from store_api.gate.gate import Gate
+from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings
 from store_api.storage.clients import Client
@@ -49,6 +47,7 @@ class Entrance:
             Identification(self.tokens, jwts) if ways else None,
             Hosts(allowed_hosts(settings)),
             Origins(settings.allowed_origins or frozenset()),
+            limits=_limits(settings),
         )
 
     async def load(self) -> None:
@@ -66,13 +65,38 @@ class Entrance:
                 )
 
 
-def verifier_of(settings: Settings) -> Verifier:
+def verifier_of(settings: Settings) -> JwtVerifier:
     """Build what judges JWTs; the settings name their issuer, or there would be none."""
+    # Only here: they take a fifth of a second, which every start without an issuer would wait for.
+    from store_api.access.fetching import Fetcher
+    from store_api.access.key_set import KeySet
+    from store_api.access.oidc import Issuer, Verifier
+
     name, audience, url = settings.oidc_issuer, settings.oidc_audience, settings.oidc_jwks_url
     if name is None or audience is None or url is None:
         raise WrongSetting("AUTH", "oidc takes OIDC_ISSUER, OIDC_AUDIENCE and OIDC_JWKS_URL")
     issuer = Issuer(name, audience, settings.oidc_stores_claim)
     return Verifier(issuer, KeySet(Fetcher(url), time.monotonic), time.time)
+
+
+def _limits(settings: Settings) -> Limits | None:
+    if settings.rate_writes is None and settings.rate_reads is None:
+        return None
+    # Only then: who wants no quotas need not load what counts them.
+    from store_api.access.rate_limits import RateLimits
+
+    return RateLimits(settings.rate_writes, settings.rate_reads)
+
+
+def certificates_of(settings: Settings) -> Certificates | None:
+    """Read the certificate to serve TLS with; None where the settings name none.
+
+    Raises:
+        WrongSetting: it cannot be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return Certificates(settings.tls_cert, settings.tls_key)
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:

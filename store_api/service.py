@@ -14,7 +14,7 @@ import pymongo
 from sanic import Sanic
 
 from store_api.commit import Committer
-from store_api.entrance import Entrance
+from store_api.entrance import Entrance, certificates_of
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.pages.routes import pages
@@ -85,12 +85,13 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
+    app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     service = Service(settings, parts)
-    guard = service.entrance.gate.guard
+    gate = service.entrance.gate
     for part in (service.rest, service.sockets, service.operators):
-        app.blueprint(part.blueprint(guard))
-    app.blueprint(pages())
+        app.blueprint(part.blueprint(gate.guard))
+    app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
     app.after_server_stop(service.stop)

@@ -70,6 +70,11 @@ async def client(mongo_url: str) -> AsyncIterator[Client]:
     client.close()
 
 
+def pytest_sessionstart() -> None:
+    """Do not begin where the tests cannot go on."""
+    open_files.require_enough()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Import all tests, and what they need, without anybody who looks on: each worker takes seconds for it.

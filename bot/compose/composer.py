@@ -15,7 +15,7 @@ from bot.report.message import Heading, caption, picture_heading, report_text
 from bot.report.stocktake import EarlierReport, Stocktake
 from bot.report.timetable import DueReport
 from store_api.processes import run_job
-from store_api.reports.workbook import Sheet
+from store_api.reports.sheets import Sheet
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.storage.writer import StoreWriter
 

@@ -139,7 +139,10 @@ def _refusals(endpoint: Endpoint) -> list[errors.StoreApiError]:
         refusals.append(errors.ForeignPage())
     if scopes != OPEN:
         refusals += [errors.CredentialMissing(), errors.CredentialInvalid()]
-        refusals += [errors.ScopeMissing(" ".join(sorted(scopes))), errors.QuotaExceeded(600, 60, 3)]
+        refusals += [
+            errors.ScopeMissing(" ".join(sorted(scopes))),
+            errors.QuotaExceeded("writes", 600, 60, 3),
+        ]
         refusals += [errors.IssuerUnavailable(), errors.DatabaseUnavailable(), errors.Overloaded()]
     if "{store_id}" in endpoint.path:
         refusals.append(errors.StoreForbidden())

@@ -94,6 +94,19 @@ class Gate:
 
         return enter
 
+    def guard_page(self, handler: Handler) -> Handler:
+        """Put before a page what stands before pages: nobody is asked who they are, but for which host it is.
+
+        Args:
+            handler: of the page's route.
+        """
+
+        def enter(request: Request, **path: str) -> Any:
+            self.hosts.require(request.headers.get("host", ""))
+            return handler(request, **path)
+
+        return enter
+
     def _credential(self, headers: Fields) -> Caller | str:
         """Give the credential of a request, or who has signed in."""
         if lines := headers.getall("authorization", ()):

@@ -9,7 +9,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from unicodedata import east_asian_width
 
@@ -21,6 +20,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from store_api.reports.sheets import Job, Sheet, legible
 from store_api.stock.ids import spelled
 
 # Excel's limits; support.microsoft.com, "Excel specifications and limits". It counts text in UTF-16 units.
@@ -36,26 +36,9 @@ NARROWEST, WIDEST = 12, 60  # the item column, in characters
 
 _BOLD = Font(name="Calibri", size=11, bold=True)
 _RIGHT = Alignment(horizontal="right")
-_UNFIT_FOR_XML = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # Excel reads `_x0041_` as `A`; ECMA-376 part 1, 22.9.2.19 (ST_Xstring) and MS-OI29500 2.1.1747.
 _READ_AS_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _UNFIT_FOR_TITLE = re.compile(rf"[\[\]:*?/\\]|{_READ_AS_ESCAPE.pattern}")
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What one store holds: its items and their quantities, in pieces, in any order."""
-
-    store_id: str
-    lines: Sequence[tuple[str, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """All that a workbook is made of."""
-
-    sheets: Sequence[Sheet]
-    at: datetime
 
 
 def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
@@ -102,11 +85,6 @@ def sheet_titles(store_ids: Iterable[str]) -> list[str]:
         given[title.casefold()] = 1
         titles.append(title)
     return titles
-
-
-def legible(text: str) -> str:
-    """Replace what XML cannot hold, and every other control character, with U+FFFD."""
-    return _UNFIT_FOR_XML.sub("\ufffd", text)
 
 
 def _pages(sheet: Sheet) -> Iterator[Sheet]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from store_api.processes import run_job
-from store_api.reports.workbook import Job, Sheet, legible
+from store_api.reports.sheets import Job, Sheet, legible
 
 AT_ONCE = 2
 """Workbooks that are built at the same time, each on a core of its own while it lasts."""

@@ -62,10 +62,15 @@ async def send_in_one_block(answer: HTTPResponse, body: bytes, head_of: Callable
 
 
 def end_sending(request: Request) -> None:
-    """Tell the client that nothing follows, while it may still send (a TCP half-close)."""
+    """Tell the client that nothing follows, while it may still send (a TCP half-close).
+
+    Over TLS the transport's own end is that: it says so, and drops what comes until the client ends, too.
+    """
     transport: Any = request.transport
     if transport.can_write_eof():
         transport.write_eof()
+    else:
+        transport.close()
 
 
 async def swallow(request: Request) -> None:

@@ -18,7 +18,7 @@ from store_api.contract.schemas import Overview
 from store_api.contract.scopes import SCOPE_OF
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import ReportEncoder
-from store_api.reports.workbook import Sheet, legible
+from store_api.reports.sheets import Sheet, legible
 from store_api.stock import Operation, Replayed, Reply, Report, Stock, StorePatterns, StoreSummary
 from store_api.web.error_handler import error_response
 from store_api.web.fast_path import WholeAnswer, WholeRequest

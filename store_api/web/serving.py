@@ -17,6 +17,8 @@ from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
 
 from store_api.contract.bodies import LARGEST_BODY
+from store_api.http.certificates import Certificates
+from store_api.http.over_tls import TlsConnection
 from store_api.http.progress import Connection, is_busy
 
 App = Sanic[Config, SimpleNamespace]
@@ -59,7 +61,8 @@ def run(app: App, listener: socket.socket, on_start: Callable[[], None] | None =
     """Serve in this process until SIGTERM, SIGINT, or `app.ctx.told_to_stop`.
 
     Args:
-        app: what is served; its listeners are called as Sanic's own server does.
+        app: what is served; its listeners are called as Sanic's own server does. Its `ctx` says when it is
+            told to stop, and has the certificates to serve TLS with, if any.
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
     """
@@ -72,9 +75,14 @@ async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None]
     for number in (signal.SIGTERM, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    certificates: Certificates | None = app.ctx.certificates
     server: Any = await app.create_server(
-        sock=listener, protocol=Connection, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
+        sock=listener,
+        protocol=Connection if certificates is None else TlsConnection,
+        backlog=BACKLOG,
+        asyncio_server_kwargs={"start_serving": False},
     )
+    renewing = None if certificates is None else asyncio.create_task(certificates.run())
     await server.startup()
     await server.before_start()
     await server.start_serving()
@@ -83,6 +91,8 @@ async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None]
     if on_start is not None:
         on_start()
     await told_to_stop.wait()
+    if renewing is not None:
+        renewing.cancel()
     port_closed = server.close()
     await asyncio.sleep(PORT_SECONDS)
     # From here on every answer says "Connection: close"; those who connect anew are refused.

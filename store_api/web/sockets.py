@@ -110,7 +110,9 @@ class Sockets:
             websocket = opened.websocket
             self._open.add(websocket)
             opened.let_through(partial(self._is_allowed, opened))
-            subscriber.write_at_once = self._writers.open(opened.transport, opened.protocol).write
+            subscriber.write_at_once = self._writers.open(
+                opened.transport, opened.protocol, opened.connection.counter()
+            ).write
             try:
                 await _converse(
                     websocket,

@@ -133,8 +133,8 @@ async def listening(
     """
     path = "/ws/stores" if store_id is None else f"/ws/stores/{quote(store_id, safe='')}"
     asked = [("snapshot", "true")] * snapshot + [("only", "changes")] * only_changes
-    url = f"ws://127.0.0.1:{service.port}{path}?{urlencode(asked)}"
-    connecting = connect(url, proxy=None, compression=None, max_size=None, max_queue=None)
+    url = f"{service.url.replace('http', 'ws')}{path}?{urlencode(asked)}"
+    connecting = connect(url, ssl=service.tls, proxy=None, compression=None, max_size=None, max_queue=None)
     if worker is None:
         connection = await connecting
     else:

@@ -17,7 +17,8 @@ from bot.daily.day_report import Tools
 from bot.report.chart import Picture
 from bot.report.timetable import Timetable
 from bot.telegram.chat import Chat
-from store_api.reports.workbook import Sheet, workbook
+from store_api.reports.sheets import Sheet
+from store_api.reports.workbook import workbook
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents

@@ -17,7 +17,8 @@ from openpyxl.workbook.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from store_api.reports import workbook as spreadsheet
-from store_api.reports.workbook import Sheet, workbook
+from store_api.reports.sheets import Sheet
+from store_api.reports.workbook import workbook
 from tests.support.odd_ids import SPELLED
 
 AT = datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)

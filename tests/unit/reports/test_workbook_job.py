@@ -18,7 +18,8 @@ import openpyxl
 import pytest
 import uvloop
 
-from store_api.reports.workbook import Job, Sheet, workbook
+from store_api.reports.sheets import Job, Sheet
+from store_api.reports.workbook import workbook
 from store_api.reports.workbook_job import WorkbookBuilder
 from tests.support.lateness import machine_lateness
 from tests.support.programs import begun

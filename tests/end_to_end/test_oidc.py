@@ -1,0 +1,78 @@
+"""The served program and an issuer: whose JWTs it takes, beside tokens, whatever becomes of the issuer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from pymongo import MongoClient
+from websockets.asyncio.client import connect
+
+from tests.support.issuer import AUDIENCE, EC, NAME, RSA, Publisher, claims, publishing, signed
+from tests.support.service import Service
+from tests.support.tokens import bearer, let_in, tokens_in
+
+JSON = {"operation": "supply", "item_id": "chair", "quantity": 1}
+
+
+@pytest.fixture
+async def publisher() -> AsyncIterator[Publisher]:
+    async with publishing() as publisher:
+        yield publisher
+
+
+@pytest.fixture
+async def service(publisher: Publisher, mongo_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    settings = {
+        "MONGO_URL": mongo_url,
+        "MONGO_DB": f"test_{uuid4().hex}",
+        "AUTH": "tokens,oidc",
+        "OIDC_ISSUER": NAME,
+        "OIDC_AUDIENCE": AUDIENCE,
+        "OIDC_JWKS_URL": publisher.url,
+        "OIDC_STORES_CLAIM": "stores",
+    }
+    with Service(tmp_path, settings) as service:
+        await asyncio.to_thread(service.wait_until_ready)
+        yield service
+    assert service.log("fault") == []
+
+
+async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
+    service: Service, publisher: Publisher, mongo: MongoClient[dict[str, Any]]
+) -> None:
+    token = let_in(tokens_in(mongo[service.database]), ["read", "supply"])
+    anna = signed(claims(time.time(), scope="read supply", stores=["berlin-*"]))
+    async with httpx.AsyncClient(base_url=service.url) as http:
+        publisher.status = "503 Away"
+        away = await http.get("/stores", headers=bearer(anna))
+        assert (away.status_code, away.json()["type"]) == (503, "/problems/issuer-unavailable")
+        assert away.headers["retry-after"]
+        assert (await http.get("/stores", headers=bearer(token))).status_code == 200
+        publisher.status = "200 OK"
+        async with asyncio.timeout(15):
+            while (await http.get("/stores", headers=bearer(anna))).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        asked = publisher.asked
+        supplied = await http.post("/stores/berlin-1", headers=bearer(anna), json=JSON)
+        refused = await http.post("/stores/paris", headers=bearer(anna), json=JSON)
+        assert (supplied.status_code, refused.status_code) == (200, 403)
+        cleaned = await http.post("/stores/berlin-1/clean", headers=bearer(anna))
+        assert 'error="insufficient_scope", scope="clean"' in cleaned.headers["www-authenticate"]
+        publisher.status = "503 Away"
+        for said in (claims(time.time(), aud="another"), claims(time.time(), exp=int(time.time()) - 60)):
+            assert (await http.get("/stores", headers=bearer(signed(said)))).status_code == 401
+        rsa = signed(claims(time.time(), stores="berlin-1"), RSA, "rsa", "RS256")
+        assert (await http.get("/stores/berlin-1", headers=bearer(rsa))).status_code == 200
+        new = signed(claims(time.time()), EC, "unheard-of")
+        assert (await http.get("/stores", headers=bearer(new))).status_code == 401
+        assert publisher.asked == asked
+    url = f"ws://127.0.0.1:{service.port}/ws/stores/berlin-1?snapshot=true"
+    async with connect(url, additional_headers=bearer(anna)) as socket:
+        assert '"quantity":1' in str(await socket.recv())
+    assert anna not in service.complaints
+    assert len(service.log("issuer_not_reached")) >= 1

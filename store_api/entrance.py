@@ -10,6 +10,7 @@ from store_api.access.identification import Identification
 from store_api.access.key_set import KeySet
 from store_api.access.known_tokens import KnownTokens
 from store_api.access.oidc import Issuer, Verifier
+from store_api.access.stays import Stays
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate
 from store_api.gate.origins import ANY, Hosts, Origins
@@ -34,6 +35,7 @@ class Entrance:
         gate: stands before the routes.
         followed: what takes the events of further collections, by their names.
         tokens: the tokens that let somebody in; None where none are taken.
+        stays: how long those who were let in may stay.
     """
 
     def __init__(self, settings: Settings, client: Client) -> None:
@@ -44,6 +46,7 @@ class Entrance:
             kept = TokenCollection(client, settings.mongo_db)
             self.tokens = KnownTokens(kept.read_all, kept.read_one, time.time)
             self.followed = {COLLECTION: self.tokens.take}
+        self.stays = Stays(self.tokens, time.time)
         jwts = verifier_of(settings) if AUTH_OIDC in ways else None
         self.gate = Gate(
             Identification(self.tokens, jwts) if ways else None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
+from store_api.access.stays import Stays
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
@@ -38,6 +39,7 @@ class Entrance:
         routes: by which browsers sign in and out.
         tokens: the tokens that let somebody in; None where none are taken.
         sessions: of browsers; None where nobody is asked who they are.
+        stays: how long those who were let in may stay.
     """
 
     def __init__(self, settings: Settings, client: Client) -> None:
@@ -53,6 +55,7 @@ class Entrance:
             self.sessions = Sessions(self.tokens, takes_jwts=AUTH_OIDC in ways, now=time.time)
         self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes)
         self.routes = SessionRoutes(self.sessions)
+        self.stays = Stays(self.tokens, time.time)
         jwts = verifier_of(settings) if AUTH_OIDC in ways else None
         self.gate = Gate(
             Identification(self.tokens, jwts) if ways else None,

@@ -77,10 +77,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     """
     logs.configure(terminal=sys.stderr.isatty())
     app: App = Sanic(
-        "store_api",
-        error_handler=ProblemHandler(),
-        request_class=WholeRequest,
-        configure_logging=False,
+        "store_api", error_handler=ProblemHandler(), request_class=WholeRequest, configure_logging=False
     )
     app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
@@ -161,7 +158,7 @@ class Service:
         build_workbook = WorkbookBuilder().build
         self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
         self.operators = Operators(self.readiness, self.metrics)
-        self.sockets = Sockets(self.feed)
+        self.sockets = Sockets(self.feed, self.entrance.stays)
         self._tasks: list[asyncio.Task[None]] = []
 
     def _sources(self) -> Sources:

@@ -8,11 +8,12 @@ from sanic import Request
 
 from store_api.access.callers import ANYBODY, Caller
 from store_api.access.identification import Identification, bearer_of
+from store_api.contract.channels import BEARER_SUBPROTOCOL
 from store_api.contract.scopes import OPEN, SCOPES, WRITING, Scope
-from store_api.errors import CredentialMissing
+from store_api.errors import CredentialInvalid, CredentialMissing
 from store_api.gate.origins import Hosts, Origins
 from store_api.http.grammar import Fields
-from store_api.web.requests import store_id_of
+from store_api.web.requests import store_id_of, subprotocols
 
 Handler = Callable[..., Any]
 
@@ -73,7 +74,9 @@ class Gate:
         scopes = SCOPES[address]
         if scopes == OPEN and address.startswith("GET"):
             return handler
-        asks_page = "/ws/" in address or not address.startswith("GET")
+        is_socket = "/ws/" in address
+        asks_page = is_socket or not address.startswith("GET")
+        credential_in = self._credential_of_socket if is_socket else self._credential
         identification = self.identification
 
         def enter(request: Any, **path: str) -> Any:
@@ -86,7 +89,7 @@ class Gate:
                 return handler(request, **path)
             if identification is None:
                 return self._let_in(handler, request, ANYBODY, scopes, path)
-            caller = self._credential(headers)
+            caller = credential_in(headers)
             if isinstance(caller, str):
                 known = identification.at_once(caller)
                 if known is None:
@@ -121,6 +124,19 @@ class Gate:
             if signed_in is not None:
                 return signed_in
         raise CredentialMissing
+
+    def _credential_of_socket(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+        """Give the credential of a handshake, which may also be among the subprotocols that it offers.
+
+        Of two that somebody chose to send, nobody can tell which one is meant (RFC 6750, 2). A cookie is
+        sent by a browser whether its page means it or not, so it counts where there is nothing else.
+        """
+        bearers = [each for each in subprotocols(headers) if each.startswith(BEARER_SUBPROTOCOL)]
+        if not bearers:
+            return self._credential(headers)
+        if len(bearers) > 1 or headers.getall("authorization", ()):
+            raise CredentialInvalid
+        return bearers[0].removeprefix(BEARER_SUBPROTOCOL)
 
     async def _let_in_later(
         self,

@@ -11,6 +11,8 @@ import httpx
 import pytest
 from pymongo import MongoClient
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from tests.support.issuer import AUDIENCE, EC, NAME, RSA, Publisher, claims, publishing, signed
 from tests.support.service import Service
@@ -80,5 +82,16 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
         assert (who["name"], who["stores"]) == ("oidc:anna", ["berlin-*"])
         reports = [await browser.get(f"/stores/{store_id}") for store_id in ("berlin-1", "paris")]
         assert [report.status_code for report in reports] == [200, 403]
+    # Its leeway of 30 seconds is nearly used up.
+    ends = int(time.time()) + 2
+    brief = signed(claims(time.time(), exp=ends - 30, stores="berlin-1"))
+    protocols = [Subprotocol("store_api.v1"), Subprotocol(f"store_api.bearer.{brief}")]
+    async with connect(url, subprotocols=protocols) as socket, asyncio.timeout(10):
+        await socket.recv()
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert (socket.close_code, socket.subprotocol) == (4401, "store_api.v1")
+        assert 0 <= time.time() - ends < 2
     assert anna not in service.complaints
+    assert brief not in service.complaints
     assert len(service.log("issuer_not_reached")) >= 1

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from store_api.access.callers import OF_JWTS
 from store_api.access.token_text import hint_of, new_token, token_id
 from store_api.contract.scopes import Scope
 from store_api.embedded import EmbeddedMongo
@@ -85,6 +86,8 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"must be 1 to {LONGEST_NAME} letters, digits and ._@:+- and begin with a letter or digit"
         )
+    if text.startswith(OF_JWTS):
+        raise argparse.ArgumentTypeError(f"must not begin with {OF_JWTS}, as those do who come with a JWT")
     return text
 
 

@@ -1,7 +1,10 @@
 """Which JWTs let somebody in, and whom; all others let nobody in."""
 
+import asyncio
 import base64
 import json
+import logging
+from collections import Counter
 from typing import Any
 
 import jwt
@@ -11,10 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.access.key_set import FRESH_SECONDS, KeySet
-from store_api.access.oidc import LONGEST_JWT, MOST_REMEMBERED, Issuer, Verifier
+from store_api.access.callers import OF_JWTS
+from store_api.access.key_set import FRESH_SECONDS, STALE_SECONDS, KeySet
+from store_api.access.oidc import LONGEST_JWT, MOST_REFUSED, MOST_REMEMBERED, Issuer, Verifier
 from store_api.contract.scopes import EVERY_SCOPE, Scope
-from store_api.errors import CredentialInvalid
+from store_api.errors import CredentialInvalid, Overloaded
+from store_api.tokens.command import run
 from tests.support.issuer import (
     AUDIENCE,
     EC,
@@ -40,11 +45,14 @@ class World:
         self.now = EPOCH
         self.published = PUBLISHED
         self.fetched = 0
+        self.is_away = False
         issuer = Issuer(NAME, AUDIENCE, stores_claim)
         self.verifier = Verifier(issuer, KeySet(self.fetch, lambda: self.now), lambda: self.now)
 
     async def fetch(self) -> bytes:
         self.fetched += 1
+        if self.is_away:
+            raise OSError("Away")
         return self.published
 
     async def lets_in(self, text: str) -> bool:
@@ -203,9 +211,74 @@ async def test_it_is_verified_once_and_known_until_it_expires_or_the_keys_are_ol
     world.now = EPOCH + FRESH_SECONDS + 1
     assert world.verifier.known(text) is None
     assert await world.lets_in(text)
+    assert world.fetched == 2
     world.now = EPOCH + 630
     assert world.verifier.known(text) is None
     assert not await world.lets_in(text)
+
+
+async def test_it_stays_known_for_an_hour_while_the_issuer_is_away() -> None:
+    world, text = World(), signed(claims(EPOCH, exp=EPOCH + 10_000))
+    assert await world.lets_in(text)
+    world.is_away = True
+    world.now = EPOCH + FRESH_SECONDS + 1
+    assert await world.lets_in(text)
+    world.now = EPOCH + STALE_SECONDS
+    assert world.verifier.known(text) is not None
+    world.now += 1
+    assert world.verifier.known(text) is None
+
+
+async def test_many_that_let_nobody_in_keep_out_no_more_than_those_who_are_not_known() -> None:
+    world, known = World(), signed(claims(EPOCH))
+    await world.verifier.verify(known)
+    for _ in range(MOST_REFUSED):
+        assert not await world.lets_in("a.b.c")
+    with pytest.raises(Overloaded):
+        await world.verifier.verify(signed(claims(EPOCH, sub="new")))
+    assert world.verifier.known(known) is not None
+    world.now += 1
+    assert await world.lets_in(signed(claims(EPOCH, sub="new")))
+
+
+async def test_those_who_waited_for_keys_together_are_not_all_looked_at(monkeypatch: Any) -> None:
+    world, wrong = World(), signed(claims(EPOCH), OTHER)
+    looked_at = Counter[str]()
+    judge = Verifier._claims
+
+    def counted(*given: Any) -> Any:
+        looked_at["all"] += 1
+        return judge(*given)
+
+    monkeypatch.setattr(Verifier, "_claims", counted)
+    crowd = (world.verifier.verify(wrong) for _ in range(3 * MOST_REFUSED))
+    answers = await asyncio.gather(*crowd, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {CredentialInvalid, Overloaded}
+    assert looked_at["all"] == MOST_REFUSED
+    assert world.fetched == 1
+
+
+async def test_why_one_was_refused_is_told_once_a_second_and_nothing_of_its_text(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    world = World()
+    for said in ({"aud": "another"}, {"exp": EPOCH - 31}, {"sub": "a b"}):
+        assert not await world.lets_in(signed(claims(EPOCH, **said)))
+    world.now += 1
+    assert not await world.lets_in(signed(claims(EPOCH), EC, "secret-word"))
+    world.now += 1
+    assert not await world.lets_in(signed(claims(EPOCH), OTHER))
+    lines = [line.__dict__ for line in caplog.records if line.__dict__.get("action") == "jwt_refused"]
+    told = [(line["reason"], line["refused"]) for line in lines]
+    assert told == [("InvalidAudienceError", 1), ("kid", 3), ("InvalidSignatureError", 1)]
+    assert "secret-word" not in str([line.__dict__ for line in caplog.records])
+
+
+def test_no_token_is_called_as_those_are_who_come_with_a_jwt(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["create", f"{OF_JWTS}anna", "--scopes", "read"])
+    assert "must not begin with oidc:" in capsys.readouterr().err
 
 
 async def test_a_key_that_is_withdrawn_lets_nobody_in_any_more() -> None:
@@ -245,6 +318,8 @@ async def test_small_rsa_keys_and_others_than_public_ones_to_sign_with_are_passe
         (EC, {"x": "AAAA"}),
         (EC, {"d": "AAAA"}),
         (EC, {"kid": 7}),
+        (EC, {"key_ops": ["sign"]}),
+        (EC, {"key_ops": "verify"}),
     ):
         world = World()
         world.published = key_set(published(key, "k", **others), published(ED, "ed"))

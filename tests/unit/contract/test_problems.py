@@ -55,6 +55,7 @@ NEVER_ANSWERED = {
     errors.PartDied,
     errors.NotApplied,
     errors.UnfitDocument,
+    errors.UnfitJwt,
 }
 OF_THE_WEB_SERVER: list[tuple[SanicException, int]] = [
     (NotFound("secret-word"), 404),

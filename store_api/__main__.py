@@ -7,7 +7,7 @@ from store_api import early_stop
 
 def main() -> int:
     """Serve until told to stop, and give the exit code."""
-    early_stop.end_when_told(early_stop.STOPPED)
+    early_stop.end_when_told(early_stop.UNDONE if sys.argv[1:] else early_stop.STOPPED)
     # Only now, because these imports take most of a second.
     from store_api import command_line
 

@@ -29,14 +29,14 @@ usage: python -m store_api [--help]
 Without an argument it serves; `tokens` are for callers, where AUTH=tokens (tokens --help says more)."""
 
 
+TOKENS = "tokens"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Serve until told to stop; one line on standard error for whatever prevents it."""
+    if arguments[:1] == [TOKENS]:
+        return _run_tokens(arguments[1:])
     early_stop.unwind_when_told(early_stop.STOPPED)
-    if arguments[:1] == ["tokens"]:
-        # Only then: whoever serves needs none of it.
-        from store_api.tokens import command
-
-        return command.run(arguments[1:])
     if {"--help", "-h"} & set(arguments):
         print(help_text(Settings, USAGE))
         return 0
@@ -56,6 +56,17 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return early_stop.INTERRUPTED
     return 0
+
+
+def _run_tokens(arguments: Sequence[str]) -> int:
+    early_stop.unwind_when_told(early_stop.UNDONE)
+    try:
+        # Only now: whoever serves needs none of it.
+        from store_api.tokens import command
+
+        return command.run(arguments)
+    except KeyboardInterrupt:
+        return early_stop.INTERRUPTED
 
 
 def _allow_many_sockets() -> None:

@@ -91,7 +91,7 @@ AUTH_OFF, AUTH_TOKENS, AUTH_OIDC = "off", "tokens", "oidc"
 
 def auth(text: str) -> frozenset[str]:
     """Parse how callers say who they are; none of the ways is `off`."""
-    named = frozenset(words(text.lower()))
+    named = frozenset(re.split(r"[,\s]+", text.lower().strip(", ")))
     if named == {AUTH_OFF}:
         return frozenset()
     if not named <= {AUTH_TOKENS, AUTH_OIDC}:
@@ -99,33 +99,69 @@ def auth(text: str) -> frozenset[str]:
     return named
 
 
+_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
+_PORTS = {"http": "80", "https": "443"}
+
+
 def hosts(text: str) -> frozenset[str]:
-    """Parse names and addresses that requests may be for; `*` is any."""
-    named = frozenset(word.lower().rstrip(".") for word in words(text))
-    for name in named - {"*"}:
-        if urlsplit(f"//{name}").netloc != name or "@" in name:
-            raise ValueError("must be host names and addresses, separated by commas, or *")
-    return named
+    """Parse names and addresses that requests may be for, each for every port or with one; `*` is any."""
+    try:
+        return frozenset(word if word == "*" else _authority(word) for word in words(text.lower()))
+    except ValueError:
+        raise ValueError(
+            "must be host names and addresses as clients name them, separated by commas, or *"
+        ) from None
 
 
 def origins(text: str) -> frozenset[str]:
-    """Parse origins of pages, as browsers send them."""
-    named = frozenset(word.lower() for word in words(text))
-    for origin in named:
-        scheme, _, authority = origin.partition("://")
-        if scheme not in ("http", "https") or not authority or urlsplit(f"//{authority}").netloc != authority:
-            raise ValueError("must be origins as https://stock.example, separated by commas")
-    return named
+    """Parse origins of pages, and write them as browsers send them."""
+    try:
+        return frozenset(_origin(word) for word in words(text.lower()))
+    except ValueError:
+        raise ValueError("must be origins as https://stock.example, separated by commas") from None
+
+
+def _origin(word: str) -> str:
+    scheme, _, authority = word.removesuffix("/").partition("://")
+    if scheme not in _PORTS:
+        raise ValueError(word)
+    return f"{scheme}://{_authority(authority).removesuffix(f':{_PORTS[scheme]}')}"
+
+
+def _authority(word: str) -> str:
+    """Write a host with or without a port as clients send it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _AUTHORITY.fullmatch(f"[{word}]" if word.count(":") > 1 and "[" not in word else word)
+    if found is None or not 0 < int(found[2] or 1) < 65536:
+        raise ValueError(word)
+    name = host(found[1]).rstrip(".")
+    if ":" in name:
+        name = f"[{ipaddress.ip_address(name).compressed}]"
+    return name if found[2] is None else f"{name}:{int(found[2])}"
+
+
+def line(text: str) -> str:
+    """Parse a text that others have made up, which is compared as it is."""
+    if not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text
 
 
 def url(text: str) -> str:
     """Parse an address of the web: of a secure server, or of one on this machine."""
-    parts = urlsplit(text)
-    is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    try:
+        parts = urlsplit(text)
+        is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        is_whole = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.fragment
+    except ValueError:
+        raise ValueError("must be an https:// address") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
         raise ValueError("must be an https:// address")
-    if not parts.hostname or parts.username is not None or parts.fragment:
-        raise ValueError("must be an https:// address without a user and a fragment")
+    if not is_whole or not text.isprintable() or " " in text:
+        raise ValueError("must be an https:// address without a user, a fragment and blanks")
     return text
 
 

@@ -90,17 +90,20 @@ class Settings(DatabaseSettings):
         *("AUTH", None, setting_values.auth),
         "how callers say who they are: tokens, oidc, tokens,oidc, or off; unset: off on loopback",
     )
-    oidc_issuer: str | None = setting("OIDC_ISSUER", None, str, "whose JWTs are taken (iss)")
-    oidc_audience: str | None = setting("OIDC_AUDIENCE", None, str, "whom they must be for (aud)")
+    oidc_issuer: str | None = setting("OIDC_ISSUER", None, setting_values.line, "whose JWTs are taken (iss)")
+    oidc_audience: str | None = setting(
+        "OIDC_AUDIENCE", None, setting_values.line, "whom they must be for (aud)"
+    )
     oidc_jwks_url: str | None = setting(
         "OIDC_JWKS_URL", None, setting_values.url, "where the issuer's keys are; https only"
     )
     oidc_stores_claim: str | None = setting(
-        "OIDC_STORES_CLAIM", None, str, "the claim that lists a caller's stores; unset: every store"
+        *("OIDC_STORES_CLAIM", None, setting_values.line),
+        "the claim that lists a caller's stores; unset: every store",
     )
     allowed_hosts: frozenset[str] | None = setting(
         *("ALLOWED_HOSTS", None, setting_values.hosts),
-        "names that requests may be for, or *; unset: HOST and loopback's, where HOST is one address",
+        "names that requests may be for, or *; unset: loopback's where HOST is one of those, else any",
     )
     allowed_origins: frozenset[str] | None = setting(
         *("ALLOWED_ORIGINS", None, setting_values.origins),
@@ -132,7 +135,8 @@ class Settings(DatabaseSettings):
         if self.auth is None and not self.is_loopback:
             raise WrongSetting("AUTH", OPEN_TO_OTHERS.format(host=self.host))
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise WrongSetting("TLS_KEY", "must be set together with TLS_CERT, or neither")
+            missing = "TLS_CERT" if self.tls_cert is None else "TLS_KEY"
+            raise WrongSetting(missing, "must be set, too: TLS_CERT and TLS_KEY belong together")
         if self.auth and setting_values.AUTH_OIDC in self.auth:
             for variable in ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"):
                 if getattr(self, variable.lower()) is None:

@@ -179,7 +179,7 @@ ENDPOINTS = (
         *("POST", "/stores/{store_id}/clean", "clean", "Empty a store"),
         "Everything in the store goes; the store stays. It takes no body.",
         Success("The report, which is empty.", schemas.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
-        (*_WRITING, _BAD_ID, errors.ForeignPage()),
+        (*_WRITING, _BAD_ID),
         (_TOO_LARGE, _FAULT),
         parameters=("store_id", "prefer", "idempotency_key"),
     ),

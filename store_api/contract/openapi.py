@@ -11,6 +11,7 @@ from store_api.contract import schemas
 from store_api.contract.endpoints import ENDPOINTS, KEY_TEXT, REPLAYED_TEXT, Endpoint, Success
 from store_api.contract.parameters import PARAMETERS
 from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
+from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES, Scope
 
 VERSION = "1.0.0"
 
@@ -21,6 +22,8 @@ Warehouses ("stores") hold quantities of items; clients supply and demand them.
   operation; `unknown` is a 503 with `Retry-After`: it may have been applied.
 - An operation with an `Idempotency-Key` can be sent again until its outcome is known: it is applied once.
 - Every failure is a problem document (RFC 9457).
+- Callers send a token: `Authorization: Bearer sapi_...`. What it must allow, each operation says; a service
+  that asks nobody (`AUTH=off`) needs none.
 - Changes are told on websockets, which [the AsyncAPI document](/asyncapi.yaml) describes.
 - There is [a dashboard](/) that shows all of it, live.
 """
@@ -30,10 +33,38 @@ _HEADERS = (
     ("RetryAfter", "How many seconds to wait before another try.", "integer"),
     ("IdempotencyKey", KEY_TEXT, "string"),
     ("IdempotentReplayed", REPLAYED_TEXT, "string"),
+    ("WWWAuthenticate", "How to say who one is, and what was wrong with what was said (RFC 6750).", "string"),
+    ("RateLimit", "What is left of the quota, and when there will be more.", "string"),
+    ("RateLimitPolicy", "The quota, and the seconds that it is for.", "string"),
 )
 
 _REMEMBERED = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 """Refusals that are said again to whoever comes with the same key."""
+
+BEARER, SESSION, COOKIE = "bearer", "session", "store_api_session"
+
+_WAYS_IN = {
+    BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token of the service, or a JWT of the issuer that it trusts. `admin` may do all.",
+    },
+    SESSION: {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"A browser that has signed in; over HTTPS, the cookie is `__Host-{COOKIE}`.",
+    },
+}
+
+_NOT_YET_READ = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.TOO_MANY_REQUESTS,
+)
+"""Refusals that come before the key is read, or of it."""
 
 
 def document() -> dict[str, Any]:
@@ -53,6 +84,7 @@ def document() -> dict[str, Any]:
             "schemas": schemas.schemas_of(*bodies, *answers, schemas.Changes, schemas.Problem),
             "parameters": PARAMETERS,
             "headers": {name: _header(text, kind) for name, text, kind in _HEADERS},
+            "securitySchemes": _WAYS_IN,
         },
     }
 
@@ -65,11 +97,13 @@ def _paths(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    scopes = SCOPES[f"{endpoint.method} {endpoint.path}"]
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
-        "description": endpoint.description,
+        "description": endpoint.description + _taken(scopes),
+        "security": _security(scopes),
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in endpoint.parameters],
         "responses": {"200": _answer(endpoint.answer), **_problems(endpoint)},
     }
@@ -77,6 +111,39 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         content = {"schema": _reference(endpoint.body), "examples": _examples(endpoint.examples)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
     return operation
+
+
+def _taken(scopes: frozenset[Scope]) -> str:
+    """Say what a caller must be allowed, where it is anything in particular."""
+    if scopes in (OPEN, EVERY_SCOPE):
+        return ""
+    return " Takes the scope " + " or ".join(f"`{scope}`" for scope in sorted(scopes)) + "."
+
+
+def _security(scopes: frozenset[Scope]) -> list[dict[str, list[str]]]:
+    """List what lets a caller in: any one of them does, and each with any one of the scopes."""
+    if scopes == OPEN:
+        return []
+    named: list[list[str]] = [[]] if scopes == EVERY_SCOPE else [[scope.value] for scope in sorted(scopes)]
+    return [{way: roles} for way in _WAYS_IN for roles in named]
+
+
+def _refusals(endpoint: Endpoint) -> list[errors.StoreApiError]:
+    """Give what the gate may refuse, and what prevents that it finds out who asks."""
+    scopes = SCOPES[f"{endpoint.method} {endpoint.path}"]
+    writes = endpoint.method != "GET"
+    if scopes == OPEN and not writes:
+        return []
+    refusals: list[errors.StoreApiError] = [errors.UnknownHost()]
+    if writes:
+        refusals.append(errors.ForeignPage())
+    if scopes != OPEN:
+        refusals += [errors.CredentialMissing(), errors.CredentialInvalid()]
+        refusals += [errors.ScopeMissing(" ".join(sorted(scopes))), errors.QuotaExceeded(600, 60, 3)]
+        refusals += [errors.IssuerUnavailable(), errors.DatabaseUnavailable(), errors.Overloaded()]
+    if "{store_id}" in endpoint.path:
+        refusals.append(errors.StoreForbidden())
+    return refusals
 
 
 def _answer(answer: Success) -> dict[str, Any]:
@@ -101,7 +168,8 @@ def _answer_schema(answer: Success) -> dict[str, Any]:
 def _problems(endpoint: Endpoint) -> dict[str, Any]:
     """Describe every failure, by status, each with an example as it is really sent."""
     by_status: dict[int, list[schemas.Problem]] = {}
-    problems = [problem_of(error, endpoint.instance) for error in endpoint.failures]
+    failures = {error.slug: error for error in (*_refusals(endpoint), *endpoint.failures)}
+    problems = [problem_of(error, endpoint.instance) for error in failures.values()]
     problems += [plain_problem(status, endpoint.instance) for status in endpoint.plain]
     problems += endpoint.problems
     for problem in sorted(problems, key=lambda problem: problem.status):
@@ -124,7 +192,11 @@ def _problem(status: int, problems: Sequence[schemas.Problem], has_keys: bool) -
     elif examples.keys() & {errors.KeyInFlight.slug}:
         headers.append("Retry-After")
         described["description"] += f" In flight: ask again after {RETRY_AFTER_SECONDS} s."
-    if has_keys and status != HTTPStatus.BAD_REQUEST:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers += ["Retry-After", "RateLimit", "RateLimit-Policy"]
+    if status == HTTPStatus.UNAUTHORIZED or errors.ScopeMissing.slug in examples:
+        headers.append("WWW-Authenticate")
+    if has_keys and status not in _NOT_YET_READ:
         headers.append("Idempotency-Key")
     if has_keys and status in _REMEMBERED:
         headers.append("Idempotent-Replayed")

@@ -63,6 +63,11 @@ class EmbeddedMongo:
         return f"mongodb://{self._host}/?replicaSet={EMBEDDED_REPLICA_SET}"
 
     @property
+    def is_in_use(self) -> bool:
+        """Whether a process has the folder just now; an OSError says that it cannot be looked into."""
+        return _is_locked(self._data_dir / "lock")
+
+    @property
     def _host(self) -> str:
         return f"127.0.0.1:{self._port}"
 
@@ -222,10 +227,10 @@ def _claimed(data_dir: Path) -> Iterator[None]:
         yield
 
 
-def _is_locked(mongods_lock: Path) -> bool:
-    """Whether a mongod holds it: mongod locks it with flock, too (storage_engine_lock_file_posix.cpp)."""
+def _is_locked(path: Path) -> bool:
+    """Whether somebody holds a lock; mongod's is one of flock, too (storage_engine_lock_file_posix.cpp)."""
     try:
-        with mongods_lock.open("rb") as lock:
+        with path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

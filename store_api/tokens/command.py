@@ -2,85 +2,65 @@
 
 import argparse
 import asyncio
-import re
+import logging
+import os
 import secrets
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from pymongo.errors import OperationFailure
 
+<<<<<<< HEAD
 from store_api.access.callers import OF_JWTS
+=======
+from store_api.access.known_tokens import caller_of
+>>>>>>> main
 from store_api.access.token_text import hint_of, new_token, token_id
-from store_api.contract.scopes import Scope
 from store_api.embedded import EmbeddedMongo
 from store_api.errors import NoSuchToken, StoreApiError
-from store_api.settings import Settings, environment_with_env_file
+from store_api.settings import DatabaseSettings, Settings, environment_with_env_file, value_of
 from store_api.storage.clients import Client, connect, look_for_primary
+from store_api.tokens.arguments import CREATE, LIST, REVOKE, parse
 from store_api.tokens.collection import NewToken, TokenCollection
 
-LONGEST_NAME = 100
-"""Characters of a name."""
-
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@:+-]{{0,{LONGEST_NAME - 1}}}")
-_LIFE = re.compile(r"([1-9][0-9]{0,4})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
 Document = Mapping[str, Any]
+
+_REASONS = {
+    13: "MongoDB's user may not do this: MONGO_URL must name one who may read and write the database.",
+    18: "MongoDB does not take the user and the password of MONGO_URL.",
+}
+"""What the server's codes Unauthorized and AuthenticationFailed mean here."""
 
 
 def run(arguments: Sequence[str]) -> int:
     """Do what was asked for, and give the exit code; one line on standard error for whatever prevents it."""
-    asked = _parser().parse_args(arguments)
+    asked = parse(arguments)
+    # What prevents it is said once, below, for people.
+    logging.getLogger().addHandler(logging.NullHandler())
+    do = {CREATE: _create, LIST: _list, REVOKE: _revoke}[asked.command]
     try:
-        settings = Settings.read({"AUTH": "tokens", **environment_with_env_file(Path.cwd())})
-        with _database(settings):
-            asyncio.run(_with_tokens(settings, lambda tokens: asked.do(tokens, asked)))
+        environment = environment_with_env_file(Path.cwd())
+        settings = DatabaseSettings.read(environment)
+        with _database(settings, value_of(Settings, "DATA_DIR", environment)):
+            asyncio.run(_with_tokens(settings, lambda tokens: do(tokens, asked)))
     except StoreApiError as error:
-        print(f"store_api: {error}", file=sys.stderr)
+        print(f"store_api: {_reason(error)}", file=sys.stderr)
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m store_api tokens", description="The tokens that let callers in where AUTH=tokens."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    create = commands.add_parser("create", help="make a token; it is shown once")
-    create.add_argument("name", type=_name, metavar="NAME", help="whose it is")
-    create.add_argument(
-        "--scopes",
-        required=True,
-        type=_scopes,
-        metavar="SCOPES",
-        help=f"what it may, separated by commas: {', '.join(Scope)}; admin may all",
-    )
-    create.add_argument(
-        "--stores",
-        type=_stores,
-        metavar="STORES",
-        help="the only stores that it may that to, separated by commas: abc111,berlin-*",
-    )
-    create.add_argument(
-        "--expires",
-        type=_life,
-        metavar="LIFE",
-        help="how long it is in force: 90d, 12h, 30m; else for ever",
-    )
-    revoke = commands.add_parser("revoke", help="end a token, everywhere, within a second")
-    revoke.add_argument("name", metavar="NAME", help="whose it is")
-    shown = commands.add_parser("list", help="show all tokens, those that have ended too")
-    for command, do in ((create, _create), (revoke, _revoke), (shown, _list)):
-        command.add_argument("--json", action="store_true", help="as JSON, for programs")
-        command.set_defaults(do=do)
-    return parser
+def _reason(error: StoreApiError) -> str:
+    cause = error.__cause__
+    code = cause.code if isinstance(cause, OperationFailure) else None
+    return _REASONS.get(code or 0, str(error))
 
 
+<<<<<<< HEAD
 def _name(text: str) -> str:
     if _NAME.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(
@@ -117,15 +97,21 @@ def _life(text: str) -> timedelta:
 
 
 def _database(settings: Settings) -> AbstractContextManager[object]:
+=======
+def _database(settings: DatabaseSettings, data_dir: Path) -> AbstractContextManager[object]:
+>>>>>>> main
     """Start the embedded MongoDB, unless there is another one or the service runs with it."""
     if settings.mongo_url is not None:
         return nullcontext()
-    with suppress(OSError), socket.create_connection(("127.0.0.1", settings.embedded_mongo_port), 1.0):
-        return nullcontext()
-    return EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port)
+    embedded = EmbeddedMongo(data_dir, settings.embedded_mongo_port)
+    # A folder that cannot be looked into cannot be used, either, which is said in one line then.
+    with suppress(OSError):
+        if embedded.is_in_use:
+            return nullcontext()
+    return embedded
 
 
-async def _with_tokens(settings: Settings, do: Callable[[TokenCollection], Awaitable[None]]) -> None:
+async def _with_tokens(settings: DatabaseSettings, do: Callable[[TokenCollection], Awaitable[None]]) -> None:
     client: Client = connect(settings.database_url)
     looking = asyncio.create_task(look_for_primary(client, announce=False))
     try:
@@ -147,7 +133,7 @@ async def _create(tokens: TokenCollection, asked: argparse.Namespace) -> None:
         rights = {"name": new.name, "scopes": new.scopes, "stores": new.stores, "expires": expires}
         _print({"token": text, **rights})
         return
-    print(
+    _show(
         f"{new.name} may {', '.join(new.scopes)}, "
         f"{'to every store' if new.stores is None else 'to ' + ', '.join(new.stores)}, "
         f"{'for ever' if expires is None else f'until {expires:%Y-%m-%d %H:%M} UTC'}.\n"
@@ -161,7 +147,7 @@ async def _revoke(tokens: TokenCollection, asked: argparse.Namespace) -> None:
     if asked.json:
         _print({"name": asked.name, "revoked": True})
     else:
-        print(f"{asked.name} is revoked.")
+        _show(f"{asked.name} is revoked.")
 
 
 async def _list(tokens: TokenCollection, asked: argparse.Namespace) -> None:
@@ -178,30 +164,48 @@ async def _list(tokens: TokenCollection, asked: argparse.Namespace) -> None:
         _print({"tokens": rows})
         return
     if not rows:
-        print("There are no tokens.")
+        _show("There are no tokens.")
         return
-    table = [("NAME", "TOKEN", "STATE", "EXPIRES", "SCOPES", "STORES")]
+    table: list[tuple[str, ...]] = [("NAME", "TOKEN", "STATE", "EXPIRES", "SCOPES", "STORES")]
     for row in rows:
         expires = row["expires"]
         table.append(
             (
                 *(str(row["name"]), f"{row['hint']}...", str(row["state"])),
-                "never" if expires is None else f"{expires:%Y-%m-%d %H:%M}",
-                ",".join(row["scopes"] or ()),
-                "all" if row["stores"] is None else ",".join(row["stores"]),
+                f"{expires:%Y-%m-%d %H:%M}" if isinstance(expires, datetime) else "never",
+                ",".join(map(str, row["scopes"] or ())),
+                "all" if row["stores"] is None else ",".join(map(str, row["stores"])),
             )
         )
     widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in table]
+    _show("\n".join(lines))
 
 
 def _state(document: Document, now: datetime) -> str:
     if document.get("revoked") is not None:
         return "revoked"
-    expires = document.get("expires")
-    return "expired" if expires is not None and expires <= now else "in force"
+    if (caller := caller_of(document)) is None:
+        return "broken"
+    return "expired" if caller.expires is not None and caller.expires <= now.timestamp() else "in force"
 
 
 def _print(shape: Any) -> None:
-    print(msgspec.json.encode(shape).decode())
+    _show(msgspec.json.encode(shape, enc_hook=str).decode())
+
+
+def _show(text: str) -> None:
+    """Print; that nobody could read it must be known, since a token is shown but once.
+
+    Raises:
+        StoreApiError: nobody can.
+    """
+    try:
+        # Where it is closed from the start, Python has none, and printing is nothing.
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except (AttributeError, OSError, UnicodeEncodeError):
+        with suppress(AttributeError, OSError):
+            # Python would try once more at its end, and complain of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise StoreApiError("It is done, but cannot be shown: nothing can be written.") from None

@@ -56,10 +56,10 @@ def served(
 
 @contextmanager
 def service_alone(
-    mongo_url: str, mongo: MongoClient[dict[str, Any]], folder: Path, workers: str
+    mongo_url: str, mongo: MongoClient[dict[str, Any]], folder: Path, workers: str, **more: str
 ) -> Iterator[Service]:
     """Serve for tests that are large work; coverage watches it only where it watches them."""
-    settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers}
+    settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers, **more}
     with Service(folder, settings) as service:
         service.wait_until_ready()
         yield service

@@ -18,6 +18,7 @@ from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.listening import listening
 from tests.support.programs import begun
 from tests.support.service import ROOT, Service
+from tests.support.tokens import let_in, tokens_in
 from tests.support.unwatched import unwatched
 
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
@@ -32,17 +33,25 @@ def service(one_process: Service) -> Service:
 def unwatched_service(
     mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    with service_alone(mongo_url, mongo, tmp_path_factory.mktemp("service"), "1") as service:
+    with service_alone(mongo_url, mongo, tmp_path_factory.mktemp("service"), "1", AUTH="tokens") as service:
         yield service
 
 
 @pytest.mark.unwatched
-async def test_schemathesis_finds_nothing(unwatched_service: Service, tmp_path: Path) -> None:
-    """Requests made up from the document, right and wrong ones, and sequences of them; always the same."""
+async def test_schemathesis_finds_nothing(
+    unwatched_service: Service, mongo: MongoClient[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Requests made up from the document, right and wrong ones, and sequences of them; always the same.
+
+    With a token that may do all; and without it, or with another, wherever the document says it takes one.
+    """
     service = unwatched_service
+    token = let_in(tokens_in(mongo[service.database]), ["admin"])
+    (tmp_path / "schemathesis.toml").write_text('[auth.openapi.bearer]\nbearer = "${STORE_API_TOKEN}"\n')
     command = ("-m", "schemathesis.cli", "run", f"{service.url}/openapi.json", "--no-color", "--no-shrink")
     bounds = ("--seed", "13247", "--max-examples", "6", "--generation-deterministic", "--warnings", "off")
     settings = {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.end_to_end.schemathesis_hooks"}
+    settings["STORE_API_TOKEN"] = token
     schemathesis = await asyncio.create_subprocess_exec(
         *begun(sys.executable, *command, *bounds),
         cwd=tmp_path,
@@ -53,6 +62,8 @@ async def test_schemathesis_finds_nothing(unwatched_service: Service, tmp_path: 
     output, _ = await schemathesis.communicate()
     assert schemathesis.returncode == 0, output.decode()
     assert "No issues found" in output.decode(), output.decode()
+    # It was let in: what it sent has changed something.
+    assert mongo[service.database]["stores"].count_documents({})
 
 
 def schema_of(message: str) -> Draft202012Validator:

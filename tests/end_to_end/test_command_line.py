@@ -20,6 +20,8 @@ def run(folder: Path, settings: Mapping[str, str], *arguments: str) -> "subproce
 def test_help_lists_every_setting_with_its_default(tmp_path: Path) -> None:
     ran = run(tmp_path, {}, "--help")
     assert (ran.returncode, ran.stderr) == (0, "")
+    for command in ("create NAME", "list", "revoke NAME"):
+        assert f"python -m store_api tokens {command}" in ran.stdout
     for setting in fields(Settings):
         assert setting.metadata["variable"] in ran.stdout
         assert setting.metadata["default"] is None or f"({setting.metadata['default']})" in ran.stdout

@@ -25,6 +25,7 @@ INIT = str(ROOT / "mongo-replica-init")
 TOLD = re.compile(r"mongo-replica-init: told to stop \(SIG(TERM|INT)\); run it again\n")
 CASES = {
     "service": (("-m", "store_api"), 0),
+    "tokens": (("-m", "store_api", "tokens", "list"), 143),
     "bot": (("-m", "bot"), 0),
     "bot --once": (("-m", "bot", "--once"), 143),
     "bot --dry-run": (("-m", "bot", "--dry-run", "out"), 143),

@@ -39,6 +39,21 @@ def test_the_health_check_asks_where_the_service_listens(
     assert not healthy("live")
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "stock.example"])  # noqa: S104  (it does not listen)
+def test_a_service_that_others_reach_and_that_was_told_nothing_ends_at_once(
+    tmp_path: Path, host: str
+) -> None:
+    ended = run_python(tmp_path, {"HOST": host, "PORT": str(free_port())}, "-m", "store_api", seconds=10.0)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(
+        f"store_api: AUTH: must be set where others can reach the service, and HOST is {host}"
+    )
+    assert "AUTH=tokens" in line
+    assert "AUTH=off" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_health_check_that_is_called_wrongly_says_how(tmp_path: Path) -> None:
     for arguments in ((), ("alive",), ("live", "ready")):
         asked = run_python(tmp_path, {}, "-m", "store_api.healthcheck", *arguments)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from store_api.errors import WrongSetting
 from store_api.settings import Settings, environment_with_env_file, help_text
 from tests.support.refusals import NOTHING, refused, taken_or_refused
+from tests.unit.test_access_settings import OF_ACCESS, WHOLE
 
 VARIABLES = (
     *("MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS"),
-    *("IDEMPOTENCY_HOURS", "REQUIRE_IDEMPOTENCY_KEY"),
+    *("IDEMPOTENCY_HOURS", "REQUIRE_IDEMPOTENCY_KEY", *OF_ACCESS),
 )
 
 
@@ -170,7 +171,7 @@ def test_what_people_type_is_taken_as_meant_or_refused_in_one_line(
 ) -> None:
     (name,) = [each.name for each in dataclasses.fields(Settings) if each.metadata["variable"] == variable]
     if is_meant is not None:
-        assert getattr(Settings.read({variable: typed}), name) == is_meant
+        assert getattr(Settings.read({"AUTH": "off", variable: typed}), name) == is_meant
         return
     refused(Settings, variable, typed)
 
@@ -204,7 +205,7 @@ def test_a_variable_that_is_empty_or_unset_takes_its_default() -> None:
 
 @given(st.sampled_from(VARIABLES), st.text(min_size=1, max_size=30))
 def test_whatever_a_variable_holds_it_is_taken_or_refused_by_its_name(variable: str, value: str) -> None:
-    taken_or_refused(Settings, variable, value)
+    taken_or_refused(Settings, variable, value, **WHOLE)
 
 
 def test_a_process_without_an_env_file_has_its_environment(

@@ -16,6 +16,7 @@ from store_api import errors
 from store_api.claims.naming import key_in
 from store_api.contract import asyncapi, openapi, schemas
 from store_api.contract.bodies import StoreId
+from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES
 from store_api.gate.gate import OPEN_GATE
 from store_api.pages.routes import assets
 from store_api.web.operators import Operators
@@ -26,6 +27,7 @@ from tests.support.service import ROOT
 NOTHING = cast("Any", None)
 OPENAPI = msgspec.json.decode(assets()["/openapi.json"].body)
 ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
+OF_THE_GATE = ("401", "403", "421", "429")
 NEVER_ANSWERED = {"wrong-setting", "unfit-document", "upgrade-required"}
 """Errors that end the start, that are decided again, and that only websockets meet."""
 
@@ -114,6 +116,39 @@ def test_every_operation_says_what_it_is_for() -> None:
         assert operation["summary"]
         assert operation["description"].endswith(".")
         assert operation["responses"]["200"]["description"].endswith(".")
+
+
+def test_every_operation_says_what_it_takes_and_how_it_is_refused() -> None:
+    assert OPENAPI["components"]["securitySchemes"].keys() == {"bearer", "session"}
+    for path, methods in OPENAPI["paths"].items():
+        for method, operation in methods.items():
+            scopes = SCOPES[f"{method.upper()} {path}"]
+            taken = {role for way in operation["security"] for roles in way.values() for role in roles}
+            assert taken == (set() if scopes == EVERY_SCOPE else scopes)
+            assert all(f"`{scope}`" in operation["description"] for scope in taken)
+            assert bool(operation["security"]) == (scopes != OPEN)
+            refusals = operation["responses"].keys() & {*OF_THE_GATE}
+            if scopes != OPEN:
+                assert refusals == {*OF_THE_GATE}
+            elif method == "get":
+                assert not refusals
+
+
+def test_refusals_of_the_gate_are_told_with_their_headers() -> None:
+    for operation in operations():
+        if not operation["security"]:
+            continue
+        answers = operation["responses"]
+        assert {status: set(answers[status].get("headers", ())) for status in OF_THE_GATE} == {
+            "401": {"WWW-Authenticate"},
+            "403": {"WWW-Authenticate"},
+            "421": set(),
+            "429": {"Retry-After", "RateLimit", "RateLimit-Policy"},
+        }
+    answers = OPENAPI["paths"]["/stores/{store_id}"]["post"]["responses"]
+    assert answers["403"]["content"]["application/problem+json"]["examples"].keys() == {
+        *("foreign-page", "scope-missing", "store-forbidden")
+    }
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,13 @@ ANSWERS: list[tuple[errors.StoreApiError, int, str, str]] = [
     (errors.KeyInvalid(), 400, "idempotency-key-invalid", "not applied"),
     (errors.KeyReused(), 422, "idempotency-key-reused", "not applied"),
     (errors.KeyInFlight(), 409, "idempotency-in-flight", "unknown"),
+    (errors.CredentialMissing(), 401, "credential-missing", "not applied"),
+    (errors.CredentialInvalid(), 401, "credential-invalid", "not applied"),
+    (errors.IssuerUnavailable(), 503, "issuer-unavailable", "not applied"),
+    (errors.ScopeMissing("demand supply"), 403, "scope-missing", "not applied"),
+    (errors.StoreForbidden(), 403, "store-forbidden", "not applied"),
+    (errors.UnknownHost(), 421, "unknown-host", "not applied"),
+    (errors.QuotaExceeded(600, 60, 1), 429, "quota-exceeded", "not applied"),
     (errors.StoreHeld(), 503, "store-held", "not applied"),
     (errors.Overloaded(), 503, "overloaded", "not applied"),
     (errors.DatabaseUnavailable(), 503, "database-unavailable", "not applied"),
@@ -56,6 +63,8 @@ NEVER_ANSWERED = {
     errors.NotApplied,
     errors.UnfitDocument,
     errors.UnfitJwt,
+    errors.NameTaken,
+    errors.NoSuchToken,
 }
 OF_THE_WEB_SERVER: list[tuple[SanicException, int]] = [
     (NotFound("secret-word"), 404),
@@ -113,7 +122,7 @@ def test_an_answer_says_what_happened_and_what_became_of_the_operation(
     assert (problem["detail"], problem["instance"]) == (str(error), "/stores/s")
     assert problem["detail"].endswith(".")
     assert problem["title"]
-    again = status == 503 or isinstance(error, errors.KeyInFlight)
+    again = status in (429, 503) or isinstance(error, errors.KeyInFlight)
     assert (b"\r\nretry-after: 1\r\n" in response.head(True)) == again
 
 
@@ -145,6 +154,33 @@ def test_a_socket_s_address_says_how_to_come_back() -> None:
     response = error_response(None, errors.UpgradeRequired())
     assert b"\r\nupgrade: websocket\r\nconnection: upgrade\r\n" in response.head(True)
     assert body_of(response)["instance"] == "/"
+
+
+CHALLENGE = 'www-authenticate: Bearer realm="store_api"'
+
+
+@pytest.mark.parametrize(
+    ("error", "lines"),
+    [
+        (errors.CredentialMissing(), [CHALLENGE]),
+        (errors.CredentialInvalid(), [f'{CHALLENGE}, error="invalid_token"']),
+        (
+            errors.ScopeMissing("demand supply"),
+            [f'{CHALLENGE}, error="insufficient_scope", scope="demand supply"'],
+        ),
+        (errors.StoreForbidden(), []),
+        (errors.UnknownHost(), []),
+        (
+            errors.QuotaExceeded(600, 60, 7),
+            ["retry-after: 7", 'ratelimit-policy: "caller";q=600;w=60', 'ratelimit: "caller";r=0;t=7'],
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_who_is_refused_is_told_what_to_do_about_it(error: errors.StoreApiError, lines: list[str]) -> None:
+    head = error_response(None, error).head(True).decode().split("\r\n")
+    usual = ("HTTP/1.1 ", "date: ", "connection: ", "cache-control: ", "content-length: ", "content-type: ")
+    assert [line for line in head if line and not line.startswith(usual)] == lines
 
 
 def test_a_broken_document_is_logged_for_the_operator(

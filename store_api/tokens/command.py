@@ -15,11 +15,7 @@ from typing import Any
 import msgspec
 from pymongo.errors import OperationFailure
 
-<<<<<<< HEAD
-from store_api.access.callers import OF_JWTS
-=======
 from store_api.access.known_tokens import caller_of
->>>>>>> main
 from store_api.access.token_text import hint_of, new_token, token_id
 from store_api.embedded import EmbeddedMongo
 from store_api.errors import NoSuchToken, StoreApiError
@@ -60,46 +56,7 @@ def _reason(error: StoreApiError) -> str:
     return _REASONS.get(code or 0, str(error))
 
 
-<<<<<<< HEAD
-def _name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
-        raise argparse.ArgumentTypeError(
-            f"must be 1 to {LONGEST_NAME} letters, digits and ._@:+- and begin with a letter or digit"
-        )
-    if text.startswith(OF_JWTS):
-        raise argparse.ArgumentTypeError(f"must not begin with {OF_JWTS}, as those do who come with a JWT")
-    return text
-
-
-def _scopes(text: str) -> list[str]:
-    named = sorted({word.strip() for word in text.split(",")})
-    if unknown := set(named) - set(Scope):
-        raise argparse.ArgumentTypeError(
-            f"there is no scope {sorted(unknown)[0]!r}; there are {', '.join(Scope)}"
-        )
-    return named
-
-
-def _stores(text: str) -> list[str]:
-    named = sorted({word for word in text.split(",") if word})
-    if not named:
-        raise argparse.ArgumentTypeError("must name a store")
-    if wrong := [pattern for pattern in named if "*" in pattern[:-1] or "/" in pattern]:
-        raise argparse.ArgumentTypeError(f"{wrong[0]!r} must be a store's id, or its beginning and *")
-    return named
-
-
-def _life(text: str) -> timedelta:
-    found = _LIFE.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError("must be a number and d, h, m or s, as 90d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def _database(settings: Settings) -> AbstractContextManager[object]:
-=======
 def _database(settings: DatabaseSettings, data_dir: Path) -> AbstractContextManager[object]:
->>>>>>> main
     """Start the embedded MongoDB, unless there is another one or the service runs with it."""
     if settings.mongo_url is not None:
         return nullcontext()

@@ -14,12 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store_api.access.callers import OF_JWTS
 from store_api.access.key_set import FRESH_SECONDS, STALE_SECONDS, KeySet
 from store_api.access.oidc import LONGEST_JWT, MOST_REFUSED, MOST_REMEMBERED, Issuer, Verifier
 from store_api.contract.scopes import EVERY_SCOPE, Scope
 from store_api.errors import CredentialInvalid, Overloaded
-from store_api.tokens.command import run
 from tests.support.issuer import (
     AUDIENCE,
     EC,
@@ -273,12 +271,6 @@ async def test_why_one_was_refused_is_told_once_a_second_and_nothing_of_its_text
     told = [(line["reason"], line["refused"]) for line in lines]
     assert told == [("InvalidAudienceError", 1), ("kid", 3), ("InvalidSignatureError", 1)]
     assert "secret-word" not in str([line.__dict__ for line in caplog.records])
-
-
-def test_no_token_is_called_as_those_are_who_come_with_a_jwt(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        run(["create", f"{OF_JWTS}anna", "--scopes", "read"])
-    assert "must not begin with oidc:" in capsys.readouterr().err
 
 
 async def test_a_key_that_is_withdrawn_lets_nobody_in_any_more() -> None:

@@ -133,7 +133,7 @@ class KeySet:
         if now >= self._told_at + TOLD_SECONDS:
             self._told_at = now
             log.warning(
-                "The issuer's keys cannot be had; those that are known go on for an hour",
+                "The issuer's keys cannot be had",
                 extra={"action": "issuer_not_reached", "reason": reason, "keys": len(self._keys)},
             )
 

@@ -110,8 +110,8 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
         assert '"quantity":1' in str(await socket.recv())
     assert anna not in service.complaints
     assert len(service.log("issuer_not_reached")) >= 1
-    (refused, *_) = service.log("jwt_refused")
-    assert refused["reason"] in ("InvalidAudienceError", "exp", "kid")
+    why = service.log("jwt_refused")[0]["reason"]
+    assert why in ("InvalidAudienceError", "exp", "kid")
 
 
 async def test_keys_change_and_end_with_the_issuer_s_over_tls_of_an_authority_of_one_s_own(

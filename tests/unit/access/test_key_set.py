@@ -136,8 +136,15 @@ async def test_an_issuer_that_is_away_is_told_of_once_in_ten_minutes_and_when_it
     world.published = PUBLISHED
     world.now += 60
     await world.keys.key("ec")
+    for published_then in (OSError("Gone"), PUBLISHED):
+        world.published = published_then
+        world.now += FRESH_SECONDS + 1
+        assert await world.keys.key("ec") is not None
+        for _ in range(3):
+            await asyncio.sleep(0)
     said = [(line.__dict__["action"], line.__dict__.get("reason")) for line in caplog.records]
-    assert said == [("issuer_not_reached", "Away"), ("issuer_not_reached", "Away"), ("issuer_keys", None)]
+    away, gone, known = ("issuer_not_reached", "Away"), ("issuer_not_reached", "Gone"), ("issuer_keys", None)
+    assert said == [away, away, known, gone, known]
 
 
 async def test_while_the_issuer_is_away_its_keys_go_on_for_an_hour() -> None:

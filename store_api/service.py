@@ -222,6 +222,7 @@ class Service:
             self.metrics.note_delay(time.time() - change.committed_at.timestamp())
 
     async def _begin_afresh(self) -> None:
+        await self.stores.until_a_majority_has_all()
         await self.stores.prepare()
         await self.claims.prepare()
         await self.entrance.load()

@@ -1,15 +1,16 @@
 """Follows a store live and keeps its report up to date, whoever changes it. Ctrl-C ends it.
 
-    .venv/bin/python examples/listen.py abc111
     .venv/bin/python examples/listen.py abc111 --api http://127.0.0.1:8000
 
 The whole report comes first on a connection, and then just the lines that changed: a line replaces the
 quantity of its item, and 0 removes the item. Much at once comes in several frames. The store need not exist.
+Where the service asks who one is, STORE_API_TOKEN in the environment holds a token of scope `read`.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
 from contextlib import suppress
 from urllib.parse import quote
@@ -17,8 +18,9 @@ from urllib.parse import quote
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
+TOKEN = os.environ.get("STORE_API_TOKEN", "").strip()  # no argument: those are seen by everybody
+HEADERS = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else None
 
 
 async def follow(store_id: str, api: str) -> None:
@@ -31,21 +33,20 @@ async def follow(store_id: str, api: str) -> None:
     Raises:
         SystemExit: the service will never serve this, as its problem says.
     """
-    path = f"/ws/stores/{quote(store_id, safe='')}?snapshot=true&only=changes"
-    stock: dict[str, int] = {}
-    failures = 0
+    at = f"ws{api.removeprefix('http')}/ws/stores/{quote(store_id, safe='')}?snapshot=true&only=changes"
+    stock, failures = dict[str, int](), 0
     while True:
         reason = "the connection was lost"
         try:
             # No proxy: the service is near.
-            async with connect("ws" + api.removeprefix("http") + path, proxy=None) as socket:
+            async with connect(at, proxy=None, additional_headers=HEADERS) as socket:
                 replace(stock, await next_change(socket), store_id)
                 failures = 0
                 while True:
                     change(stock, await next_change(socket))
         except InvalidStatus as refusal:
             reason = problem_of(refusal)
-            if refusal.response.status_code < 500:
+            if refusal.response.status_code not in (429, *range(500, 600)):
                 raise SystemExit(reason) from None
         except (OSError, WebSocketException) as error:
             reason = str(error)

@@ -5,7 +5,8 @@
 #     sh examples/shell.sh
 #     sh examples/shell.sh http://127.0.0.1:8000 example
 #
-# The two arguments are the service's address and the store, which is EMPTY at the end.
+# Where the service asks who one is, the environment variable STORE_API_TOKEN holds a token of the scopes read, supply,
+# demand and clean. The two arguments are the service's address and the store, which is EMPTY at the end.
 set -eu
 
 api=${1:-http://127.0.0.1:8000}
@@ -13,6 +14,9 @@ store=${2:-example}
 
 # A key that no other operation has: whoever sends the same again sends it with the same key.
 new_key() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# Say who asks; to curl's standard input, since everybody may read its arguments in the list of processes.
+credential() { if [ -n "${STORE_API_TOKEN:-}" ]; then echo "Authorization: Bearer $STORE_API_TOKEN"; fi; }
 
 # ask METHOD PATH [BODY [KEY]]: print the request, its answer and its status; with a key, also the answer's head.
 ask() {
@@ -25,7 +29,7 @@ ask() {
     fi
     method=$1 path=$2
     shift 2
-    curl --silent --show-error --noproxy '*' --request "$method" "$@" \
+    credential | curl --silent --show-error --noproxy '*' --header @- --request "$method" "$@" \
         --write-out '\n%{http_code}\n\n' "$api$path"
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from store_api import early_stop
 from store_api.embedded import EmbeddedMongo
+from store_api.entrance import certificates_of
 from store_api.errors import StoreApiError
 from store_api.listening import address_to_ask, open_port, shown
 from store_api.processes import run_workers
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     _allow_many_sockets()
     try:
         settings = Settings.read(environment_with_env_file(Path.cwd()))
+        certificates_of(settings)
         # The port first of all: one that is taken is one clear line, and nothing was started.
         with open_port(settings.host, settings.port) as listener, _database(settings):
             _serve(settings, listener)
@@ -99,19 +101,19 @@ def _serve(settings: Settings, listener: socket.socket) -> None:
 
 def _announce(settings: Settings) -> None:
     address = shown(address_to_ask(settings.host))
-    port = settings.port
+    port, s = settings.port, "" if settings.tls_cert is None else "s"
     whose = "embedded" if settings.mongo_url is None else "yours"
     mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
     print(
         f"""
 store_api is up
-  dashboard  http://{address}:{port}/
-  API        http://{address}:{port}/stores, described at /docs
-  sockets    ws://{address}:{port}/ws/stores and /ws/stores/STORE_ID
+  dashboard  http{s}://{address}:{port}/
+  API        http{s}://{address}:{port}/stores, described at /docs
+  sockets    ws{s}://{address}:{port}/ws/stores and /ws/stores/STORE_ID
   MongoDB    {mongo} ({whose})
 
 try it:
-  curl -X POST http://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\
+  curl -X POST http{s}://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\
        -d '{{"operation": "supply", "item_id": "item-1", "quantity": 10}}'
 """,
         flush=True,

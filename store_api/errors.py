@@ -265,6 +265,7 @@ class QuotaExceeded(NotApplied):
     """Too many requests; ask again later.
 
     Args:
+        kind: of which kind: `writes` or `reads`.
         quota: how many may be made in a window.
         window: its length, in seconds.
         wait: when the next may be made, in whole seconds from now, 1 at least.
@@ -272,8 +273,9 @@ class QuotaExceeded(NotApplied):
 
     slug = "quota-exceeded"
 
-    def __init__(self, quota: int, window: int, wait: int) -> None:
-        super().__init__(f"{quota} requests in {window} s are the quota; ask again in {wait} s.")
+    def __init__(self, kind: str, quota: int, window: int, wait: int) -> None:
+        super().__init__(f"{quota} {kind} in {window} s are the quota; ask again in {wait} s.")
+        self.kind = kind
         self.quota = quota
         self.window = window
         self.wait = wait

@@ -14,7 +14,7 @@ import pymongo
 from sanic import Sanic
 
 from store_api.commit import Committer
-from store_api.entrance import Entrance
+from store_api.entrance import Entrance, certificates_of
 from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.pages.routes import pages
@@ -39,7 +39,7 @@ from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeRequest
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
-from store_api.web.serving import LIMITS, App, run
+from store_api.web.serving import LIMITS, App, run, stop_if_dead, stop_with_parent
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from watchers.changes import StoreChange
@@ -77,20 +77,18 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     """
     logs.configure(terminal=sys.stderr.isatty())
     app: App = Sanic(
-        "store_api",
-        error_handler=ProblemHandler(),
-        request_class=WholeRequest,
-        configure_logging=False,
+        "store_api", error_handler=ProblemHandler(), request_class=WholeRequest, configure_logging=False
     )
     app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
+    app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     service = Service(settings, parts)
-    guard = service.entrance.gate.guard
-    for part in (service.rest, service.sockets, service.operators):
-        app.blueprint(part.blueprint(guard))
-    app.blueprint(pages())
+    gate = service.entrance.gate
+    for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
+        app.blueprint(part.blueprint(gate.guard))
+    app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)
     app.before_server_stop(service.stop_listening)
     app.after_server_stop(service.stop)
@@ -160,7 +158,7 @@ class Service:
         build_workbook = WorkbookBuilder().build
         self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
         self.operators = Operators(self.readiness, self.metrics)
-        self.sockets = Sockets(self.feed)
+        self.sockets = Sockets(self.feed, self.entrance.stays)
         self._tasks: list[asyncio.Task[None]] = []
 
     def _sources(self) -> Sources:
@@ -187,10 +185,10 @@ class Service:
             for part in (self.heartbeat, self.metrics, self.sockets)
         ]
         for task in for_ever:
-            task.add_done_callback(lambda task: _stop_if_dead(app, task))
+            task.add_done_callback(lambda task: stop_if_dead(app, task))
         self._tasks = [*for_ever, asyncio.create_task(look_for_primary(self._client))]
         if (parent := multiprocessing.parent_process()) is not None:
-            _stop_with_parent(app, parent.sentinel)
+            stop_with_parent(app, parent.sentinel)
 
     async def stop_listening(self, _: App) -> None:
         """Turn new work away and let the listeners go; requests in flight are still answered."""
@@ -228,26 +226,3 @@ class Service:
         await self.claims.prepare()
         await self.entrance.load()
         await self.feed.begin_afresh()
-
-
-def _stop_with_parent(app: App, sentinel: int) -> None:
-    """End a worker whose main process was killed: nobody else would."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        loop.remove_reader(sentinel)
-        log.error("The main process is gone", extra={"action": "main_process_gone"})
-        app.ctx.told_to_stop.set()
-
-    loop.add_reader(sentinel, stop)
-
-
-def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
-    """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical(
-            "A part of the service died",
-            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
-        )
-        app.ctx.part_died = True
-        app.ctx.told_to_stop.set()

@@ -7,6 +7,7 @@ time; in the end every store must hold exactly what the receipts say.
 import argparse
 import asyncio
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -37,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(missing))
 
 
+def _token() -> str:
+    """Read what lets us in; from the environment alone, since everybody may read the list of processes."""
+    return os.environ.get("STORE_API_TOKEN", "").strip()
+
+
 def _fail(message: str) -> int:
     print(message, file=sys.stderr)
     return 1
@@ -46,7 +52,7 @@ async def _demo(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         calls = []
         for _ in range(options.connections):
-            connection = Connection(options.url)
+            connection = Connection(options.url, token=_token())
             stack.callback(connection.close)
             calls.append(StockCalls(connection, full=options.full))
         await calls[0].probe()
@@ -93,7 +99,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="demo-",
         help="begins the id of each store of the demo; these are emptied first, no others (%(default)s)",
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    try:
+        Connection(options.url, token=_token())
+    except ValueError as wrong:
+        parser.error(f"STORE_API_TOKEN: {wrong}")
+    return options
 
 
 def _url(text: str) -> str:

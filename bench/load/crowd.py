@@ -71,7 +71,7 @@ class Crowd:
     def _connect(self) -> socket.socket:
         one = socket.create_connection(self._address, timeout=30)
         one.sendall(
-            f"GET {self._target} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {self._target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
         )
         answer = b""

@@ -87,12 +87,13 @@ class Connection:
     Args:
         url: where the service is, as `http://127.0.0.1:8000`; a path in it goes before every request's path.
         answer_timeout: how long to wait for a connection and for an answer, in seconds.
+        token: says with each request who asks; without one nobody does.
 
     Raises:
-        ValueError: when `url` is not the URL of a web service.
+        ValueError: when `url` is not the URL of a web service, or the token can be none.
     """
 
-    def __init__(self, url: str, answer_timeout: float = 30.0) -> None:
+    def __init__(self, url: str, answer_timeout: float = 30.0, *, token: str = "") -> None:
         parts = urlsplit(url)
         plain = url.isascii() and url.isprintable() and not {" ", "?", "#"} & set(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
@@ -101,6 +102,10 @@ class Connection:
         self._host, self._port = parts.hostname, parts.port or (443 if self._tls else 80)
         self._base = parts.path.rstrip("/")
         self._host_line = f" HTTP/1.1\r\nhost: {parts.netloc.rpartition('@')[2]}\r\n"
+        if token:
+            if not token.isascii() or not token.isprintable() or " " in token:
+                raise ValueError("the token can be none: it has blanks or letters in it that none has")
+            self._host_line += f"authorization: Bearer {token}\r\n"
         self._timeout = answer_timeout
         self._exchange: _Exchange | None = None
 

@@ -1,7 +1,7 @@
 """The service's calls as the demo makes them, with the contract's rules of when to try again.
 
-Each change has a key of its own (Idempotency-Key). So it is sent again, as the same, not only after a 503
-that says `"outcome": "not applied"`, but also after a failure that may have applied it, and after a lost
+Each change has a key of its own (Idempotency-Key). So it is sent again, as the same, not only after a 503 or
+429 that says `"outcome": "not applied"`, but also after a failure that may have applied it, and after a lost
 answer: what is told in the end is what became of it, and it was applied once. It comes back as unknown only
 where patience ends before anybody says.
 """
@@ -20,6 +20,8 @@ from bench.load.http_client import NO_HEADERS, AnswerLost, Connection, Response,
 
 _MINIMAL = {"prefer": "return=minimal"}
 _RECONNECT_SECONDS = 0.2
+_LATER = (429, 503)
+"""Statuses of what may go well later."""
 
 
 class CannotGoOn(Exception):
@@ -57,7 +59,7 @@ def outcome_of(response: Response) -> Outcome:
     if 200 <= response.status < 300:
         return Outcome.APPLIED
     match problem_of(response).get("outcome"):
-        case "not applied" if response.status == 503 and "retry-after" in response.headers:
+        case "not applied" if response.status in _LATER and "retry-after" in response.headers:
             return Outcome.NOT_YET
         case "not applied":
             return Outcome.REFUSED
@@ -103,7 +105,7 @@ class StockCalls:
 
         Raises:
             ServiceUnreachable: nothing listens there.
-            CannotGoOn: something else answers, or the service is not ready.
+            CannotGoOn: something else answers, or the service is not ready, or does not let us in.
         """
         try:
             response = await self._connection.request("GET", "/stores?limit=1")
@@ -111,6 +113,8 @@ class StockCalls:
             raise CannotGoOn(f"is not this stock service: {lost}") from None
         if response.status == 503 and "outcome" in problem_of(response):
             raise CannotGoOn(f"is not ready: {describe(response)}")
+        if response.status in (401, 403) and "type" in problem_of(response):
+            raise CannotGoOn(f"does not let us in: {describe(response)} (STORE_API_TOKEN holds our token)")
         if response.status != 200 or "stores" not in problem_of(response):
             raise CannotGoOn(f"is not this stock service: GET /stores was answered {describe(response)}")
 
@@ -166,7 +170,7 @@ class StockCalls:
                 doubt = Answer(Outcome.UNKNOWN, 0, reason)
             else:
                 outcome = outcome_of(response)
-                if not (response.status == 503 if reading else outcome in _ASKED_AGAIN):
+                if not (response.status in _LATER if reading else outcome in _ASKED_AGAIN):
                     return response
                 wait, reason = retry_after(response), describe(response)
                 if outcome is Outcome.UNKNOWN:

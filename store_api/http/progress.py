@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -83,7 +84,13 @@ class Connection(LiteralProtocol):
         """How many bytes wait to be handed over to the system."""
         if self.transport is None or self.conn_info is None or self.conn_info.lost:
             return 0
-        return self.transport.get_write_buffer_size()
+        return self.counter()()
+
+    def counter(self) -> Callable[[], int]:
+        """Give what counts the bytes that wait to be handed over to the system, while it is open."""
+        transport: Any = self.transport
+        counter: Callable[[], int] = transport.get_write_buffer_size
+        return counter
 
     def seconds_stuck(self) -> float:
         """Tell for how long nothing has left, though something waits; counted from when this was first asked.

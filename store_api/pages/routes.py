@@ -1,7 +1,8 @@
 """What people and their tools look at: the dashboard at `/`, and the documents of the API at `/docs`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 import openapi_ui_bundles.swagger_ui
@@ -9,6 +10,8 @@ from sanic import Blueprint
 
 from store_api.contract import asyncapi, openapi
 from store_api.pages.static_files import Asset, content_type_of
+
+Handler = Callable[..., Any]
 
 DASHBOARD_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -25,12 +28,16 @@ DOCS_POLICY = (
 _SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-def pages() -> Blueprint:
-    """Lay out a route for each page, each of its files, and the two documents."""
+def pages(guard: Callable[[Handler], Handler]) -> Blueprint:
+    """Lay out a route for each page, each of its files, and the two documents.
+
+    Args:
+        guard: puts before a handler what stands before pages.
+    """
     routes = Blueprint("pages")
     for path, asset in assets().items():
         name = path.strip("/").replace("/", "-").replace(".", "_") or "root"
-        routes.add_route(asset.answer, path, methods=["GET", "HEAD"], name=name)
+        routes.add_route(guard(asset.answer), path, methods=["GET", "HEAD"], name=name)
     return routes
 
 

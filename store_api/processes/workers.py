@@ -16,7 +16,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 
-from store_api.errors import StoreApiError
+from store_api.errors import StoreApiError, WrongSetting
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,10 @@ def _work(serve: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         serve()
+    except WrongSetting as wrong:
+        # The main process had none, but this one may be started days later, when a file is another.
+        log.critical(str(wrong), extra={"action": "wrong_setting"})
+        sys.exit(1)
     except StoreApiError:
         # It has been logged; multiprocessing would print a trace.
         sys.exit(1)

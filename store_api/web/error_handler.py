@@ -59,10 +59,11 @@ def _own_lines(error: errors.StoreApiError) -> str:
             return f'{challenge}, error="invalid_token"\r\n'
         case errors.ScopeMissing(scope=scope):
             return f'{challenge}, error="insufficient_scope", scope="{scope}"\r\n'
-        case errors.QuotaExceeded(quota=quota, window=window, wait=wait):
+        case errors.QuotaExceeded(kind=kind, quota=quota, window=window, wait=wait):
+            # draft-ietf-httpapi-ratelimit-headers: a policy by its name, and how it stands.
             return (
                 f"retry-after: {wait}\r\n"
-                f'ratelimit-policy: "caller";q={quota};w={window}\r\nratelimit: "caller";r=0;t={wait}\r\n'
+                f'ratelimit-policy: "{kind}";q={quota};w={window}\r\nratelimit: "{kind}";r=0;t={wait}\r\n'
             )
         case _:
             return ""
@@ -164,7 +165,7 @@ async def _refuse_body(request: Request, exception: SanicException) -> None:
     forget_body(request)
 
 
-_METHODS = ("GET", "HEAD", "POST")
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
 
 
 def _log_fault(request: Request, exception: Exception) -> None:

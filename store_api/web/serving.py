@@ -7,6 +7,7 @@ have arrived; and one that is always busy is never told to go, until it is cut o
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 from collections.abc import Callable, Collection
@@ -17,7 +18,11 @@ from sanic import Config, Sanic
 from sanic.server import try_use_uvloop
 
 from store_api.contract.bodies import LARGEST_BODY
+from store_api.http.certificates import Certificates
+from store_api.http.over_tls import TlsConnection
 from store_api.http.progress import Connection, is_busy
+
+log = logging.getLogger(__name__)
 
 App = Sanic[Config, SimpleNamespace]
 
@@ -59,7 +64,8 @@ def run(app: App, listener: socket.socket, on_start: Callable[[], None] | None =
     """Serve in this process until SIGTERM, SIGINT, or `app.ctx.told_to_stop`.
 
     Args:
-        app: what is served; its listeners are called as Sanic's own server does.
+        app: what is served; its listeners are called as Sanic's own server does. Its `ctx` says when it is
+            told to stop, and has the certificates to serve TLS with, if any.
         listener: the open port, maybe shared with other processes.
         on_start: called once the port is served.
     """
@@ -72,9 +78,14 @@ async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None]
     for number in (signal.SIGTERM, signal.SIGINT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    certificates: Certificates | None = app.ctx.certificates
     server: Any = await app.create_server(
-        sock=listener, protocol=Connection, backlog=BACKLOG, asyncio_server_kwargs={"start_serving": False}
+        sock=listener,
+        protocol=Connection if certificates is None else TlsConnection,
+        backlog=BACKLOG,
+        asyncio_server_kwargs={"start_serving": False},
     )
+    renewing = None if certificates is None else asyncio.create_task(certificates.run())
     await server.startup()
     await server.before_start()
     await server.start_serving()
@@ -83,6 +94,8 @@ async def _serve(app: App, listener: socket.socket, on_start: Callable[[], None]
     if on_start is not None:
         on_start()
     await told_to_stop.wait()
+    if renewing is not None:
+        renewing.cancel()
     port_closed = server.close()
     await asyncio.sleep(PORT_SECONDS)
     # From here on every answer says "Connection: close"; those who connect anew are refused.
@@ -125,3 +138,36 @@ def _may_stay(connection: Connection, waited: float) -> bool:
     if connection.unsent:
         return connection.seconds_stuck() < STUCK_AT_STOP_SECONDS
     return is_busy(connection) and waited < BUSY_SECONDS
+
+
+def stop_with_parent(app: App, sentinel: int) -> None:
+    """End a worker whose main process was killed: nobody else would.
+
+    Args:
+        app: what it serves.
+        sentinel: what can be read once the main process is gone.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(sentinel)
+        log.error("The main process is gone", extra={"action": "main_process_gone"})
+        app.ctx.told_to_stop.set()
+
+    loop.add_reader(sentinel, stop)
+
+
+def stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
+    """End the process when a part of it has died: without its watcher it would serve without pushes for ever.
+
+    Args:
+        app: what it serves.
+        task: the part, which has ended.
+    """
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical(
+            "A part of the service died",
+            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
+        )
+        app.ctx.part_died = True
+        app.ctx.told_to_stop.set()

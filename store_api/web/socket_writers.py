@@ -39,14 +39,15 @@ class SocketWriters:
         self._used: list[SocketWriter] = []
         self._pause_ends = 0.0
 
-    def open(self, transport: Any, protocol: Any) -> "SocketWriter":
+    def open(self, transport: Any, protocol: Any, unsent: Callable[[], int]) -> "SocketWriter":
         """Open a writer to a client.
 
         Args:
             transport: the connection's.
             protocol: the websocket's sans-I/O protocol (websockets/protocol.py), which knows its state.
+            unsent: counts the bytes that wait on the connection.
         """
-        return SocketWriter(self, transport, protocol)
+        return SocketWriter(self, transport, protocol, unsent)
 
     def note(self, writer: "SocketWriter") -> None:
         """Note that a writer has something to flush."""
@@ -71,12 +72,15 @@ class SocketWriters:
 class SocketWriter:
     """The way to one client, past every queue."""
 
-    __slots__ = ("_protocol", "_transport", "_unflushed", "_waiting", "_writers")
+    __slots__ = ("_protocol", "_transport", "_unflushed", "_unsent", "_waiting", "_writers")
 
-    def __init__(self, writers: SocketWriters, transport: Any, protocol: Any) -> None:
+    def __init__(
+        self, writers: SocketWriters, transport: Any, protocol: Any, unsent: Callable[[], int]
+    ) -> None:
         self._writers = writers
         self._transport = transport
         self._protocol = protocol
+        self._unsent = unsent
         self._waiting: list[bytes] = []
         self._unflushed = 0
 
@@ -85,7 +89,7 @@ class SocketWriter:
         if (
             self._protocol.state is not State.OPEN
             or self._transport.is_closing()
-            or self._unflushed + self._transport.get_write_buffer_size() > MOST_UNSENT
+            or self._unflushed + self._unsent() > MOST_UNSENT
         ):
             # What goes another way must not overtake what waits here.
             self.flush()

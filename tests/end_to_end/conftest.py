@@ -32,12 +32,13 @@ def served(
     """The two served programs, started side by side, each with a database of its own.
 
     They go with the last of their tests: even when nobody asks them, they and their MongoDB take a tenth of a
-    core, of which there are few.
+    core, of which there are few. They answer for any host; test_hosts.py has one that does not.
     """
+    settings = {"MONGO_URL": mongo_url, "ALLOWED_HOSTS": "*", **WATCHED}
     services = {
         workers: Service(
             tmp_path_factory.mktemp("service"),
-            {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers, **WATCHED},
+            {**settings, "MONGO_DB": f"test_{uuid4().hex}", "WORKERS": workers},
         )
         for workers in ("1", "2")
     }

@@ -12,7 +12,7 @@ async def raw_connection(
     service: Service, said: bytes = b""
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect and say this; when it is left, the connection is cut off."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port, ssl=service.tls)
     try:
         writer.write(said)
         await writer.drain()

@@ -107,7 +107,7 @@ async def opened(
         (b"Connection: keep-alive", b"Connection: upgrade", b"Upgrade: h2c, websocket"),
         (b"Connection: upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Protocol: soap, wamp"),
         (b"Connection: upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Extensions: permessage-deflate; x=y"),
-        (b"Connection: upgrade", b"Upgrade: websocket", b"Origin: https://elsewhere.example"),
+        (b"Connection: upgrade", b"Upgrade: websocket", b"Origin: https://x"),
     ],
 )
 async def test_a_handshake_is_answered_to_the_letter(

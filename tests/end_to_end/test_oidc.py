@@ -13,7 +13,8 @@ import httpx
 import pytest
 from pymongo import MongoClient
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.support.certificates import certified
 from tests.support.issuer import (
@@ -108,7 +109,24 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
     url = f"ws://127.0.0.1:{service.port}/ws/stores/berlin-1?snapshot=true"
     async with connect(url, additional_headers=bearer(anna)) as socket:
         assert '"quantity":1' in str(await socket.recv())
+    async with httpx.AsyncClient(base_url=service.url) as browser:
+        who = (await browser.post("/session", headers=bearer(anna))).json()
+        assert (await browser.get("/session")).json() == who
+        assert (who["name"], who["stores"]) == ("oidc:anna", ["berlin-*"])
+        reports = [await browser.get(f"/stores/{store_id}") for store_id in ("berlin-1", "paris")]
+        assert [report.status_code for report in reports] == [200, 403]
+    # Its leeway of 30 seconds is nearly used up.
+    ends = int(time.time()) + 2
+    brief = signed(claims(time.time(), exp=ends - 30, stores="berlin-1"))
+    protocols = [Subprotocol("store_api.v1"), Subprotocol(f"store_api.bearer.{brief}")]
+    async with connect(url, subprotocols=protocols) as socket, asyncio.timeout(10):
+        await socket.recv()
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+        assert (socket.close_code, socket.subprotocol) == (4401, "store_api.v1")
+        assert 0 <= time.time() - ends < 2
     assert anna not in service.complaints
+    assert brief not in service.complaints
     assert len(service.log("issuer_not_reached")) >= 1
     why = service.log("jwt_refused")[0]["reason"]
     assert why in ("InvalidAudienceError", "exp", "kid")

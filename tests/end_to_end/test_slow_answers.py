@@ -15,6 +15,8 @@ from pymongo import MongoClient
 from sanic import HTTPResponse, Request, Sanic
 
 from store_api.http import progress
+from store_api.http.certificates import Certificates
+from store_api.http.over_tls import TlsConnection
 from store_api.http.progress import Connection
 from store_api.pages.static_files import Asset
 from store_api.web.error_handler import ProblemHandler
@@ -54,8 +56,10 @@ async def long_work(_: Request) -> HTTPResponse:
 
 
 @asynccontextmanager
-async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
-    """Serve in this process, and give the port and the connections."""
+async def served(
+    limits: dict[str, float], certificates: Certificates | None = None
+) -> AsyncIterator[tuple[int, Any]]:
+    """Serve in this process, over TLS if there are certificates, and give the port and the connections."""
     app: Any = Sanic(
         f"slow_answers_{uuid4().hex}",
         configure_logging=False,
@@ -63,12 +67,13 @@ async def served(limits: dict[str, float]) -> AsyncIterator[tuple[int, Any]]:
         request_class=WholeRequest,
     )
     app.config.update({"TOUCHUP": False, **limits})
+    app.ctx.certificates = certificates
     app.add_route(whole, "/whole", methods=["GET", "POST"])
     app.add_route(live, "/live")
     app.add_route(long_work, "/long", methods=["GET", "POST"])
     app.add_route(Asset(LARGE, "text/javascript").answer, "/file", name="file")
-    port = free_port()
-    server = await app.create_server("127.0.0.1", port, protocol=Connection, access_log=False)
+    port, protocol = free_port(), TlsConnection if certificates else Connection
+    server = await app.create_server("127.0.0.1", port, protocol=protocol, access_log=False)
     await server.startup()
     try:
         yield port, server.connections
@@ -180,7 +185,7 @@ async def test_a_service_that_is_told_to_end_lets_a_slow_reader_read_to_the_end(
     with Service(tmp_path, settings) as service:
         service.wait_until_ready()
         mongo[service.database]["stores"].insert_one({"_id": store_id, "items": items})
-        with await say(service.port, f"GET /stores/{store_id} HTTP/1.1\r\nHost: x\r\n\r\n") as plug:
+        with await say(service.port, f"GET /stores/{store_id} HTTP/1.1\r\nHost: localhost\r\n\r\n") as plug:
             await asyncio.get_running_loop().sock_recv(plug, 1000)
             service.tell(signal.SIGTERM)
             size = 1000

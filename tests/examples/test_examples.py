@@ -17,6 +17,7 @@ from store_api.settings import Settings
 from tests.support.mongod import free_port
 from tests.support.programs import begun
 from tests.support.service import ROOT, Service, environment, new_store_id
+from tests.support.tokens import Documents, let_in, tokens_in
 
 EXAMPLES = ROOT / "examples"
 SECONDS = 20.0
@@ -155,6 +156,54 @@ def test_the_session_in_the_shell(service: Service, store_id: str) -> None:
         ran.stdout.count('"report":[{"item_id":"chair","quantity":7},{"item_id":"table","quantity":2}]') == 2
     )
     assert ran.stdout.rstrip().endswith('"report":[]}}\n200')
+
+
+@pytest.fixture(scope="module")
+def guarded(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Documents]]:
+    """A service that asks who one is, and its tokens."""
+    settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}", "AUTH": "tokens"}
+    with (
+        MongoClient[dict[str, Any]](mongo_url) as mongo,
+        Service(tmp_path_factory.mktemp("service"), settings) as service,
+    ):
+        service.wait_until_ready()
+        yield service, tokens_in(mongo[service.database])
+        mongo.drop_database(service.database)
+
+
+async def test_the_listener_says_who_it_is(guarded: tuple[Service, Documents], store_id: str) -> None:
+    service, tokens = guarded
+    for token, told in (
+        (let_in(tokens, ["read"]), f"{store_id}: 0 items, 0 units"),
+        (let_in(tokens, ["read"], stores=["another"]), "This store is none of the caller's."),
+        ("", "Say who you are: Authorization: Bearer, and a token."),
+    ):
+        program = await asyncio.create_subprocess_exec(
+            *begun(sys.executable, EXAMPLES / "listen.py", store_id, "--api", service.url),
+            env=environment({"STORE_API_TOKEN": f"{token}\n" if token else ""}),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert await line_of(program) == told
+        if program.returncode is None and token and "items" in told:
+            program.kill()
+        assert await program.wait() in (1, -9)
+
+
+@pytest.mark.skipif(which("curl") is None, reason="curl is not installed")
+def test_the_session_in_the_shell_says_who_it_is(guarded: tuple[Service, Documents], store_id: str) -> None:
+    service, tokens = guarded
+    token = let_in(tokens, ["read", "supply", "demand", "clean"])
+    ran = subprocess.run(
+        begun("sh", EXAMPLES / "shell.sh", service.url, store_id),
+        env=environment({"STORE_API_TOKEN": token}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    statuses = [line for line in ran.stdout.splitlines() if line.isdecimal()]
+    assert statuses == ["200", "200", "409", "200", "200", "200", "200", "200"]
+    assert token not in ran.stdout + ran.stderr
 
 
 def test_every_example_is_short_says_how_it_is_run_and_is_listed() -> None:

@@ -22,7 +22,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.settings": ("mongo_url setting_values", "dotenv"),
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
-    "store_api.access": ("contract stock", "aiohttp cryptography jwt msgspec"),
+    "store_api.access": ("contract stock", "aiohttp cryptography jwt limits msgspec"),
     "store_api.processes": ("", ""),
     "store_api.embedded": ("settings", "fiftyone pymongo"),
     "store_api.reports": ("contract processes stock", "msgspec openpyxl"),
@@ -36,8 +36,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.tokens": ("access contract embedded settings storage", "msgspec pymongo"),
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
     "store_api.http": ("", "sanic"),
-    "store_api.gate": ("access contract http web", "sanic"),
-    "store_api.entrance": ("access gate setting_values settings storage tokens", ""),
+    "store_api.gate": ("access contract http web", "itsdangerous msgspec sanic"),
+    "store_api.entrance": ("access gate http setting_values settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit entrance feed pages reports settings storage telemetry watchers web",
@@ -47,7 +47,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.listening": ("", ""),
     "store_api.healthcheck": ("listening settings", ""),
     "store_api.command_line": (
-        "early_stop embedded listening processes service settings telemetry tokens",
+        "early_stop embedded entrance listening processes service settings telemetry tokens",
         "",
     ),
     "store_api.__main__": ("command_line early_stop", ""),

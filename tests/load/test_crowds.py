@@ -54,7 +54,7 @@ class Dashboard:
         try:
             self.frames = []
             writing.write(
-                f"GET /ws/stores/{self._store_id}?snapshot=true HTTP/1.1\r\nHost: test\r\n"
+                f"GET /ws/stores/{self._store_id}?snapshot=true HTTP/1.1\r\nHost: localhost\r\n"
                 "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
             )

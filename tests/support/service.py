@@ -2,12 +2,13 @@
 
 import os
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,7 +63,13 @@ class Service:
     @property
     def url(self) -> str:
         """Where it serves HTTP."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' * (self.tls is not None)}://127.0.0.1:{self.port}"
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What a client needs to trust it, as its certificate stands now; None where it speaks plain HTTP."""
+        chain = self.settings.get("TLS_CERT")
+        return None if chain is None else ssl.create_default_context(cafile=chain)
 
     @property
     def database(self) -> str:
@@ -124,7 +131,7 @@ class Service:
         """Ask `/health/ready` on a new connection; 0 when nobody answers."""
         if (exit_code := self._running().poll()) is not None:
             raise ChildProcessError(f"the service ended with {exit_code}: {self.complaints}")
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=1.0)
+        connection = self._connection()
         try:
             connection.request("GET", "/health/ready")
             return connection.getresponse().status
@@ -162,7 +169,7 @@ class Service:
 
     def client(self) -> httpx.AsyncClient:
         """Make a general HTTP client for it."""
-        return httpx.AsyncClient(base_url=self.url, timeout=20.0, trust_env=False)
+        return httpx.AsyncClient(base_url=self.url, timeout=20.0, trust_env=False, verify=self.tls or True)
 
     # Workers, by way of /proc
 
@@ -182,6 +189,11 @@ class Service:
         finally:
             for pid in others:
                 os.kill(pid, signal.SIGCONT)
+
+    def _connection(self) -> HTTPConnection:
+        if (tls := self.tls) is None:
+            return HTTPConnection("127.0.0.1", self.port, timeout=1.0)
+        return HTTPSConnection("127.0.0.1", self.port, timeout=1.0, context=tls)
 
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "start it first"

@@ -10,11 +10,11 @@ from tests.support.service import ROOT
 from tests.support.unwatched import unwatched
 
 
-def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
+def demo(*arguments: str, token: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         begun(sys.executable, "-m", "bench.demo", *arguments),
         cwd=ROOT,
-        env=unwatched(os.environ),
+        env={**unwatched(os.environ), "STORE_API_TOKEN": token},
         capture_output=True,
         text=True,
         timeout=30,
@@ -45,3 +45,10 @@ def test_a_wrong_option_is_named_with_what_is_wrong(option: str, value: str, say
     assert ended.returncode == 2
     assert f"argument {option}: " in ended.stderr
     assert says in ended.stderr
+
+
+def test_a_token_that_can_be_none_is_named_and_not_shown() -> None:
+    ended = demo(token="two words")  # noqa: S106
+    assert ended.returncode == 2
+    assert "STORE_API_TOKEN: the token can be none" in ended.stderr
+    assert "two words" not in ended.stderr

@@ -38,6 +38,8 @@ ITEMS = (Line("a", 3),)
         (response(404), Outcome.REFUSED),
         (response(503, {"outcome": "not applied"}, retry_after="1"), Outcome.NOT_YET),
         (response(503, {"outcome": "not applied"}), Outcome.REFUSED),
+        (response(429, {"outcome": "not applied"}, retry_after="1"), Outcome.NOT_YET),
+        (response(429, {"outcome": "not applied"}), Outcome.REFUSED),
         (response(503, {"outcome": "unknown"}, retry_after="1"), Outcome.UNKNOWN),
         (response(503, retry_after="1"), Outcome.UNKNOWN),
         (response(500, {"outcome": "applied"}), Outcome.APPLIED),
@@ -108,6 +110,28 @@ async def test_what_nobody_says_while_patience_lasts_is_unknown_whatever_came_la
         calls = StockCalls(Connection(server.url), patience=5)
         assert await calls.change("s1", "demand", ITEMS) == given
         assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_who_is_not_let_in_is_told_where_a_token_is_looked_for(status: int) -> None:
+    refused = answer(status, {"type": "/problems/x", "detail": "Say who you are."})
+    async with scripted_server(refused) as server:
+        with pytest.raises(CannotGoOn, match=rf"{status} Say who you are\. \(STORE_API_TOKEN"):
+            await StockCalls(Connection(server.url)).probe()
+
+
+async def test_every_call_says_who_asks_where_there_is_a_token() -> None:
+    async with scripted_server(OK, OK) as server:
+        calls = StockCalls(Connection(server.url, token="sapi_x"))  # noqa: S106
+        await calls.change("s1", "supply", ITEMS)
+        await calls.report("s1")
+    assert [request.count(b"\r\nauthorization: Bearer sapi_x\r\n") for request in server.requests] == [1, 1]
+
+
+@pytest.mark.parametrize("token", ["a b", "a\r\nhost: evil.example", "ä"])
+def test_what_can_be_no_token_is_sent_to_nobody(token: str) -> None:
+    with pytest.raises(ValueError, match="the token can be none"):
+        Connection("http://127.0.0.1:8000", token=token)
 
 
 async def test_a_report_is_asked_for_again_whatever_went_wrong() -> None:

@@ -18,6 +18,7 @@ from store_api.contract import asyncapi, openapi, schemas
 from store_api.contract.bodies import StoreId
 from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES
 from store_api.gate.gate import OPEN_GATE
+from store_api.gate.session_routes import SessionRoutes
 from store_api.pages.routes import assets
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
@@ -78,6 +79,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
     routes = routed(
         Rest(NOTHING, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         Operators(NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
+        SessionRoutes(None).blueprint(OPEN_GATE.guard),
     )
     assert routes == {
         (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods
@@ -120,6 +122,7 @@ def test_every_operation_says_what_it_is_for() -> None:
 
 def test_every_operation_says_what_it_takes_and_how_it_is_refused() -> None:
     assert OPENAPI["components"]["securitySchemes"].keys() == {"bearer", "session"}
+    assert OPENAPI["paths"]["/session"]["post"]["security"] == [{"bearer": []}]
     for path, methods in OPENAPI["paths"].items():
         for method, operation in methods.items():
             scopes = SCOPES[f"{method.upper()} {path}"]

@@ -20,9 +20,6 @@ class Line:
     def is_closing(self) -> bool:
         return self.closing
 
-    def get_write_buffer_size(self) -> int:
-        return self.unsent
-
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
@@ -38,7 +35,7 @@ class Clock:
 
 
 def opened(socket_writers: SocketWriters, line: Line) -> SocketWriter:
-    return socket_writers.open(line, line)
+    return socket_writers.open(line, line, lambda: line.unsent)
 
 
 async def test_the_frames_of_one_turn_go_out_in_one_write_to_each_client() -> None:

@@ -177,7 +177,7 @@ def _key_of(published: Any) -> PyJWK | None:
         return None
     try:
         key = PyJWK(published, algorithm)
-    except PyJWTError:
+    except (PyJWTError, ValueError, TypeError):
         return None
     if isinstance(key.key, RSAPublicKey) and key.key.key_size < LEAST_RSA_BITS:
         return None

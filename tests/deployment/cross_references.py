@@ -165,10 +165,12 @@ def _references(workload: Manifest) -> Iterator[tuple[str, str | None]]:
             if secret := variable.get("valueFrom", {}).get("secretKeyRef"):
                 yield f"Secret/{secret['name']}", secret["key"]
     for volume in pod.get("volumes", ()):
-        if secret := volume.get("secret"):
-            yield f"Secret/{secret['secretName']}", None
+        projected = [source["secret"] for source in volume.get("projected", {}).get("sources", ())]
+        for secret in [*([volume["secret"]] if "secret" in volume else ()), *projected]:
+            name = secret.get("secretName") or secret["name"]
+            yield f"Secret/{name}", None
             for item in secret.get("items", ()):
-                yield f"Secret/{secret['secretName']}", item["key"]
+                yield f"Secret/{name}", item["key"]
 
 
 def volumes_wrong(manifests: list[Manifest]) -> list[str]:

@@ -11,10 +11,11 @@ COPY . /app/
 RUN python -m compileall -q /app
 
 FROM python:3.11.14-slim-bookworm
-# 999 is MongoDB's user in its own image: it alone may read the keyFile, and the service only what it needs.
+# 999 is MongoDB's user in its own image: it alone may read the keyFile and the first token, and the service only
+# what it needs. The bot's part is a volume of its own.
 RUN groupadd --gid 10001 store_api \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin store_api \
-    && install -d -o 999 -g 10001 -m 0750 /secrets
+    && install -d -o 999 -g 10001 -m 0750 /secrets /secrets/bot
 COPY --from=build /opt/store_api /opt/store_api
 COPY --from=build /app /app
 ENV PATH=/opt/store_api/bin:$PATH \
@@ -25,6 +26,7 @@ ENV PATH=/opt/store_api/bin:$PATH \
     HOST=:: \
     PORT=8000
 WORKDIR /app
+# AUTH is not said here: listening on every address, the service does not start until somebody has decided.
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -10,7 +10,7 @@ InitProblem
 ├── KeyRefused          the members ask for a key, and this is not theirs
 ├── InitiateRefused     the first member does not want to begin the set
 ├── NoPrimary           the set elects none
-└── UsersUndone         the users could not be made in time
+└── StepUndone          a user, or the first token, could not be made in time
 """
 
 from collections.abc import Iterable
@@ -93,5 +93,5 @@ class NoPrimary(InitProblem):
         )
 
 
-class UsersUndone(InitProblem):
-    """The users could not be made in time; the next run goes on from there."""
+class StepUndone(InitProblem):
+    """A user, or the first token, could not be made in time; the next run goes on from there."""

@@ -12,9 +12,10 @@ VARIABLES = {
     "MONGO_HOSTS": ("", "the members, as host:port, separated by commas; all of them"),
     "REPLICA_SET": ("rs0", "the replica set's name, as mongod's --replSet has it"),
     "MONGO_DB": ("store_api", "the service's database"),
-    "SECRETS_DIR": ("", "holds the keyFile and passwords.env; unset: no keyFile, and no users are made"),
+    "SECRETS_DIR": ("", "holds what make-secrets made; unset: no keyFile, no users, no token"),
     "SERVICE_USER": ("store_api", "the service's user"),
     "WRITER_USER": ("stock_writer", "the user of other programs that write stock"),
+    "BOT_USER": ("stock_bot", "the bot's user"),
     "ELECTION_MILLISECONDS": (
         "5000",
         "a new set's: without a primary for so long, its members elect another",
@@ -22,6 +23,8 @@ VARIABLES = {
     "WAIT_SECONDS": ("120", "how long to wait for the members, and then for a primary"),
 }
 """Each variable's default and what it means."""
+
+USERS = ("SERVICE_USER", "WRITER_USER", "BOT_USER")
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_][A-Za-z0-9_.-]*)):([0-9]{1,5})")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
@@ -37,6 +40,7 @@ class Settings:
     secrets: Path | None
     service_user: str
     writer_user: str
+    bot_user: str
     election_milliseconds: int
     wait_seconds: int
 
@@ -57,15 +61,16 @@ class Settings:
             raise WrongVariable(
                 "MONGO_HOSTS: must name the members, like mongo-1:27017,mongo-2:27017,mongo-3:27017"
             )
-        for name in ("REPLICA_SET", "MONGO_DB", "SERVICE_USER", "WRITER_USER"):
+        for name in ("REPLICA_SET", "MONGO_DB", *USERS):
             if not _NAME.fullmatch(text[name]):
                 raise WrongVariable(f"{name}: must be letters, digits, _ and -")
         if text["MONGO_DB"].lower() in ("admin", "config", "local"):
             raise WrongVariable(
                 "MONGO_DB: must be a database of its own: admin, config and local are MongoDB's"
             )
-        if text["SERVICE_USER"] == text["WRITER_USER"]:
-            raise WrongVariable("WRITER_USER: must be another user than SERVICE_USER")
+        for at, name in enumerate(USERS):
+            if text[name] in [text[other] for other in USERS[:at]]:
+                raise WrongVariable(f"{name}: must be another user than {' or '.join(USERS[:at])}")
         return cls(
             hosts=hosts,
             replica_set=text["REPLICA_SET"],
@@ -73,6 +78,7 @@ class Settings:
             secrets=_folder(text["SECRETS_DIR"]) if text["SECRETS_DIR"] else None,
             service_user=text["SERVICE_USER"],
             writer_user=text["WRITER_USER"],
+            bot_user=text["BOT_USER"],
             election_milliseconds=_whole_number(text, "ELECTION_MILLISECONDS", 500, 60_000),
             wait_seconds=_whole_number(text, "WAIT_SECONDS", 1, 3600),
         )
@@ -115,7 +121,7 @@ def _whole_number(text: Mapping[str, str], name: str, least: int, most: int) -> 
 def help_text() -> str:
     """List the two ways to call it, and every variable."""
     lines = [
-        "usage: python mongo-replica-init                       initiate the set and make its users",
+        "usage: python mongo-replica-init                       make the set, its users and a first token",
         "       python mongo-replica-init make-secrets FOLDER   make those secrets that are not there",
         "",
         "Both may be run again, and beside each other. Settings, from the environment:",

@@ -1,27 +1,18 @@
-"""The two users and their roles, made or put right; a run that finds them right changes nothing."""
+"""The users and their roles, made or put right; a run that finds them right changes nothing."""
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import OperationFailure
 
-from mongo_replica_init.problems import NoPrimary, UsersUndone
-from mongo_replica_init.replica_set import AUTHENTICATION_FAILED, PAUSE_SECONDS, Client, ReplicaSet, Say
+from mongo_replica_init.replica_set import AUTHENTICATION_FAILED, Client, ReplicaSet
 from mongo_replica_init.settings import Settings
+from mongo_replica_init.steps import Steps
 
 COLLECTION = "stores"
 
-# mongo/src/mongo/base/error_codes.yml
-_EXISTS = {51002, 51003, 11000}
-"""A role or a user that another init has just made."""
-
-_UNKNOWN = 11
-"""UserNotFound: no such user yet, or not yet on the member that was asked."""
-
-_LATER = _EXISTS | {_UNKNOWN, 64, 91, 112, 189, 211, 262, 9001, 10107, 11600, 11602, 13435, 13436}
-"""Write concern time-outs, fail-overs, and keys that a member does not have yet: true again in a moment."""
+REPORTS = "evening_reports"
+"""Where the bot writes down which day's report was sent."""
 
 _DURABLE = {"w": "majority", "wtimeout": 10_000}
 
@@ -64,49 +55,41 @@ def writer_user(settings: Settings, password: str) -> User:
     return User(settings.writer_user, password, [allowed], [])
 
 
+def bot_user(settings: Settings, password: str) -> User:
+    """Describe the bot's user: it reads stores, and notes which reports it has sent; it sees nothing else."""
+    stores = {"db": settings.database, "collection": COLLECTION}
+    reports = {"db": settings.database, "collection": REPORTS}
+    allowed = [
+        {"resource": stores, "actions": ["find"]},
+        {"resource": reports, "actions": ["find", "insert", "remove", "update"]},
+    ]
+    return User(settings.bot_user, password, allowed, [])
+
+
 class Users:
     """Makes users.
 
     Args:
         replica_set: whose.
         client: connected as one who may.
-        seconds: how long to go on through fail-overs.
-        say: gets a line about each step.
+        steps: takes each step through fail-overs.
     """
 
-    def __init__(self, replica_set: ReplicaSet, client: Client, seconds: float, say: Say) -> None:
+    def __init__(self, replica_set: ReplicaSet, client: Client, steps: Steps) -> None:
         self._replica_set = replica_set
         self._admin = client.admin
-        self._seconds = seconds
-        self._say = say
+        self._steps = steps
 
     def make(self, user: User) -> None:
         """Make the role and the user, or put right what differs.
 
         Raises:
             NoPrimary: the set has lost its primary for good.
-            UsersUndone: not in time, or the set refuses it.
+            StepUndone: not in time, or the set refuses it.
         """
-        self._through_faults(lambda: self._make_role(user), f"role {user.name}")
-        self._through_faults(lambda: self._make_user(user), f"user {user.name}")
-        self._through_faults(lambda: self._check_password(user), f"password of {user.name}")
-
-    def _through_faults(self, work: Callable[[], str], what: str) -> None:
-        deadline = time.monotonic() + self._seconds
-        while True:
-            try:
-                self._say(f"{what}: {work()}")
-            except (ConnectionFailure, OperationFailure) as error:
-                if isinstance(error, ServerSelectionTimeoutError):
-                    raise NoPrimary(self._replica_set.name, self._seconds) from None
-                if not _is_passing(error) or time.monotonic() > deadline:
-                    reason = getattr(error, "details", None) or {}
-                    raise UsersUndone(
-                        f"{what} could not be made: {reason.get('errmsg') or type(error).__name__}"
-                    ) from None
-                time.sleep(PAUSE_SECONDS)
-            else:
-                return
+        self._steps.take(f"role {user.name}", lambda: self._make_role(user))
+        self._steps.take(f"user {user.name}", lambda: self._make_user(user))
+        self._steps.take(f"password of {user.name}", lambda: self._check_password(user))
 
     def _make_role(self, user: User) -> str:
         wanted = {"privileges": user.privileges, "roles": user.inherits}
@@ -143,11 +126,6 @@ class Users:
 
     def _write_user(self, command: str, user: User, **fields: Any) -> None:
         self._admin.command({command: user.name, **fields, "writeConcern": _DURABLE})
-
-
-def _is_passing(error: PyMongoError) -> bool:
-    """Whether the same command may succeed in a moment."""
-    return isinstance(error, ConnectionFailure) or getattr(error, "code", None) in _LATER
 
 
 def _same_role(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

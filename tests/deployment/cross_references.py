@@ -145,7 +145,7 @@ def references_wrong(manifests: list[Manifest]) -> list[str]:
     have = {name_of(each): {*each.get("data", {}), *each.get("stringData", {})} for each in manifests}
     wrong = []
     for workload in workloads(manifests):
-        for name, key in _references(workload):
+        for name, key in references(workload):
             if name not in have:
                 wrong.append(f"{name_of(workload)}: there is no {name}")
             elif key is not None and key not in have[name]:
@@ -153,7 +153,8 @@ def references_wrong(manifests: list[Manifest]) -> list[str]:
     return wrong
 
 
-def _references(workload: Manifest) -> Iterator[tuple[str, str | None]]:
+def references(workload: Manifest) -> Iterator[tuple[str, str | None]]:
+    """Give every ConfigMap, Secret, account and Service that a workload names, and the key of it."""
     pod = workload["spec"]["template"]["spec"]
     yield f"ServiceAccount/{pod['serviceAccountName']}", None
     if workload["kind"] == "StatefulSet":
@@ -165,10 +166,12 @@ def _references(workload: Manifest) -> Iterator[tuple[str, str | None]]:
             if secret := variable.get("valueFrom", {}).get("secretKeyRef"):
                 yield f"Secret/{secret['name']}", secret["key"]
     for volume in pod.get("volumes", ()):
-        if secret := volume.get("secret"):
-            yield f"Secret/{secret['secretName']}", None
+        projected = [source["secret"] for source in volume.get("projected", {}).get("sources", ())]
+        for secret in [*([volume["secret"]] if "secret" in volume else ()), *projected]:
+            name = secret.get("secretName") or secret["name"]
+            yield f"Secret/{name}", None
             for item in secret.get("items", ()):
-                yield f"Secret/{secret['secretName']}", item["key"]
+                yield f"Secret/{name}", item["key"]
 
 
 def volumes_wrong(manifests: list[Manifest]) -> list[str]:

@@ -98,7 +98,8 @@ def _secrets() -> dict[str, bytes]:
             check=False,
         )
         assert made.returncode == 0, made.stderr
-        return files | {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+        made_files = [file for file in Path(folder).rglob("*") if file.is_file()]
+        return files | {str(file.relative_to(folder)): file.read_bytes() for file in made_files}
 
 
 def kustomize(folder: Path, overlay: str) -> str:
@@ -106,6 +107,7 @@ def kustomize(folder: Path, overlay: str) -> str:
     secrets = folder / "k8s/overlays" / overlay / "secrets"
     secrets.mkdir(exist_ok=True)
     for name, content in _secrets().items():
+        (secrets / name).parent.mkdir(exist_ok=True)
         (secrets / name).write_bytes(content)
     built = run("kubectl", "kustomize", f"k8s/overlays/{overlay}", folder=folder)
     assert built.exit_code == 0, built.said

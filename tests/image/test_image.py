@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from tests.image.building import Image, built, missing
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
 from tests.support.service import ROOT, children_of
+from tests.support.tokens import bearer
 
 JSON = {"Content-Type": "application/json"}
 SUPPLY = '{"operation": "supply", "item_id": "chair", "quantity": 3}'
@@ -39,10 +39,13 @@ class Served:
         self.port = port
         self._process = process
 
-    def ask(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+    def ask(
+        self, method: str, path: str, body: str | None = None, token: str | None = None
+    ) -> tuple[int, bytes]:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, body, JSON if body else {})
+            headers = {**(JSON if body else {}), **(bearer(token) if token else {})}
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -97,7 +100,7 @@ def test_it_holds_the_product_and_neither_compiler_nor_mongod_nor_secret(image: 
 
 
 def test_it_serves_and_ends_when_it_is_told_to(image: Image, mongo_url: str, database_name: str) -> None:
-    with served(image, {"MONGO_URL": mongo_url, "MONGO_DB": database_name}) as service:
+    with served(image, {"MONGO_URL": mongo_url, "MONGO_DB": database_name, "AUTH": "off"}) as service:
         wait_until(lambda: service.answers("/health/ready"), "it is ready", 60.0)
         assert service.ask("POST", "/stores/north", SUPPLY)[0] == 200
         status, workbook = service.ask("GET", "/stores/north/xlsx_report")
@@ -111,7 +114,7 @@ def test_it_serves_and_ends_when_it_is_told_to(image: Image, mongo_url: str, dat
 def test_without_any_place_to_write_to_it_starts_and_serves_but_for_spreadsheets(
     image: Image, mongo_url: str, database_name: str
 ) -> None:
-    variables = {"MONGO_URL": mongo_url, "MONGO_DB": database_name}
+    variables = {"MONGO_URL": mongo_url, "MONGO_DB": database_name, "AUTH": "off"}
     with served(image, variables, tmpfs=False) as service:
         wait_until(lambda: service.answers("/health/ready"), "it is ready", 60.0)
         assert service.ask("POST", "/stores/north", SUPPLY)[0] == 200
@@ -119,13 +122,22 @@ def test_without_any_place_to_write_to_it_starts_and_serves_but_for_spreadsheets
         assert service.terminate() == 0
 
 
-def test_the_service_reads_the_url_that_the_init_made_and_neither_the_key_nor_the_passwords(
-    image: Image, mongo_url: str, database_name: str, tmp_path: Path
-) -> None:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir(mode=0o750)
-    os.chown(secrets, 999, 10001)
-    volume = {"mounts": {secrets: "/secrets"}}
+def test_told_nothing_it_ends_with_one_line_that_says_the_two_ways_out(image: Image) -> None:
+    ended = image.run(*image.config["Cmd"], variables={"PORT": str(free_port())})
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
+    assert "HOST is ::: AUTH=tokens" in ended.stderr
+    assert "AUTH=off" in ended.stderr
+
+
+@pytest.fixture(scope="module")
+def volumes(image: Image, mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The volumes of secrets, as Docker makes them of the image and as the init fills them."""
+    secrets = tmp_path_factory.mktemp("volumes") / "secrets"
+    (secrets / "bot").mkdir(parents=True)
+    for folder in (secrets, secrets / "bot"):
+        inside = image.root / "secrets" / folder.relative_to(secrets)
+        os.chown(folder, inside.stat().st_uid, inside.stat().st_gid)
+        folder.chmod(inside.stat().st_mode)
     hosts = {"MONGO_HOSTS": mongo_url.removeprefix("mongodb://").partition("/")[0]}
     made = image.run(
         "python",
@@ -134,21 +146,61 @@ def test_the_service_reads_the_url_that_the_init_made_and_neither_the_key_nor_th
         "/secrets",
         variables=hosts,
         run_as="999:10001",
-        **volume,
+        mounts={secrets: "/secrets"},
     )
     assert (made.returncode, made.stderr) == (0, "")
+    return {"mounts": {secrets: "/secrets"}}
+
+
+def test_the_service_reads_the_url_that_the_init_made_and_neither_the_key_nor_the_passwords(
+    image: Image, database_name: str, volumes: dict[str, Any]
+) -> None:
     for file, readable in (
         ("keyFile", False),
         ("passwords.env", False),
+        ("bot-password.env", False),
+        ("first-token", False),
         ("writer.env", False),
         (".env", True),
     ):
-        assert (image.run("cat", f"/secrets/{file}", **volume).returncode == 0) is readable
-        assert image.run("cat", f"/secrets/{file}", run_as="999:999", **volume).returncode == 0
+        assert (image.run("cat", f"/secrets/{file}", **volumes).returncode == 0) is readable
+        assert image.run("cat", f"/secrets/{file}", run_as="999:999", **volumes).returncode == 0
     # This MongoDB asks for no passwords and so knows no such user: that it is asked is all there is to see.
-    with served(image, {"MONGO_DB": database_name}, folder="/secrets", **volume) as service:
+    told = {"MONGO_DB": database_name, "AUTH": "tokens"}
+    with served(image, told, folder="/secrets", **volumes) as service:
         wait_until(lambda: service.answers("/health/live"), "it is alive", 60.0)
         assert service.ask("GET", "/health/ready")[0] == 503
+        assert service.ask("GET", "/stores")[0] == 401
+        assert service.terminate() == 0
+
+
+def test_the_bot_reads_the_url_that_the_init_made_for_it(image: Image, volumes: dict[str, Any]) -> None:
+    ((secrets, _),) = volumes["mounts"].items()
+    alone = {"mounts": {secrets / "bot": "/secrets"}}
+    assert image.run("ls", "-A", "/secrets", **alone).stdout == ".env\n"
+    assert "//stock_bot:" in image.run("cat", "/secrets/.env", **alone).stdout
+
+
+def test_tokens_are_made_in_it_with_nowhere_to_write_to(
+    image: Image, mongo_url: str, database_name: str
+) -> None:
+    told = {"MONGO_URL": mongo_url, "MONGO_DB": database_name, "AUTH": "tokens"}
+    command = ("python", "-m", "store_api", "tokens")
+    made = image.run(*command, "create", "till", "--scopes", "supply", variables=told, tmpfs=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    token = made.stdout.splitlines()[-1]
+    listed = image.run(*command, "list", variables=told, tmpfs=False)
+    assert "in force" in listed.stdout
+    assert token not in listed.stdout
+    with served(image, told) as service:
+        wait_until(lambda: service.answers("/health/ready"), "it is ready", 60.0)
+        assert service.ask("POST", "/stores/north", SUPPLY)[0] == 401
+        assert service.ask("POST", "/stores/north", SUPPLY, token)[0] == 200
+        assert service.ask("GET", "/stores", None, token)[0] == 403
+        assert image.run(*command, "revoke", "till", variables=told, tmpfs=False).returncode == 0
+        wait_until(lambda: service.ask("POST", "/stores/north", SUPPLY, token)[0] == 401, "it is revoked")
+        check = image.config["Healthcheck"]["Test"][1:]
+        assert image.run(*check, variables={"PORT": str(service.port)}).returncode == 0
         assert service.terminate() == 0
 
 

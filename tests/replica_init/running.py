@@ -103,6 +103,13 @@ def make_secrets(folder: Path, members: ReplicaSetOfThree, **others: str) -> Non
     assert made.exit_code == 0, made.complaint
 
 
+def forget_what_is_newer(folder: Path) -> None:
+    """Make of a folder of secrets one of the time when there was no first token, and the bot had no user."""
+    for name in ("first-token", "bot-password.env", "bot/.env"):
+        (folder / name).unlink()
+    (folder / "bot").rmdir()
+
+
 def url_from(file: Path) -> str:
     """Read the URL that the program left for the service, or for other programs."""
     name, _, url = file.read_text().strip().partition("=")

@@ -14,7 +14,7 @@ from tests.replica_init.running import Running, make_secrets, run, url_from, var
 from tests.support.mongod import ReplicaSetOfThree
 
 Mongo = MongoClient[dict[str, Any]]
-ALL_IS_WELL = ["as it should be"] * 6
+ALL_IS_WELL = ["as it should be"] * 9
 
 
 def findings(said: list[str]) -> list[str]:
@@ -25,7 +25,7 @@ def findings(said: list[str]) -> list[str]:
 def test_first_it_makes_everything_and_then_it_changes_nothing(begun: Begun) -> None:
     first = begun.first
     assert (first.exit_code, first.complaint, first.said[0]) == (0, "", "rs0: initiated")
-    assert findings(first.said) == ["made", "made", "as it should be"] * 2
+    assert findings(first.said) == ["made", "made", "as it should be"] * 3
     with Mongo(url_from(begun.secrets / ".env")) as mongo:
         before = mongo.admin.command("hello")["lastWrite"]["majorityOpTime"]["t"]
         again = run(variables_for(begun.members, begun.secrets))
@@ -36,8 +36,10 @@ def test_first_it_makes_everything_and_then_it_changes_nothing(begun: Begun) -> 
 
 def test_nothing_that_it_says_is_a_secret(begun: Begun) -> None:
     values = [(begun.secrets / "keyFile").read_text()]
-    values += [line.partition("=")[2] for line in (begun.secrets / "passwords.env").read_text().splitlines()]
-    assert all(values)
+    values.append((begun.secrets / "first-token").read_text().strip())
+    for file in ("passwords.env", "bot-password.env"):
+        values += [line.partition("=")[2] for line in (begun.secrets / file).read_text().splitlines()]
+    assert [len(value) for value in values] == [756, 38, 32, 32, 32]
     assert not [value for value in values if value in "\n".join(begun.first.said)]
 
 
@@ -83,11 +85,15 @@ def test_what_was_changed_by_hand_is_put_right(begun: Begun) -> None:
         mongo.admin.command({"updateUser": "store_api", "pwd": "forgotten"})
         mongo.admin.command({"updateUser": "stock_writer", "roles": ["root"]})
         mongo.admin.command({"updateRole": "stock_writer", "privileges": [], "roles": []})
+        mongo.admin.command(
+            {"updateUser": "stock_bot", "pwd": "forgotten", "roles": ["readWriteAnyDatabase"]}
+        )
     mended = run(variables_for(begun.members, begun.secrets))
     assert mended.exit_code == 0
     assert findings(mended.said) == [
         *("as it should be", "as it should be", "put right"),
         *("put right", "put right", "as it should be"),
+        *("as it should be", "put right", "put right"),
     ]
     assert findings(run(variables_for(begun.members, begun.secrets)).said) == ALL_IS_WELL
 

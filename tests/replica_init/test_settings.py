@@ -1,6 +1,5 @@
-"""What it needs no MongoDB for: secrets, settings, arguments, and what members' answers mean."""
+"""What it needs no MongoDB for: settings, arguments, and what members' answers mean."""
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,80 +8,12 @@ from mongo_replica_init.problems import NoReplicaSetMember, OtherMembers, OtherR
 from mongo_replica_init.settings import VARIABLES, Settings
 from mongo_replica_init.verdict import Next, next_step
 
-from store_api.settings import Settings as ServiceSettings
-from store_api.settings import environment_with_env_file
-from tests.replica_init.running import Running, run, url_from
+from tests.replica_init.running import run
 
 HOSTS = ("a:1", "b:2", "c:3")
 NAMED = {"MONGO_HOSTS": ",".join(HOSTS)}
 NEW = {"isreplicaset": True}
 MEMBER = {"setName": "rs0", "hosts": list(HOSTS)}
-
-
-def test_secrets_are_made_once_and_kept(tmp_path: Path) -> None:
-    folder = tmp_path / "deep" / "secrets"
-    first = run(NAMED, "make-secrets", str(folder))
-    assert (first.exit_code, first.said) == (0, [f"{folder}: made keyFile, passwords.env, .env, writer.env"])
-    kept = {file.name: (file.read_bytes(), stat.S_IMODE(file.stat().st_mode)) for file in folder.iterdir()}
-    assert {name: mode for name, (_, mode) in kept.items()} == {
-        "keyFile": 0o400,
-        "passwords.env": 0o400,
-        ".env": 0o440,
-        "writer.env": 0o400,
-    }
-    again = run(NAMED, "make-secrets", str(folder))
-    assert (again.exit_code, again.said) == (0, [f"{folder}: all is there"])
-    assert {name: content for name, (content, _) in kept.items()} == {
-        file.name: file.read_bytes() for file in folder.iterdir()
-    }
-
-
-def test_two_folders_hold_other_secrets(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        run(NAMED, "make-secrets", str(tmp_path / name))
-    for file in ("keyFile", "passwords.env", ".env", "writer.env"):
-        assert (tmp_path / "one" / file).read_bytes() != (tmp_path / "two" / file).read_bytes()
-
-
-def test_several_that_make_secrets_at_once_agree(tmp_path: Path) -> None:
-    arguments = ("make-secrets", str(tmp_path))
-    with (
-        Running(NAMED, arguments) as one,
-        Running(NAMED, arguments) as two,
-        Running(NAMED, arguments) as three,
-    ):
-        assert [running.end().exit_code for running in (one, two, three)] == [0, 0, 0]
-    passwords = (tmp_path / "passwords.env").read_text()
-    for file, user in ((".env", "store_api"), ("writer.env", "stock_writer")):
-        password = url_from(tmp_path / file).partition(f"{user}:")[2].partition("@")[0]
-        assert password in passwords
-    assert len(list(tmp_path.iterdir())) == 4
-
-
-def test_the_service_reads_what_was_made_for_it(tmp_path: Path) -> None:
-    run(NAMED, "make-secrets", str(tmp_path))
-    settings = ServiceSettings.read(environment_with_env_file(tmp_path))
-    assert settings.mongo_url == url_from(tmp_path / ".env")
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [(None, "cannot be read"), ("SERVICE_PASSWORD=x\n", "not whole"), ("", "not whole")],
-)
-def test_secrets_that_are_not_whole_are_named(tmp_path: Path, content: str | None, complaint: str) -> None:
-    if content is not None:
-        (tmp_path / "passwords.env").write_text(content)
-    end = run({**NAMED, "SECRETS_DIR": str(tmp_path)})
-    assert end.exit_code == 1
-    assert complaint in end.complaint
-    assert "passwords.env" in end.complaint
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    end = run(NAMED, "make-secrets", str(tmp_path / "file" / "secrets"))
-    assert end.exit_code == 1
-    assert "cannot be written" in end.complaint
 
 
 @pytest.mark.parametrize(
@@ -94,6 +25,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         ({**NAMED, "REPLICA_SET": "r s"}, "REPLICA_SET"),
         ({**NAMED, "MONGO_DB": "a.b"}, "MONGO_DB"),
         ({**NAMED, "SERVICE_USER": "x", "WRITER_USER": "x"}, "WRITER_USER"),
+        ({**NAMED, "BOT_USER": "store_api"}, "BOT_USER"),
+        ({**NAMED, "WRITER_USER": "stock_bot"}, "BOT_USER"),
+        ({**NAMED, "BOT_USER": "a:b"}, "BOT_USER"),
         ({**NAMED, "WAIT_SECONDS": "0"}, "WAIT_SECONDS"),
         ({**NAMED, "ELECTION_MILLISECONDS": "1.5"}, "ELECTION_MILLISECONDS"),
     ],

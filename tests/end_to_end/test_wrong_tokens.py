@@ -110,6 +110,9 @@ async def test_a_scope_that_is_taken_away_is_gone_however_it_was(
     token = let_in(tokens, ["read", "clean"])
     async with service.client() as http:
         cleaned = await http.post("/stores/x/clean", headers=bearer(token))
+        async with asyncio.timeout(10):
+            while cleaned.status_code == 503:  # the flood of a moment ago
+                cleaned = await http.post("/stores/x/clean", headers=bearer(token))
         assert cleaned.status_code in (200, 404)
         tokens.update_one({"hint": token[:9]}, change)
         async with asyncio.timeout(10):

@@ -65,7 +65,7 @@ async def test_somebody_looks_each_minute_and_at_the_very_moment() -> None:
     looks, loop = Looks(2 * DAY), asyncio.get_running_loop()
     await watch(looks, lambda: EVENING + timedelta(seconds=loop.time()), asyncio.sleep)
     gaps = [after - before for before, after in pairwise(looks.at)]
-    assert max(gaps) <= WATCH_SECONDS
+    assert max(gaps) <= WATCH_SECONDS + 1e-6  # as far as floats tell
     moments = [EVENING + timedelta(seconds=seconds) for seconds in looks.at]
     for day in (28, 29):
         due = TIMETABLE.newest_due(datetime(2027, 3, day, 12, 0, tzinfo=UTC))

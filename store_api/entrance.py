@@ -10,6 +10,7 @@ from store_api.access.known_tokens import KnownTokens
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.gate.refusals import Refusals
 from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings
@@ -32,9 +33,11 @@ class Entrance:
         gate: stands before the routes.
         followed: what takes the events of further collections, by their names.
         tokens: the tokens that let somebody in; None where none are taken.
+        refusals: of the gate.
     """
 
     def __init__(self, settings: Settings, client: Client) -> None:
+        self.refusals = Refusals()
         self.tokens: KnownTokens | None = None
         self.followed: Mapping[str, Callable[[Mapping[str, Any]], None]] = {}
         ways = settings.auth or frozenset()

@@ -39,7 +39,7 @@ from store_api.web.error_handler import ProblemHandler
 from store_api.web.fast_path import WholeRequest
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
-from store_api.web.serving import LIMITS, App, run
+from store_api.web.serving import LIMITS, App, run, stop_if_dead, stop_with_parent
 from store_api.web.socket_writers import wire_of
 from store_api.web.sockets import Sockets
 from watchers.changes import StoreChange
@@ -76,9 +76,10 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
         parts: what it is made of.
     """
     logs.configure(terminal=sys.stderr.isatty())
+    service = Service(settings, parts)
     app: App = Sanic(
         "store_api",
-        error_handler=ProblemHandler(),
+        error_handler=ProblemHandler(service.entrance.refusals.note),
         request_class=WholeRequest,
         configure_logging=False,
     )
@@ -87,7 +88,6 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.part_died = False
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
-    service = Service(settings, parts)
     gate = service.entrance.gate
     for part in (service.rest, service.sockets, service.operators):
         app.blueprint(part.blueprint(gate.guard))
@@ -178,6 +178,8 @@ class Service:
             claims=lambda: committer.keyed.made,
             keys=committer.keyed.finding_out.found,
             in_doubt=lambda: len(committer.doubts),
+            refusals=self.entrance.refusals.counts,
+            tokens=lambda: len(self.entrance.tokens or ()),
         )
 
     async def start(self, app: App) -> None:
@@ -185,13 +187,13 @@ class Service:
         for_ever = [asyncio.create_task(self._watch(), name=type(self.watcher).__name__)]
         for_ever += [
             asyncio.create_task(part.run(), name=type(part).__name__)
-            for part in (self.heartbeat, self.metrics, self.sockets)
+            for part in (self.heartbeat, self.metrics, self.sockets, self.entrance.refusals)
         ]
         for task in for_ever:
-            task.add_done_callback(lambda task: _stop_if_dead(app, task))
+            task.add_done_callback(lambda task: stop_if_dead(app, task))
         self._tasks = [*for_ever, asyncio.create_task(look_for_primary(self._client))]
         if (parent := multiprocessing.parent_process()) is not None:
-            _stop_with_parent(app, parent.sentinel)
+            stop_with_parent(app, parent.sentinel)
 
     async def stop_listening(self, _: App) -> None:
         """Turn new work away and let the listeners go; requests in flight are still answered."""
@@ -229,26 +231,3 @@ class Service:
         await self.claims.prepare()
         await self.entrance.load()
         await self.feed.begin_afresh()
-
-
-def _stop_with_parent(app: App, sentinel: int) -> None:
-    """End a worker whose main process was killed: nobody else would."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        loop.remove_reader(sentinel)
-        log.error("The main process is gone", extra={"action": "main_process_gone"})
-        app.ctx.told_to_stop.set()
-
-    loop.add_reader(sentinel, stop)
-
-
-def _stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
-    """A process whose watcher or heart died would serve without pushes for ever; it had better end."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.critical(
-            "A part of the service died",
-            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
-        )
-        app.ctx.part_died = True
-        app.ctx.told_to_stop.set()

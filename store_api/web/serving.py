@@ -7,6 +7,7 @@ have arrived; and one that is always busy is never told to go, until it is cut o
 
 import asyncio
 import gc
+import logging
 import signal
 import socket
 from collections.abc import Callable, Collection
@@ -20,6 +21,8 @@ from store_api.contract.bodies import LARGEST_BODY
 from store_api.http.certificates import Certificates
 from store_api.http.over_tls import TlsConnection
 from store_api.http.progress import Connection, is_busy
+
+log = logging.getLogger(__name__)
 
 App = Sanic[Config, SimpleNamespace]
 
@@ -135,3 +138,36 @@ def _may_stay(connection: Connection, waited: float) -> bool:
     if connection.unsent:
         return connection.seconds_stuck() < STUCK_AT_STOP_SECONDS
     return is_busy(connection) and waited < BUSY_SECONDS
+
+
+def stop_with_parent(app: App, sentinel: int) -> None:
+    """End a worker whose main process was killed: nobody else would.
+
+    Args:
+        app: which it serves.
+        sentinel: becomes readable when the main process is gone.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_reader(sentinel)
+        log.error("The main process is gone", extra={"action": "main_process_gone"})
+        app.ctx.told_to_stop.set()
+
+    loop.add_reader(sentinel, stop)
+
+
+def stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
+    """End a process whose watcher or heart died: it would serve without pushes for ever.
+
+    Args:
+        app: which it serves.
+        task: a part's, which has ended.
+    """
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical(
+            "A part of the service died",
+            extra={"action": "part_died", "part": task.get_name(), "error": type(error).__name__},
+        )
+        app.ctx.part_died = True
+        app.ctx.told_to_stop.set()

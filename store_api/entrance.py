@@ -1,21 +1,26 @@
 """Builds what stands before the routes of one process, and its certificate, as its settings say."""
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
+from store_api.access.stays import Stays
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.refusals import Refusals
+from store_api.gate.session_routes import SessionRoutes
+from store_api.gate.sessions import Sessions
 from store_api.http.certificates import Certificates
 from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings
 from store_api.storage.clients import Client
 from store_api.tokens.collection import COLLECTION, TokenCollection
+from store_api.tokens.session_key import SessionKey
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +37,11 @@ class Entrance:
     Attributes:
         gate: stands before the routes.
         followed: what takes the events of further collections, by their names.
+        routes: by which browsers sign in and out.
         tokens: the tokens that let somebody in; None where none are taken.
         refusals: of the gate.
+        sessions: of browsers; None where nobody is asked who they are.
+        stays: how long those who were let in may stay.
     """
 
     def __init__(self, settings: Settings, client: Client) -> None:
@@ -45,20 +53,29 @@ class Entrance:
             kept = TokenCollection(client, settings.mongo_db)
             self.tokens = KnownTokens(kept.read_all, kept.read_one, time.time)
             self.followed = {COLLECTION: self.tokens.take}
+        self.sessions: Sessions | None = None
+        if ways:
+            self.sessions = Sessions(self.tokens, takes_jwts=AUTH_OIDC in ways, now=time.time)
+        self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes)
+        self.routes = SessionRoutes(self.sessions)
+        self.stays = Stays(self.tokens, time.time)
         jwts = verifier_of(settings) if AUTH_OIDC in ways else None
         self.gate = Gate(
             Identification(self.tokens, jwts) if ways else None,
             Hosts(allowed_hosts(settings)),
             Origins(settings.allowed_origins or frozenset()),
+            sessions=self.sessions,
             limits=_limits(settings),
         )
 
     async def load(self) -> None:
-        """Read all tokens, since the change stream begins afresh.
+        """Read all tokens and the key of sessions, since the change stream begins afresh.
 
         Raises:
             DatabaseUnavailable: they cannot be read.
         """
+        if self.sessions is not None and (key := await self._key.read()) is not None:
+            self.sessions.use(key)
         if self.tokens is not None:
             await self.tokens.load()
             if not len(self.tokens):

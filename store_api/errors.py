@@ -6,6 +6,7 @@ StoreApiError
 ├── PartDied                the process ends, to be started again
 ├── NameTaken               there is a token of that name
 ├── NoSuchToken             there is none of that name to revoke
+├── UnfitJwt                between what reads a JWT and what answers: the answer does not say why
 ├── NotApplied              definite: the database is as it was
 │   ├── InvalidInput        what the client sent is not of the contract's shape
 │   ├── NotJson
@@ -95,6 +96,18 @@ class NoSuchToken(StoreApiError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no token {name!r} in force.")
+
+
+class UnfitJwt(StoreApiError):
+    """A JWT lets nobody in.
+
+    Args:
+        reason: a word for the log: what of it is wrong.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NotApplied(StoreApiError):

@@ -89,7 +89,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     gate = service.entrance.gate
-    for part in (service.rest, service.sockets, service.operators):
+    for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
         app.blueprint(part.blueprint(gate.guard))
     app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)
@@ -161,7 +161,7 @@ class Service:
         build_workbook = WorkbookBuilder().build
         self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
         self.operators = Operators(self.readiness, self.metrics)
-        self.sockets = Sockets(self.feed)
+        self.sockets = Sockets(self.feed, self.entrance.stays)
         self._tasks: list[asyncio.Task[None]] = []
 
     def _sources(self) -> Sources:
@@ -227,6 +227,7 @@ class Service:
             self.metrics.note_delay(time.time() - change.committed_at.timestamp())
 
     async def _begin_afresh(self) -> None:
+        await self.stores.until_a_majority_has_all()
         await self.stores.prepare()
         await self.claims.prepare()
         await self.entrance.load()

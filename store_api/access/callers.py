@@ -7,6 +7,9 @@ from store_api.contract.scopes import EVERY_SCOPE, Scope
 from store_api.errors import ScopeMissing, StoreForbidden
 from store_api.stock import StorePatterns
 
+OF_JWTS: Final = "oidc:"
+"""What the names of those who come with a JWT begin with, and no token's name does."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Caller:

@@ -27,7 +27,8 @@ class JwtVerifier(Protocol):
 
         Raises:
             CredentialInvalid: it lets nobody in.
-            DatabaseUnavailable: nobody knows just now: the issuer's keys cannot be had.
+            IssuerUnavailable: nobody knows just now: the issuer's keys cannot be had.
+            Overloaded: too many let nobody in in this second.
         """
         ...
 
@@ -60,7 +61,8 @@ class Identification:
         Raises:
             CredentialInvalid: nobody whom we know.
             Overloaded: too many were asked for in this second.
-            DatabaseUnavailable: nobody knows.
+            DatabaseUnavailable: nobody knows whose token it is.
+            IssuerUnavailable: nobody knows whose JWT it is.
         """
         if credential.startswith(PREFIX):
             if self.tokens is None or not is_token(credential):

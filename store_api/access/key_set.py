@@ -25,17 +25,23 @@ ALGORITHMS: Final[Mapping[tuple[str, str | None], str]] = {
 }
 """How each kind of key signs here; by its kind, and its curve where it has one."""
 
+RENEWED_SECONDS = 540.0
+"""How old keys are renewed behind those who go on using them."""
+
 FRESH_SECONDS = 600.0
-"""How long keys are used before they are fetched anew."""
+"""How old keys may be while the issuer can be reached: it may have withdrawn one."""
 
 STALE_SECONDS = 3600.0
-"""How long they are used at most, while no others can be had."""
+"""How old they may be while it cannot."""
 
 AGAIN_SECONDS = 30.0
 """How long after one fetch the next is made for the sake of a key that nobody knows."""
 
-FAILED_SECONDS = 5.0
+FAILED_SECONDS = 2.0
 """How long after a fetch that failed the next is made."""
+
+TOLD_SECONDS = 600.0
+"""How long after one line of the log about an issuer that is away the next is written."""
 
 MOST_KEYS = 100
 LEAST_RSA_BITS = 2048
@@ -56,7 +62,8 @@ class KeySet:
         self._fetch = fetch
         self._clock = clock
         self._keys: Mapping[str | None, PyJWK] = {}
-        self._fetched_at = self._not_before = float("-inf")
+        self._fetched_at = self._not_before = self._told_at = float("-inf")
+        self._is_away = False
         self._fetching: asyncio.Task[None] | None = None
         self.generation = 0
 
@@ -64,24 +71,28 @@ class KeySet:
         """Give a key by its `kid`; where a JWT names none, the only key there is. None where there is none.
 
         Raises:
-            IssuerUnavailable: there are no keys, or none that are young enough.
+            IssuerUnavailable: nobody knows: the issuer is away, and has not told of this key, or long ago.
         """
-        age = self._clock() - self._fetched_at
-        if age > STALE_SECONDS:
+        if not self.hold():
             await self._renew()
-            if self._clock() - self._fetched_at > STALE_SECONDS:
-                raise IssuerUnavailable
-        elif age > FRESH_SECONDS:
-            self._begin_to_renew()
+        if self._age() > STALE_SECONDS:
+            raise IssuerUnavailable
         if (found := self._known(key_id)) is None:
             await self._renew()
             found = self._known(key_id)
+            if found is None and self._is_away:
+                raise IssuerUnavailable
         return found
 
-    @property
-    def is_fresh(self) -> bool:
-        """Whether what they have proven needs no second look: they may have been withdrawn since."""
-        return self._clock() - self._fetched_at <= FRESH_SECONDS
+    def hold(self) -> bool:
+        """Tell whether the keys hold without a question to the issuer; those that grow old are renewed."""
+        age = self._age()
+        if age > RENEWED_SECONDS:
+            self._begin_to_renew()
+        return age <= FRESH_SECONDS or (self._is_away and age <= STALE_SECONDS)
+
+    def _age(self) -> float:
+        return self._clock() - self._fetched_at
 
     def _known(self, key_id: str | None) -> PyJWK | None:
         if key_id is None:
@@ -99,24 +110,36 @@ class KeySet:
 
     async def _fetch_keys(self) -> None:
         try:
-            keys = keys_in(await self._fetch())
+            self._take(keys_in(await self._fetch()))
         except (OSError, TimeoutError, ValueError) as error:
-            self._not_before = self._clock() + FAILED_SECONDS
-            log.warning(
-                "The issuer's keys cannot be had",
-                extra={"action": "issuer_not_reached", "error": type(error).__name__},
-            )
-        else:
-            self._fetched_at = self._clock()
-            self._not_before = self._fetched_at + AGAIN_SECONDS
-            if {each: key.key for each, key in keys.items()} != {
-                each: k.key for each, k in self._keys.items()
-            }:
-                self._keys = keys
-                self.generation += 1
-                log.info("The issuer's keys are known", extra={"action": "issuer_keys", "keys": len(keys)})
+            self._note_absence(str(error) or type(error).__name__)
         finally:
             self._fetching = None
+
+    def _take(self, keys: Mapping[str | None, PyJWK]) -> None:
+        self._fetched_at = self._clock()
+        self._not_before = self._fetched_at + AGAIN_SECONDS
+        are_others = _material(keys) != _material(self._keys)
+        if are_others:
+            self._keys = keys
+            self.generation += 1
+        if are_others or self._is_away:
+            log.info("The issuer's keys are known", extra={"action": "issuer_keys", "keys": len(keys)})
+        self._is_away, self._told_at = False, float("-inf")
+
+    def _note_absence(self, reason: str) -> None:
+        now = self._clock()
+        self._is_away, self._not_before = True, now + FAILED_SECONDS
+        if now >= self._told_at + TOLD_SECONDS:
+            self._told_at = now
+            log.warning(
+                "The issuer's keys cannot be had",
+                extra={"action": "issuer_not_reached", "reason": reason, "keys": len(self._keys)},
+            )
+
+
+def _material(keys: Mapping[str | None, PyJWK]) -> Mapping[str | None, Any]:
+    return {key_id: key.key for key_id, key in keys.items()}
 
 
 def keys_in(published: bytes) -> dict[str | None, PyJWK]:
@@ -127,7 +150,7 @@ def keys_in(published: bytes) -> dict[str | None, PyJWK]:
     """
     try:
         listed = msgspec.json.decode(published)["keys"]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
         raise ValueError("no key set") from None
     if not isinstance(listed, list) or len(listed) > MOST_KEYS:
         raise ValueError("no key set, or too many keys")
@@ -149,9 +172,12 @@ def _key_of(published: Any) -> PyJWK | None:
         return None
     if not isinstance(published.get("kid"), str | None) or "d" in published:
         return None
+    uses = published.get("key_ops", ["verify"])
+    if not isinstance(uses, list) or "verify" not in uses:
+        return None
     try:
         key = PyJWK(published, algorithm)
-    except PyJWTError:
+    except (PyJWTError, ValueError, TypeError):
         return None
     if isinstance(key.key, RSAPublicKey) and key.key.key_size < LEAST_RSA_BITS:
         return None

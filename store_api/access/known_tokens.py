@@ -86,11 +86,13 @@ class KnownTokens:
             DatabaseUnavailable: they cannot be read.
         """
         self._questions.clear()
+        before = set(self._documents)
         found = {bytes(document["_id"]): document for document in await self._read_all() if _has_id(document)}
-        for gone in self._documents.keys() - found.keys():
+        for gone in before - found.keys():
             self._forget(gone)
-        for document in found.values():
-            self._take(document)
+        # What was found meanwhile, one by one, may be newer than this reading.
+        for token in found.keys() - (self._documents.keys() - before):
+            self._take(found[token])
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Take a change of theirs from the change stream.
@@ -187,21 +189,29 @@ def caller_of(document: Document) -> Caller | None:
     try:
         if document.get("revoked") is not None:
             return None
+        (name,) = _texts([document["name"]])
         stores, expires = document["stores"], document["expires"]
         return Caller(
-            str(document["name"]),
-            frozenset(Scope(scope) for scope in document["scopes"]),
-            None if stores is None else tuple(str(pattern) for pattern in stores),
+            name,
+            frozenset(Scope(scope) for scope in _texts(document["scopes"])),
+            None if stores is None else tuple(_texts(stores)),
             None if expires is None else expires.timestamp(),
             bytes(document["_id"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         log.error("A token's document is not as it should be", extra={"action": "broken_token"})
         return None
 
 
 def _has_id(document: Document) -> bool:
     return isinstance(document.get("_id"), bytes)
+
+
+def _texts(value: Any) -> list[str]:
+    """Give a list of texts; a text alone is none, though its letters could be taken for one."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise TypeError
+    return value
 
 
 def _rights(caller: Caller) -> tuple[object, ...]:
@@ -212,7 +222,9 @@ def _updated(document: Document | None, event: Mapping[str, Any]) -> Document | 
     """Carry an update over; None where it cannot be told what comes of it."""
     description = event["updateDescription"]
     fields = description["updatedFields"]
-    if document is None or any("." in name for name in (*fields, *description["removedFields"])):
+    in_parts = any("." in name for name in (*fields, *description["removedFields"]))
+    # Of a list that became shorter, only the new length is told.
+    if document is None or in_parts or description.get("truncatedArrays"):
         return None
     kept = {name: value for name, value in document.items() if name not in description["removedFields"]}
     return {**kept, **fields}

@@ -11,10 +11,10 @@ from typing import Any, Final
 import jwt
 from jwt.exceptions import PyJWTError
 
-from store_api.access.callers import Caller
+from store_api.access.callers import OF_JWTS, Caller
 from store_api.access.key_set import ALGORITHMS, KeySet
 from store_api.contract.scopes import Scope
-from store_api.errors import CredentialInvalid
+from store_api.errors import CredentialInvalid, Overloaded, UnfitJwt
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ LEEWAY_SECONDS = 30.0
 MOST_REMEMBERED = 10_000
 """JWTs that are remembered as verified; the one that was used the longest ago is forgotten first."""
 
+MOST_REFUSED = 200
+"""JWTs that let nobody in of one second, after which no unknown one is looked at: each is up to 0.5 ms."""
+
 LONGEST_SUBJECT = 200
 
 LATEST = 1e12
@@ -37,9 +40,6 @@ TYPES: Final = ("at+jwt", "application/at+jwt", "jwt", None)
 
 NEVER_USED: Final = ("crit", "jwk", "jku", "x5u", "x5c", "b64", "zip")
 """Header parameters with which none is taken: a key that a JWT brings along proves nothing."""
-
-NAME: Final = "oidc:"
-"""What a caller's name begins with, so that no token's can be the same: those have no such beginning."""
 
 _SEEN = re.compile(r"[!-~]+")
 
@@ -59,6 +59,43 @@ class Issuer:
     stores_claim: str | None
 
 
+class Refusals:
+    """Counts the JWTs that let nobody in, of each second; says why one of them did not, without its text.
+
+    Args:
+        now: gives the time, in seconds since 1970.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._second = self._count = self._untold = 0
+
+    def require_few(self) -> None:
+        """Refuse to look at one more where this second had many: it would keep those waiting who are known.
+
+        Raises:
+            Overloaded: it had.
+        """
+        if self._count >= MOST_REFUSED and self._second == int(self._now()):
+            raise Overloaded
+
+    def note(self, reason: str) -> None:
+        """Count one.
+
+        Args:
+            reason: a word.
+        """
+        self._untold += 1
+        if self._second != (second := int(self._now())):
+            self._second, self._count = second, 0
+            log.info(
+                "A JWT was refused",
+                extra={"action": "jwt_refused", "reason": reason, "refused": self._untold},
+            )
+            self._untold = 0
+        self._count += 1
+
+
 class Verifier:
     """Judges JWTs; `identification.JwtVerifier` says what is promised.
 
@@ -72,6 +109,7 @@ class Verifier:
         self._issuer = issuer
         self._keys = keys
         self._now = now
+        self._refusals = Refusals(now)
         self._verified: OrderedDict[bytes, tuple[Caller, int]] = OrderedDict()
 
     def known(self, text: str) -> Caller | None:
@@ -80,8 +118,10 @@ class Verifier:
         if found is None:
             return None
         caller, generation = found
-        if generation != self._keys.generation or not self._keys.is_fresh or self._has_ended(caller):
+        if generation != self._keys.generation or self._has_ended(caller):
             del self._verified[key]
+            return None
+        if not self._keys.hold():
             return None
         self._verified.move_to_end(key)
         return caller
@@ -92,26 +132,33 @@ class Verifier:
         Raises:
             CredentialInvalid: it lets nobody in.
             IssuerUnavailable: nobody knows just now.
+            Overloaded: too many let nobody in in this second.
         """
-        if len(text) > LONGEST_JWT or not text.isascii():
-            raise CredentialInvalid
+        self._refusals.require_few()
         try:
-            header = jwt.get_unverified_header(text)
-            require_plain(header)
-            key = await self._keys.key(header.get("kid"))
-            if key is None:
-                raise jwt.InvalidKeyError
-            claims = self._claims(text, key)
-            caller = caller_of(claims, self._issuer)
-        except (PyJWTError, ValueError, TypeError, RecursionError) as refused:
-            log.debug("A JWT was refused", extra={"action": "jwt_refused", "error": type(refused).__name__})
+            caller = await self._judge(text)
+        except UnfitJwt as unfit:
+            self._refusals.note(unfit.reason)
             raise CredentialInvalid from None
-        if self._has_ended(caller):
-            raise CredentialInvalid
+        except (PyJWTError, ValueError, TypeError, RecursionError) as error:
+            self._refusals.note(type(error).__name__)
+            raise CredentialInvalid from None
         self._verified[digest_of(text)] = caller, self._keys.generation
         while len(self._verified) > MOST_REMEMBERED:
             self._verified.popitem(last=False)
         return caller
+
+    async def _judge(self, text: str) -> Caller:
+        if len(text) > LONGEST_JWT or not text.isascii():
+            raise UnfitJwt("length")
+        header = jwt.get_unverified_header(text)
+        require_plain(header)
+        key = await self._keys.key(header.get("kid"))
+        if key is None:
+            raise UnfitJwt("kid")
+        # Many may have waited for the keys at once.
+        self._refusals.require_few()
+        return caller_of(self._claims(text, key), self._issuer)
 
     def _claims(self, text: str, key: jwt.PyJWK) -> Mapping[str, Any]:
         claims: Mapping[str, Any] = jwt.decode(
@@ -144,23 +191,22 @@ def require_plain(header: Mapping[str, Any]) -> None:
     """Refuse a JWT whose header says how it wants to be verified.
 
     Raises:
-        ValueError: it does, or it is not of the algorithms and types that are taken.
-        TypeError: it names its key by no text.
+        UnfitJwt: it does, or it is not of the algorithms and types that are taken.
     """
     kind = header.get("typ")
     if (kind.lower() if isinstance(kind, str) else kind) not in TYPES:
-        raise ValueError("typ")
+        raise UnfitJwt("typ")
     if header.get("alg") not in ALGORITHMS.values() or any(name in header for name in NEVER_USED):
-        raise ValueError("alg")
+        raise UnfitJwt("alg")
     if not isinstance(header.get("kid"), str | None):
-        raise TypeError("kid")
+        raise UnfitJwt("kid")
 
 
 def require_in_time(claims: Mapping[str, Any], now: float) -> None:
     """Refuse a JWT that is not in force yet, or not any more.
 
     Raises:
-        ValueError: it is not, or does not say so in numbers.
+        UnfitJwt: it is not, or does not say so in numbers.
     """
     for name in ("exp", "nbf", "iat"):
         at = claims.get(name)
@@ -168,36 +214,36 @@ def require_in_time(claims: Mapping[str, Any], now: float) -> None:
             continue
         # What is no number at all is not below another, either.
         if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < LATEST:
-            raise ValueError(name)
+            raise UnfitJwt(name)
         if (at + LEEWAY_SECONDS <= now) if name == "exp" else (at - LEEWAY_SECONDS > now):
-            raise ValueError(name)
+            raise UnfitJwt(name)
 
 
 def caller_of(claims: Mapping[str, Any], issuer: Issuer) -> Caller:
     """Read who asks, and what they may, out of claims that were verified.
 
     Raises:
-        ValueError: they do not say it as they must.
+        UnfitJwt: they do not say it as they must.
     """
     subject = claims["sub"]
     if not isinstance(subject, str) or len(subject) > LONGEST_SUBJECT or _SEEN.fullmatch(subject) is None:
-        raise ValueError("sub")
+        raise UnfitJwt("sub")
     named = words_of(claims.get("scope", claims.get("scp", "")))
     stores = None
     if issuer.stores_claim is not None:
         stores = tuple(words_of(claims.get(issuer.stores_claim, ())))
     scopes = frozenset(Scope(name) for name in named if name in set(Scope))
-    return Caller(NAME + subject, scopes, stores, float(claims["exp"]) + LEEWAY_SECONDS)
+    return Caller(OF_JWTS + subject, scopes, stores, float(claims["exp"]) + LEEWAY_SECONDS)
 
 
 def words_of(said: Any) -> list[str]:
     """Read a list of words, which issuers write as a text with blanks, or as a list.
 
     Raises:
-        ValueError: it is neither.
+        UnfitJwt: it is neither.
     """
     if isinstance(said, str):
         return said.split()
     if isinstance(said, list | tuple) and all(isinstance(word, str) for word in said):
         return list(said)
-    raise ValueError("no list of words")
+    raise UnfitJwt("words")

@@ -6,8 +6,18 @@ GOING_AWAY, BROKEN_RULE, OUR_FAULT, TOO_SLOW = 1001, 1008, 1011, 1013
 BROKEN_STORE = 4500
 """A close code of our own: what would be a problem of status 500 before the handshake."""
 
+CREDENTIAL_ENDED, RIGHTS_CHANGED = 4401, 4403
+"""Close codes of our own, as the statuses 401 and 403 are: a client's token has expired or was revoked, or it
+may do something else now."""
+
 FRAME_TOO_LARGE = 1009
 """The close code of a client whose own limit a frame is beyond."""
+
+SUBPROTOCOL = "store_api.v1"
+"""What these sockets speak; need not be offered."""
+
+BEARER_SUBPROTOCOL = "store_api.bearer."
+"""What a token follows that is offered beside it: browsers let pages set no other header."""
 
 SLOWEST_SECONDS = 10.0
 """How long nothing may leave to a client for which frames wait, before it is closed as too slow."""

@@ -16,6 +16,7 @@ from store_api.contract.bodies import (
 )
 from store_api.contract.parameters import STORE
 from store_api.contract.problems import not_ready
+from store_api.contract.scopes import Scope
 
 JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -24,6 +25,8 @@ _REPORT = schemas.Report(
 )
 _MINIMAL = schemas.Changes(schemas.StoreChanges(STORE, [schemas.ChangedLine("chair", 10)]))
 _EMPTY = schemas.Report(schemas.StoreReport(STORE, []))
+
+_TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None)
 
 _MISSING = errors.StoreNotFound(STORE)
 _BROKEN = errors.BrokenDocument(STORE, "the quantity of 'chair' is not a whole number")
@@ -199,6 +202,27 @@ ENDPOINTS = (
         ),
         _READING,
         parameters=("store_id",),
+    ),
+    Endpoint(
+        *("GET", "/session", "readSession", "Who asks, and what they may do"),
+        "With a token, a JWT or a session's cookie. Where nobody is asked, it has no name and every scope.",
+        Success("Who asks.", schemas.Session, {"a till": _TILL}),
+        (errors.CredentialMissing(), errors.CredentialInvalid(), _AWAY),
+        tag="session",
+    ),
+    Endpoint(
+        *("POST", "/session", "signIn", "Sign a browser in"),
+        "Gives a cookie for the token or the JWT that was sent, for 12 hours at most. It takes no body.",
+        Success("Who signed in.", schemas.Session, {"a till": _TILL}, headers={"Set-Cookie": "The session."}),
+        (errors.CredentialMissing(), errors.CredentialInvalid(), errors.ForeignPage(), _AWAY),
+        tag="session",
+    ),
+    Endpoint(
+        *("DELETE", "/session", "signOut", "Sign a browser out"),
+        "Takes the cookie away, whether or not the session is still in force.",
+        Success("It is gone.", schemas.SignedOut, {"gone": schemas.SignedOut("signed out")}),
+        (errors.ForeignPage(),),
+        tag="session",
     ),
     Endpoint(
         *("GET", "/health/live", "live", "Whether the process runs"),

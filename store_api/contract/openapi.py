@@ -43,6 +43,9 @@ _REMEMBERED = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 BEARER, SESSION, COOKIE = "bearer", "session", "store_api_session"
 
+SIGN_IN = "POST /session"
+"""Takes no session: one is not prolonged by itself."""
+
 _WAYS_IN = {
     BEARER: {
         "type": "http",
@@ -77,6 +80,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/", "description": "the service that serves this document"}],
         "tags": [
             {"name": "stores", "description": "Stock: read it, demand it, supply it."},
+            {"name": "session", "description": "Browsers: sign in with a token, and out."},
             {"name": "operators", "description": "For those who run the service."},
         ],
         "paths": _paths(ENDPOINTS),
@@ -97,13 +101,14 @@ def _paths(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    scopes = SCOPES[f"{endpoint.method} {endpoint.path}"]
+    address = f"{endpoint.method} {endpoint.path}"
+    scopes = SCOPES[address]
     operation: dict[str, Any] = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "description": endpoint.description + _taken(scopes),
-        "security": _security(scopes),
+        "security": _security(scopes, [BEARER] if address == SIGN_IN else _WAYS_IN),
         "parameters": [{"$ref": f"#/components/parameters/{name}"} for name in endpoint.parameters],
         "responses": {"200": _answer(endpoint.answer), **_problems(endpoint)},
     }
@@ -120,12 +125,12 @@ def _taken(scopes: frozenset[Scope]) -> str:
     return " Takes the scope " + " or ".join(f"`{scope}`" for scope in sorted(scopes)) + "."
 
 
-def _security(scopes: frozenset[Scope]) -> list[dict[str, list[str]]]:
+def _security(scopes: frozenset[Scope], ways: Iterable[str]) -> list[dict[str, list[str]]]:
     """List what lets a caller in: any one of them does, and each with any one of the scopes."""
     if scopes == OPEN:
         return []
     named: list[list[str]] = [[]] if scopes == EVERY_SCOPE else [[scope.value] for scope in sorted(scopes)]
-    return [{way: roles} for way in _WAYS_IN for roles in named]
+    return [{way: roles} for way in ways for roles in named]
 
 
 def _refusals(endpoint: Endpoint) -> list[errors.StoreApiError]:

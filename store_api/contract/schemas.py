@@ -1,12 +1,14 @@
 """The schemas of what the service answers and tells: what is sent, and what its documents say."""
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from store_api.contract.bodies import ItemId, StoreId
+from store_api.contract.scopes import Scope
 from store_api.stock import LARGEST_QUANTITY
 
 Count = Annotated[int, Meta(ge=0)]
@@ -99,6 +101,25 @@ class Health(Struct, forbid_unknown_fields=True):
     """The service is well."""
 
     status: Literal["live", "ready"]
+
+
+class Session(Struct, forbid_unknown_fields=True):
+    """Who asks, and what they may do.
+
+    No name is where nobody is asked who they are; no stores are all of them; what does not expire is in force
+    for ever.
+    """
+
+    name: str | None
+    scopes: list[Scope]
+    stores: Annotated[list[str], Meta(description="Their ids, or their beginnings and `*`.")] | None
+    expires: datetime | None
+
+
+class SignedOut(Struct, forbid_unknown_fields=True):
+    """The browser has forgotten its session."""
+
+    status: Literal["signed out"]
 
 
 class ShortItem(Struct, forbid_unknown_fields=True):

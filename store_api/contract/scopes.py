@@ -42,6 +42,11 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "POST /stores/{store_id}/clean": frozenset({Scope.CLEAN}),
     "GET /ws/stores": frozenset({Scope.READ}),
     "GET /ws/stores/{store_id}": frozenset({Scope.READ}),
+    # Whoever may do anything at all.
+    "GET /session": EVERY_SCOPE,
+    "POST /session": EVERY_SCOPE,
+    # With a session that has ended, too.
+    "DELETE /session": OPEN,
     "GET /metrics": frozenset({Scope.METRICS}),
     "GET /health/live": OPEN,
     "GET /health/ready": OPEN,

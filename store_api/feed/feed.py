@@ -10,18 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.feed.live_store import (
-    LiveStore,
-    Reading,
-    State,
-    StocksAt,
-    build_frames,
-    read_stocks,
-    reading_of,
-    stock_in,
-)
+from store_api.feed.live_store import LiveStore, Reading, State, reading_of
+from store_api.feed.snapshots import StocksAt, offer_all, read_stocks, stock_in
 from store_api.feed.subscribers import Subscriber
 from store_api.feed.subscriptions import ALL_STORES, Subscriptions
+from store_api.stock import StorePatterns
 from store_api.storage.documents import Snapshot
 from watchers.changes import Moment, StoreChange
 
@@ -59,7 +52,12 @@ class Feed:
 
     @asynccontextmanager
     async def listen(
-        self, store_id: str | None, *, snapshot: bool = False, only_changes: bool = False
+        self,
+        store_id: str | None,
+        *,
+        snapshot: bool = False,
+        only_changes: bool = False,
+        only: StorePatterns | None = None,
     ) -> AsyncIterator[Subscriber]:
         """Listen to one store, or to all of them (None); from here on no change is missed.
 
@@ -67,21 +65,25 @@ class Feed:
             store_id: the store; it need not exist.
             snapshot: whether the report as it stands comes first.
             only_changes: whether the frames that follow hold just the lines that changed.
+            only: of all stores, those that are told; None is each.
 
         Raises:
             DatabaseUnavailable: the change stream or the database is not there.
             BrokenDocument: the store cannot be told.
         """
-        subscriber = self.subscriptions.expect(store_id, only_changes=only_changes)
+        heard = only if store_id is None and only is not None else store_id
+        subscriber = self.subscriptions.expect(heard, only_changes=only_changes)
         try:
             await self._make_live(store_id)
-            if snapshot:
-                await self._offer_snapshot(store_id, subscriber)
+            if store_id is not None and snapshot:
+                self._live[store_id].offer_whole(store_id, subscriber)
+            elif snapshot:
+                await offer_all(self._live, subscriber, only)
             # Between the last frame of the snapshot and this nobody else has a turn.
-            self.subscriptions.admit(store_id, subscriber)
+            self.subscriptions.admit(heard, subscriber)
             yield subscriber
         finally:
-            self.subscriptions.dismiss(store_id, subscriber)
+            self.subscriptions.dismiss(heard, subscriber)
             self._forget_unheard(store_id)
 
     def take(self, change: StoreChange) -> None:
@@ -98,12 +100,13 @@ class Feed:
         elif change.at > live.at:
             if not live.apply(change):
                 self._read_again(change.store_id, live)
-            elif self.subscriptions.tell(change.store_id, live):
+                return
+            if self.subscriptions.tell(change.store_id, live):
                 self._on_told(change)
-                # Of one that was read before all others, changes up to their moment may come yet.
-                is_past = self._all_since is None or change.at >= self._all_since
-                if change.deleted and is_past and change.store_id not in self.subscriptions:
-                    del self._live[change.store_id]
+            # Of one that was read before all others, changes up to their moment may come yet.
+            is_past = self._all_since is not None and change.at >= self._all_since
+            if change.deleted and is_past and change.store_id not in self.subscriptions:
+                del self._live[change.store_id]
 
     async def begin_afresh(self) -> None:
         """Read everything that is listened to again, and tell everybody: changes may have been missed.
@@ -129,14 +132,6 @@ class Feed:
         """Let every subscriber go: the service stops."""
         self._closed = True
         self.subscriptions.close()
-
-    async def _offer_snapshot(self, store_id: str | None, subscriber: Subscriber) -> None:
-        if store_id is None:
-            await build_frames(self._live, in_parts=subscriber.only_changes)
-            for live_id, live in self._live.items():
-                live.offer_whole(live_id, subscriber)
-        else:
-            self._live[store_id].offer_whole(store_id, subscriber)
 
     def _replace(self, store_id: str, live: LiveStore, snapshot: Snapshot) -> None:
         is_stale = live.state is not State.READING and live.times_begun < self._times_begun

@@ -1,7 +1,6 @@
 """One store as a feed holds it: its stock, carried on by the changes that follow, and what was told of it."""
 
 import asyncio
-import logging
 from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -12,16 +11,7 @@ from store_api.feed.subscribers import Subscriber
 from store_api.reports.encoding import broken_frame_of, changes_frames_of, report_json
 from store_api.stock import Report, Stock, differences
 from store_api.storage import documents
-from store_api.storage.documents import Snapshot
 from watchers.changes import EARLIEST, Moment, StoreChange
-
-log = logging.getLogger(__name__)
-
-StocksAt = tuple[dict[str, Stock | BrokenDocument], Moment]
-"""The stocks of stores, or what is wrong with a document, and the moment at which they stood so."""
-
-LINES_AT_ONCE = 5_000
-"""Lines that are read or written before others have their turn: about a millisecond's."""
 
 
 class State(Enum):
@@ -188,50 +178,6 @@ class LiveStore:
                 return False
         self.reading = None
         return True
-
-
-def stock_in(snapshot: Snapshot, store_id: str) -> Stock | BrokenDocument:
-    """Read one store out of a snapshot; empty where there is none, what is wrong where it is broken."""
-    document = snapshot.documents.get(store_id)
-    if document is None:
-        return {}
-    try:
-        return documents.read_stock(document)
-    except BrokenDocument as broken:
-        log.error(
-            str(broken),
-            extra={
-                "action": "broken_document",
-                "store": store_id,
-            },
-        )
-        return broken
-
-
-async def read_stocks(snapshot: Snapshot) -> StocksAt:
-    """Read every store out of a snapshot as `stock_in` does, while others have their turns."""
-    stocks: dict[str, Stock | BrokenDocument] = {}
-    lines = 0
-    for store_id in snapshot.documents:
-        stock = stocks[store_id] = stock_in(snapshot, store_id)
-        lines = await _let_others(lines + (0 if isinstance(stock, BrokenDocument) else len(stock)))
-    return stocks, snapshot.at
-
-
-async def build_frames(stores: Mapping[str, LiveStore], *, in_parts: bool) -> None:
-    """Build the frames of many stores, while others have their turns; some may change meanwhile."""
-    lines = 0
-    for store_id, live in list(stores.items()):
-        live.frames(store_id, in_parts=in_parts)
-        lines = await _let_others(lines + len(live.stock or ()))
-
-
-async def _let_others(lines: int) -> int:
-    """Let the event loop turn after so many lines; give how many there have been since."""
-    if lines < LINES_AT_ONCE:
-        return lines
-    await asyncio.sleep(0)
-    return 0
 
 
 def reading_of(work: Coroutine[Any, Any, None]) -> Reading:

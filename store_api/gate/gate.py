@@ -1,6 +1,6 @@
-"""The gate: who stands before it is let in to a route, or told why not; what is open has no gate at all."""
+"""The gate: who stands before it is let in to a route, or told why not; what is open, and reads, has none."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -8,11 +8,12 @@ from sanic import Request
 
 from store_api.access.callers import ANYBODY, Caller
 from store_api.access.identification import Identification, bearer_of
+from store_api.contract.channels import BEARER_SUBPROTOCOL
 from store_api.contract.scopes import OPEN, SCOPES, WRITING, Scope
-from store_api.errors import CredentialMissing
+from store_api.errors import CredentialInvalid, CredentialMissing
 from store_api.gate.origins import Hosts, Origins
 from store_api.http.grammar import Fields
-from store_api.web.requests import store_id_of
+from store_api.web.requests import store_id_of, subprotocols
 
 Handler = Callable[..., Any]
 
@@ -32,14 +33,15 @@ class Limits(Protocol):
 class Sessions(Protocol):
     """Knows who has signed in with a browser."""
 
-    def credential_in(self, cookies: Sequence[str]) -> Caller | None:
-        """Tell who has signed in; None where nobody has.
+    def credential_in(self, cookies: Sequence[str]) -> Caller | Coroutine[Any, Any, Caller] | None:
+        """Tell who has signed in, or give what finds it out; None where nobody has.
 
         Args:
             cookies: the lines of the header `Cookie`.
 
         Raises:
             CredentialInvalid: somebody had, and it has ended.
+            DatabaseUnavailable: nobody knows.
         """
         ...
 
@@ -70,9 +72,11 @@ class Gate:
             address: its method and path, as in `SCOPES`.
         """
         scopes = SCOPES[address]
-        if scopes == OPEN:
+        if scopes == OPEN and address.startswith("GET"):
             return handler
-        asks_page = "/ws/" in address or not address.startswith("GET")
+        is_socket = "/ws/" in address
+        asks_page = is_socket or not address.startswith("GET")
+        credential_in = self._credential_of_socket if is_socket else self._credential
         identification = self.identification
 
         def enter(request: Any, **path: str) -> Any:
@@ -81,15 +85,19 @@ class Gate:
             self.hosts.require(host)
             if asks_page and ("origin" in headers or "sec-fetch-site" in headers):
                 self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"))
+            if scopes == OPEN:
+                return handler(request, **path)
             if identification is None:
                 return self._let_in(handler, request, ANYBODY, scopes, path)
-            caller = self._credential(headers)
+            caller = credential_in(headers)
             if isinstance(caller, str):
                 known = identification.at_once(caller)
                 if known is None:
                     finding = identification.find_out(caller)
                     return self._let_in_later(handler, request, finding, scopes, path)
                 caller = known
+            if not isinstance(caller, Caller):
+                return self._let_in_later(handler, request, caller, scopes, path)
             return self._let_in(handler, request, caller, scopes, path)
 
         return enter
@@ -107,8 +115,8 @@ class Gate:
 
         return enter
 
-    def _credential(self, headers: Fields) -> Caller | str:
-        """Give the credential of a request, or who has signed in."""
+    def _credential(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+        """Give the credential of a request, or who has signed in, or what finds that out."""
         if lines := headers.getall("authorization", ()):
             return bearer_of(lines)
         if self.sessions is not None and (cookies := headers.getall("cookie", ())):
@@ -116,6 +124,19 @@ class Gate:
             if signed_in is not None:
                 return signed_in
         raise CredentialMissing
+
+    def _credential_of_socket(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+        """Give the credential of a handshake, which may also be among the subprotocols that it offers.
+
+        Of two that somebody chose to send, nobody can tell which one is meant (RFC 6750, 2). A cookie is
+        sent by a browser whether its page means it or not, so it counts where there is nothing else.
+        """
+        bearers = [each for each in subprotocols(headers) if each.startswith(BEARER_SUBPROTOCOL)]
+        if not bearers:
+            return self._credential(headers)
+        if len(bearers) > 1 or headers.getall("authorization", ()):
+            raise CredentialInvalid
+        return bearers[0].removeprefix(BEARER_SUBPROTOCOL)
 
     async def _let_in_later(
         self,

@@ -27,12 +27,16 @@ class Hosts:
         Raises:
             UnknownHost: it is none of ours.
         """
-        if self.allowed is None or host in self.allowed:
+        # Nearly every host comes as we write it, and with its port.
+        if self.allowed is None or _without_port(host) in self.allowed:
             return
         host = host.lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if host not in self.allowed and name.rstrip(".") not in self.allowed:
+        if host not in self.allowed and _without_port(host).rstrip(".") not in self.allowed:
             raise UnknownHost
+
+
+def _without_port(host: str) -> str:
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 
 @dataclass(frozen=True, slots=True)

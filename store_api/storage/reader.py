@@ -36,6 +36,23 @@ class StoreReader:
         )
         self._stores: StoreCollection = self._database[COLLECTION]
 
+    async def until_a_majority_has_all(self) -> None:
+        """Wait until a majority has whatever the primary had when this was called.
+
+        A change stream begins at the primary's newest moment, which the majority may not have reached: what
+        lies between would be neither in a reading of what it has, nor in the stream.
+
+        Raises:
+            DatabaseUnavailable: no primary, or it did not answer.
+        """
+        await self.primary.wait()
+        client = self._database.client
+        with translated(writing=False):
+            async with await client.start_session(causal_consistency=True) as session:
+                # Its answer names that moment, and the next reading in the session waits for it.
+                await client.admin.command("ping", session=session)
+                await self._stores.find_one({}, {"_id": 1}, session=session)
+
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.
 

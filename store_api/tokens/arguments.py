@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
+from store_api.access.callers import OF_JWTS
 from store_api.access.token_text import PREFIX
 from store_api.contract.bodies import LONGEST_ID, STORE_ID
 from store_api.contract.scopes import Scope
@@ -73,6 +74,8 @@ def _name(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"must be 1 to {LONGEST_NAME} letters, digits and ._@:+- and begin with a letter or digit"
         )
+    if text.startswith(OF_JWTS):
+        raise argparse.ArgumentTypeError(f"must not begin with {OF_JWTS}, as those do who come with a JWT")
     return text
 
 

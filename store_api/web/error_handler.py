@@ -172,7 +172,7 @@ async def _refuse_body(request: Request, exception: SanicException) -> None:
     forget_body(request)
 
 
-_METHODS = ("GET", "HEAD", "POST")
+_METHODS = ("GET", "HEAD", "POST", "DELETE")
 
 
 def _log_fault(request: Request, exception: Exception) -> None:

@@ -4,6 +4,7 @@ Of Sanic 25.12.1, whose version is pinned. Before it is raised, each function he
 new source; `tests/end_to_end/test_one_piece.py` and `test_rude_clients.py` fail where one no longer fits.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -139,6 +140,26 @@ class OpenSocket:
         closed = self.protocol.close_rcvd
         return None if closed is None else int(closed.code)
 
+    async def answers(self, seconds: float) -> bool:
+        """Ask the client whether it is there, and tell whether it has said so in time.
+
+        Its time is not up while something leaves to it: the ping waits behind what was sent before.
+
+        Raises:
+            WebsocketClosed: it is gone already.
+        """
+        pong = await self.websocket.ping()
+        pong.add_done_callback(_take_notice)
+        while True:
+            await asyncio.wait([pong], timeout=seconds / 2)
+            # By now the ping itself has left, if nothing else had to before it.
+            left = self.connection.left()
+            await asyncio.wait([pong], timeout=seconds / 2)
+            if pong.done():
+                return True
+            if self.connection.left() == left:
+                return False
+
     def let_through(self, allowed: Callable[[int], bool]) -> None:
         """Ask before what the client sends is read.
 
@@ -154,10 +175,22 @@ class OpenSocket:
         self.websocket.data_received = receive_allowed  # type: ignore[method-assign]
 
 
-async def shake_hands(request: Request) -> OpenSocket:
-    """Accept a websocket, in place of Sanic, which would do so before the handler is called."""
+def _take_notice(pong: asyncio.Future[None]) -> None:
+    """Look at how it ended, so that asyncio does not complain that nobody has."""
+    if not pong.cancelled():
+        pong.exception()
+
+
+async def shake_hands(request: Request, subprotocol: str | None = None) -> OpenSocket:
+    """Accept a websocket, in place of Sanic, which would do so before the handler is called.
+
+    Args:
+        request: the handshake.
+        subprotocol: of those that it offers, the one that is spoken; None is none.
+    """
     protocol: Any = request.transport.get_protocol()
     stream: Any = request.stream
     # Only from here on: Sanic lets nothing that it marks so run out of time, nor answer.
     stream.upgrade_websocket = True
-    return OpenSocket(await protocol.websocket_handshake(request), protocol.transport)
+    spoken = None if subprotocol is None else [subprotocol]
+    return OpenSocket(await protocol.websocket_handshake(request, spoken), protocol.transport)

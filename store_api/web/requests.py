@@ -27,7 +27,7 @@ from store_api.errors import (
     WrongMediaType,
 )
 from store_api.http.fields import asks_for_websocket, charsets, codings, preference
-from store_api.http.grammar import Fields
+from store_api.http.grammar import Fields, elements
 from store_api.stock import Operation, OperationKind, sum_items
 
 Body = TypeVar("Body")
@@ -95,6 +95,11 @@ def require_websocket(headers: Fields, version: str) -> None:
     is_wanted = asks_for_websocket(headers.getall("upgrade", ()), headers.getall("connection", ()), version)
     if not is_wanted or list(headers.getall("sec-websocket-version", ())) != ["13"]:
         raise UpgradeRequired
+
+
+def subprotocols(headers: Fields) -> list[str]:
+    """List the subprotocols that a handshake offers (RFC 6455, 4.1), one of which may hold a token."""
+    return elements(", ".join(headers.getall("sec-websocket-protocol", ())))
 
 
 def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:

@@ -144,8 +144,8 @@ def stop_with_parent(app: App, sentinel: int) -> None:
     """End a worker whose main process was killed: nobody else would.
 
     Args:
-        app: which it serves.
-        sentinel: becomes readable when the main process is gone.
+        app: what it serves.
+        sentinel: what can be read once the main process is gone.
     """
     loop = asyncio.get_running_loop()
 
@@ -158,11 +158,11 @@ def stop_with_parent(app: App, sentinel: int) -> None:
 
 
 def stop_if_dead(app: App, task: asyncio.Task[None]) -> None:
-    """End a process whose watcher or heart died: it would serve without pushes for ever.
+    """End the process when a part of it has died: without its watcher it would serve without pushes for ever.
 
     Args:
-        app: which it serves.
-        task: a part's, which has ended.
+        app: what it serves.
+        task: the part, which has ended.
     """
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical(

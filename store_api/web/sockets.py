@@ -7,10 +7,11 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
-from sanic import Blueprint, Request
+from sanic import Blueprint
 from sanic.exceptions import WebsocketClosed
 from sanic.server.websockets.impl import WebsocketImplProtocol
 
+from store_api.access.stays import FOR_EVER, Stay, Stays
 from store_api.contract.channels import (
     BROKEN_RULE,
     BROKEN_STORE,
@@ -18,11 +19,20 @@ from store_api.contract.channels import (
     GOING_AWAY,
     OUR_FAULT,
     SLOWEST_SECONDS,
+    SUBPROTOCOL,
     TOO_SLOW,
 )
+from store_api.errors import CredentialInvalid
 from store_api.feed import ALL_STORES, Feed, Subscriber
+from store_api.web.fast_path import WholeRequest
 from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
-from store_api.web.requests import require_websocket, store_id_of, wants_only_changes, wants_snapshot
+from store_api.web.requests import (
+    require_websocket,
+    store_id_of,
+    subprotocols,
+    wants_only_changes,
+    wants_snapshot,
+)
 from store_api.web.routes import Guard
 from store_api.web.socket_writers import SocketWriters
 
@@ -44,25 +54,32 @@ class Sockets:
 
     Args:
         feed: where each of them listens.
+        stays: how long each may.
         send_seconds: how long nothing may leave to a client for which a frame waits.
         ping_seconds: how long a client may be silent, and then how long until it answers a ping.
     """
 
     def __init__(
-        self, feed: Feed, send_seconds: float = SLOWEST_SECONDS, ping_seconds: float = PING_SECONDS
+        self,
+        feed: Feed,
+        stays: Stays = FOR_EVER,
+        *,
+        send_seconds: float = SLOWEST_SECONDS,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._feed = feed
+        self._stays = stays
         self._send_seconds = send_seconds
         self._ping_seconds = ping_seconds
         self._writers = SocketWriters()
         self._open: set[WebsocketImplProtocol] = set()
         self._received: Counter[WebsocketImplProtocol] = Counter()
 
-    async def one(self, request: Request, store_id: str) -> None:
+    async def one(self, request: WholeRequest, store_id: str) -> None:
         """`GET /ws/stores/{store_id}`."""
         await self._serve(request, store_id_of(store_id))
 
-    async def all(self, request: Request) -> None:
+    async def all(self, request: WholeRequest) -> None:
         """`GET /ws/stores`."""
         await self._serve(request, ALL_STORES)
 
@@ -99,31 +116,44 @@ class Sockets:
             closing.cancel()
             closings[closing].fail_connection(GOING_AWAY)
 
-    async def _serve(self, request: Request, store_id: str | None) -> None:
+    async def _serve(self, request: WholeRequest, store_id: str | None) -> None:
         arguments = dict(request.get_args(keep_blank_values=True))
         snapshot, only_changes = wants_snapshot(arguments), wants_only_changes(arguments)
         require_websocket(request.headers, request.version)
-        # Listening begins before the handshake ends: whoever is connected misses nothing, and whoever cannot
-        # be served gets an HTTP problem in place of a socket that closes.
-        async with self._feed.listen(store_id, snapshot=snapshot, only_changes=only_changes) as subscriber:
-            opened = await shake_hands(request)
-            websocket = opened.websocket
-            self._open.add(websocket)
-            opened.let_through(partial(self._is_allowed, opened))
-            subscriber.write_at_once = self._writers.open(
-                opened.transport, opened.protocol, opened.connection.counter()
-            ).write
-            try:
-                await _converse(
-                    websocket,
-                    _write(opened, subscriber, self._send_seconds),
-                    _read(websocket),
-                    _look_after(opened, self._ping_seconds),
-                )
-            finally:
-                self._open.discard(websocket)
-                self._received.pop(websocket, None)
-                _note_why(opened)
+        # Entered before anything is waited for: a revocation that comes meanwhile is heard. And listening
+        # begins before the handshake ends: whoever is connected misses nothing, and whoever cannot be served
+        # gets an HTTP problem in place of a socket that closes.
+        with self._stays.of(request.caller) as stay:
+            async with self._feed.listen(
+                store_id, snapshot=snapshot, only_changes=only_changes, only=request.caller.stores
+            ) as subscriber:
+                if stay is not None:
+                    stay.when_over(subscriber.close)
+                    if stay.has_ended:
+                        raise CredentialInvalid
+                await self._tell(request, subscriber, stay)
+
+    async def _tell(self, request: WholeRequest, subscriber: Subscriber, stay: Stay | None) -> None:
+        offered = SUBPROTOCOL in subprotocols(request.headers)
+        opened = await shake_hands(request, SUBPROTOCOL if offered else None)
+        websocket = opened.websocket
+        self._open.add(websocket)
+        opened.let_through(partial(self._is_allowed, opened))
+        subscriber.write_at_once = self._writers.open(
+            opened.transport, opened.protocol, opened.connection.counter()
+        ).write
+        try:
+            await _converse(
+                websocket,
+                stay,
+                _write(opened, subscriber, self._send_seconds),
+                _read(websocket),
+                _look_after(opened, self._ping_seconds),
+            )
+        finally:
+            self._open.discard(websocket)
+            self._received.pop(websocket, None)
+            _note_why(opened)
 
     def _is_allowed(self, opened: OpenSocket, size: int) -> bool:
         """Count what a client sends, and cut it off when that is more than its allowance."""
@@ -147,12 +177,18 @@ def _note_why(opened: OpenSocket) -> None:
         )
 
 
-async def _converse(websocket: WebsocketImplProtocol, *parts: Coroutine[Any, Any, int | None]) -> None:
-    """Do all parts at once until the first ends, with the code to close with, or None where it is closed."""
+async def _converse(
+    websocket: WebsocketImplProtocol, stay: Stay | None, *parts: Coroutine[Any, Any, int | None]
+) -> None:
+    """Do all parts at once until the first ends, with the code to close with, or None where it is closed.
+
+    Or until the client may stay no longer, whatever they are at.
+    """
     tasks = [asyncio.create_task(part) for part in parts]
+    ends: list[asyncio.Future[Any]] = [*tasks] if stay is None else [stay.over, *tasks]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        code = next(iter(done)).result()
+        done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        code = next(end for end in ends if end in done).result()
         if code is not None:
             websocket.fail_connection(code)
     except asyncio.CancelledError:
@@ -195,31 +231,12 @@ async def _look_after(opened: OpenSocket, ping_seconds: float) -> int | None:
         if not await opened.connection.has_room(ping_seconds):
             return TOO_SLOW
         try:
-            pong = await opened.websocket.ping()
+            is_there = await opened.answers(ping_seconds)
         except (asyncio.CancelledError, WebsocketClosed):
             return None
-        pong.add_done_callback(_take_notice)
-        if not await _is_answered(pong, opened, ping_seconds):
+        if not is_there:
             log.info("Closed a reader that is gone", extra={"action": "socket_gone"})
             return TOO_SLOW
-
-
-async def _is_answered(pong: asyncio.Future[None], opened: OpenSocket, ping_seconds: float) -> bool:
-    while True:
-        await asyncio.wait([pong], timeout=ping_seconds / 2)
-        # By now the ping itself has left, if nothing else had to before it.
-        left = opened.connection.left()
-        await asyncio.wait([pong], timeout=ping_seconds / 2)
-        if pong.done():
-            return True
-        if opened.connection.left() == left:
-            return False
-
-
-def _take_notice(pong: asyncio.Future[None]) -> None:
-    """Look at how it ended, so that asyncio does not complain that nobody has."""
-    if not pong.cancelled():
-        pong.exception()
 
 
 async def _read(websocket: WebsocketImplProtocol) -> int | None:

@@ -107,6 +107,7 @@ async def test_a_reader_hears_of_the_connection_and_not_of_every_change(
         "one-store-broken",
         "operation-problem",
         "clean-problem",
+        "sign-in-problem",
     ]
     # The plot says in words what it shows.
     await expect(page.page.get_by_role("img", name="Units: 20,100 at")).to_be_visible()

@@ -20,6 +20,7 @@ def problem(status: int, name: str, outcome: str) -> tuple[int, str]:
 
 
 IN_FLIGHT = problem(409, "idempotency-in-flight", "unknown")
+SIGNED_OUT = problem(401, "credential-invalid", "not applied")
 AWAY = problem(503, "database-unavailable", "not applied")
 
 
@@ -124,6 +125,24 @@ async def test_who_gives_up_says_what_is_known_and_the_same_sent_by_hand_is_stil
     await page.page.get_by_role("dialog").get_by_role("button", name="Supply", exact=True).click()
     await expect(page.page.get_by_role("dialog")).to_be_hidden()
     assert {*hurdles.keys, *settled.keys} == {hurdles.keys[0]}
+    assert the_items(stores, store_id) == {"chair": 3}
+
+
+async def test_who_is_signed_out_between_two_tries_sends_the_same_once_more_and_it_is_done_once(
+    open_page: Open, stores: Stores, store_id: str
+) -> None:
+    hurdles = Hurdles(LOST, SIGNED_OUT)
+    page = await opened(open_page, store_id, hurdles)
+    await page.is_live()
+    await supply(page, "3")
+    problem_shown = page.page.get_by_role("alert")
+    await expect(problem_shown).to_contain_text("You are not signed in any more")
+    # What became of the first, the refusal of the second does not say.
+    await expect(problem_shown).to_contain_text("It is not known whether it was applied.")
+    await page.page.get_by_role("dialog").get_by_role("button", name="Supply", exact=True).click()
+    await expect(page.page.get_by_role("dialog")).to_be_hidden()
+    assert len(hurdles.keys) == 3
+    assert len(set(hurdles.keys)) == 1
     assert the_items(stores, store_id) == {"chair": 3}
 
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import msgspec
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
+from tests.support.listening import NO_HEADERS
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
 from tests.support.service import Service, children_of, environment, needs_proc
@@ -68,7 +70,8 @@ def test_no_token_is_found_anywhere_but_with_its_holder(service: Service, data_d
         answers += [http.get("/metrics", headers=bearer(right)).text, tokens(service, "list")]
         answers.append(tokens(service, "list", "--json"))
     for token in (right, *wrong[:2], ended):
-        answers.append(listened(service, token))
+        answers.append(listened(service, bearer(token)))
+    answers += [listened(service, offered=token) for token in (right, wrong[1], ended)]
     processes = [Path(f"/proc/{pid}") for pid in (service.pid, *children_of(service.pid))]
     answers += [
         (process / "cmdline").read_text() + (process / "environ").read_text() for process in processes
@@ -94,15 +97,17 @@ def every_call(http: httpx.Client, token: str) -> Iterator[httpx.Response]:
     yield http.get("/stores/abc111/xlsx_report", headers={"Authorization": token})
     yield http.get("/stores", headers={**headers, "Host": "evil.example"})
     yield http.delete("/stores", headers=headers)
+    yield http.post("/session", headers=headers)
 
 
-def listened(service: Service, token: str) -> str:
+def listened(service: Service, headers: Mapping[str, str] = NO_HEADERS, offered: str = "") -> str:
     """Listen, or try to, and give what came of it."""
+    protocols = [Subprotocol("store_api.v1"), Subprotocol(f"store_api.bearer.{offered}")] if offered else None
+    url = f"ws://127.0.0.1:{service.port}/ws/stores/abc111?snapshot=true"
     try:
-        with connect(
-            f"ws://127.0.0.1:{service.port}/ws/stores/abc111?snapshot=true", additional_headers=bearer(token)
-        ) as socket:
-            return str(socket.recv(timeout=5))
+        with connect(url, additional_headers=headers, subprotocols=protocols) as socket:
+            answered = socket.response.headers if socket.response is not None else ""
+            return str(socket.recv(timeout=5)) + str(answered)
     except InvalidStatus as refused:
         return (refused.response.body or b"").decode() + str(refused.response.headers)
 

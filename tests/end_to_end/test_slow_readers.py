@@ -78,7 +78,7 @@ class World:
     async def served(self, send_seconds: float, ping_seconds: float = 20) -> AsyncIterator[None]:
         await self.feed.begin_afresh()
         app = Sanic(f"slow_readers_{uuid4().hex}", request_class=WholeRequest, configure_logging=False)
-        served = Sockets(self.feed, send_seconds, ping_seconds)
+        served = Sockets(self.feed, send_seconds=send_seconds, ping_seconds=ping_seconds)
         looking = asyncio.create_task(served.run())
         app.blueprint(served.blueprint(OPEN_GATE.guard))
         app.config.TOUCHUP = False

@@ -57,7 +57,7 @@ def test_a_token_that_could_not_be_shown_is_said_to_be_there(
 ) -> None:
     reader, gone = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "store_api", "tokens", "create", "till", "--scopes", "read"]
+    command = (sys.executable, "-m", "store_api", "tokens", "create", "till", "--scopes", "read")
     ran = subprocess.run(
         begun(*(command if where == "gone" else ("sh", "-c", 'exec "$@" >&-', "sh", *command))),
         cwd=tmp_path,

@@ -1,18 +1,52 @@
 """Members of the replica set die, hang, step down and start again: the stream is taken up where it was."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from pymongo import WriteConcern
 
-from tests.faults.scene import World, scene_of, world_of
+from store_api.storage.clients import connect
+from store_api.storage.reader import StoreReader
+from tests.faults.scene import Mongo, World, scene_of, world_of
 from tests.support.mongod import ReplicaSetOfThree
+from tests.support.service import new_store_id
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ReplicaSetOfThree() as members, world_of(members, tmp_path_factory.mktemp("service")) as world:
         yield world
+
+
+async def test_what_a_majority_lacks_is_waited_for_before_all_is_read(world: World) -> None:
+    replication = [world.member(index) for index in range(3) if index != world.members.primary()]
+    client = connect(world.url)
+    await client.admin.command("ping")
+    stores = StoreReader(client, world.service.database)
+    store_id = new_store_id()
+    try:
+        pause(replication, "alwaysOn")
+        with world.primary() as mongo:
+            collection = mongo[world.service.database].get_collection("stores", write_concern=WriteConcern(1))
+            collection.insert_one({"_id": store_id, "items": {"chair": 1}})
+        waiting = asyncio.create_task(stores.until_a_majority_has_all())
+        assert await stores.read(store_id) is None
+        assert not waiting.done()
+        pause(replication, "off")
+        await waiting
+        assert await stores.read(store_id) == {"chair": 1}
+    finally:
+        pause(replication, "off")
+        client.close()
+        for member in replication:
+            member.close()
+
+
+def pause(members: Sequence[Mongo], mode: str) -> None:
+    """Stop members from copying, or let them go on."""
+    for member in members:
+        member.admin.command({"configureFailPoint": "stopReplProducer", "mode": mode})
 
 
 async def test_when_the_primary_steps_down(world: World) -> None:

@@ -26,6 +26,7 @@ NOT_RUN = frozenset(
     f"sh (not run: {reason})"
     for reason in (
         "takes minutes",
+        "makes a token",
         "installs packages",
         "needs Telegram",
         "needs Docker",

@@ -20,7 +20,7 @@ from tests.house.markdown import (
     text_of,
 )
 
-MOST_LINES = {"README.md": 200}
+MOST_LINES = {"README.md": 200, "docs/architecture.md": 340}  # a tenth of that is its picture
 MOST_LINES_OF_ANY = 300
 
 INDEX = "docs/README.md"

@@ -36,7 +36,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.tokens": ("access contract embedded settings storage", "msgspec pymongo"),
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
     "store_api.http": ("", "sanic"),
-    "store_api.gate": ("access contract http web", "sanic"),
+    "store_api.gate": ("access contract http web", "itsdangerous msgspec sanic"),
     "store_api.entrance": ("access gate http setting_values settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (

@@ -42,6 +42,8 @@ class Api:
         _, response = getattr(self._client, method)(
             path, gather_request=False, headers=dict(headers), **with_body
         )
+        # What one test is given to keep must not speak for the next one.
+        self._client._session.cookies.clear()
         return response
 
     def until(self, condition: Callable[[], bool], what: str) -> None:

@@ -15,6 +15,7 @@ from bson import Timestamp
 
 from store_api.errors import DatabaseUnavailable, StoreApiError
 from store_api.feed import Feed, Subscriber
+from store_api.stock import StorePatterns
 from store_api.storage.documents import Snapshot
 from store_api.web.socket_writers import wire_of
 from watchers.changes import StoreChange
@@ -70,6 +71,7 @@ class Ear:
     Args:
         first_possible: the changes up to this number cannot be among its frames.
         first_certain: the changes after this number must be; known once it listens.
+        only: of all stores, those that it may see; None is each.
     """
 
     store_id: str | None
@@ -80,6 +82,13 @@ class Ear:
     subscriber: Subscriber | None = None
     refusal: StoreApiError | None = None
     leave: asyncio.Event = field(default_factory=asyncio.Event)
+    only: StorePatterns | None = None
+
+    def hears(self, store_id: str) -> bool:
+        """Tell whether it is to be told of a store."""
+        if self.store_id is not None:
+            return store_id == self.store_id
+        return self.only is None or store_id in self.only
 
     async def frames(self) -> list[tuple[str, dict[str, int]]]:
         """Take all frames that wait."""
@@ -185,9 +194,16 @@ class World:
 
     # The subscribers
 
-    def join(self, store_id: str | None, *, snapshot: bool = False, only_changes: bool = False) -> Ear:
+    def join(
+        self,
+        store_id: str | None,
+        *,
+        snapshot: bool = False,
+        only_changes: bool = False,
+        only: StorePatterns | None = None,
+    ) -> Ear:
         """Let somebody begin to listen."""
-        ear = Ear(store_id, snapshot, only_changes, self.delivered)
+        ear = Ear(store_id, snapshot, only_changes, self.delivered, only=only)
         self._tasks[ear] = asyncio.create_task(self._listen(ear))
         self.ears.append(ear)
         return ear
@@ -195,7 +211,7 @@ class World:
     async def _listen(self, ear: Ear) -> None:
         try:
             async with self.feed.listen(
-                ear.store_id, snapshot=ear.snapshot, only_changes=ear.only_changes
+                ear.store_id, snapshot=ear.snapshot, only_changes=ear.only_changes, only=ear.only
             ) as ear.subscriber:
                 ear.first_certain = len(self.changes)
                 await ear.leave.wait()
@@ -255,10 +271,15 @@ async def open_world_of_two() -> AsyncIterator[World]:
 
 
 async def listening(
-    world: World, store_id: str | None = "s", *, snapshot: bool = False, only_changes: bool = False
+    world: World,
+    store_id: str | None = "s",
+    *,
+    snapshot: bool = False,
+    only_changes: bool = False,
+    only: StorePatterns | None = None,
 ) -> Ear:
     """Somebody who listens already."""
-    ear = world.join(store_id, snapshot=snapshot, only_changes=only_changes)
+    ear = world.join(store_id, snapshot=snapshot, only_changes=only_changes, only=only)
     await world.settle()
     return ear
 

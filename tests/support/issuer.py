@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -69,6 +70,7 @@ class Publisher:
     Attributes:
         body: what it answers.
         status: with which status.
+        answers: set while it answers at all.
         asked: how often it was asked.
         url: where.
     """
@@ -77,6 +79,8 @@ class Publisher:
         self.body = PUBLISHED
         self.status = "200 OK"
         self.more = ""
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.asked = 0
         self.url = ""
 
@@ -84,6 +88,7 @@ class Publisher:
         """Answer one request, then hang up."""
         await reader.readuntil(b"\r\n\r\n")
         self.asked += 1
+        await self.answers.wait()
         lines = (f"HTTP/1.1 {self.status}", f"Content-Length: {len(self.body)}", "Connection: close")
         writer.write(("\r\n".join(lines) + f"\r\n{self.more}\r\n").encode() + self.body)
         await writer.drain()
@@ -91,10 +96,18 @@ class Publisher:
 
 
 @asynccontextmanager
-async def publishing() -> AsyncIterator[Publisher]:
-    """Publish the three keys on a port of loopback."""
+async def publishing(tls: ssl.SSLContext | None = None) -> AsyncIterator[Publisher]:
+    """Publish the three keys on a port of loopback.
+
+    Args:
+        tls: with which certificate; None is over plain HTTP.
+    """
     publisher = Publisher()
-    server = await asyncio.start_server(publisher.answer, "127.0.0.1", 0)
-    publisher.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
+    server = await asyncio.start_server(publisher.answer, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    publisher.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
     async with server:
-        yield publisher
+        try:
+            yield publisher
+        finally:
+            publisher.answers.set()

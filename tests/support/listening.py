@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.support.service import Service
 
 FRAME_SECONDS = 10.0
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,14 +147,23 @@ async def listening(
 
 
 @asynccontextmanager
-async def never_reading(port: int, store_id: str, query: str = "") -> AsyncIterator[Socket]:
+async def never_reading(
+    port: int, store_id: str, query: str = "", headers: Mapping[str, str] = NO_HEADERS
+) -> AsyncIterator[Socket]:
     """Listen to one store, with little room for what comes, and read nothing until asked to."""
     plug = socket.socket()
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     plug.connect(("127.0.0.1", port))
     url = f"ws://127.0.0.1:{port}/ws/stores/{store_id}{query}"
     async with connect(
-        url, sock=plug, proxy=None, compression=None, max_size=None, max_queue=1, close_timeout=0.1
+        url,
+        additional_headers=dict(headers),
+        sock=plug,
+        proxy=None,
+        compression=None,
+        max_size=None,
+        max_queue=1,
+        close_timeout=0.1,
     ) as connection:
         yield Socket(connection)
 

@@ -6,6 +6,8 @@ window.SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   defaultModelsExpandDepth: 0,
+  // A token that was typed in is gone with the page.
+  persistAuthorization: false,
   // No badge from a validator elsewhere.
   validatorUrl: null,
 });

@@ -61,6 +61,13 @@ export class AllStores {
     ]);
   }
 
+  /** List all anew: somebody else looks, or may see others. */
+  begin() {
+    this.isStale = true;
+    this.table.show([], "");
+    this.table.paint();
+  }
+
   relist(repaint) {
     this.isStale = true;
     repaint();

@@ -5,6 +5,16 @@ const ANSWER_MS = 60_000;
 /** How long an operation waits for its answer: longer than the service takes; then it is sent again. */
 const OPERATION_MS = 20_000;
 
+const SESSION = "/session";
+
+/** The service asks who one is, or says that one may not. */
+const REFUSED = [401, 403];
+
+/** The title of the problem that nobody was reached. */
+export const NO_ANSWER = "No answer";
+
+let onRefused = () => {};
+
 /** What went wrong, as a problem document (RFC 9457) says it. */
 export class Problem extends Error {
   /** @param {object} document */
@@ -12,6 +22,26 @@ export class Problem extends Error {
     super(document.detail ?? document.title);
     this.document = document;
   }
+}
+
+/** Have somebody told whenever the service lets one do less than the page thought. @param {() => void} tell */
+export function whenRefused(tell) {
+  onRefused = tell;
+}
+
+/** Ask who one is, and what one may do. @returns {Promise<import("./session.js").Who>} */
+export async function whoIsIt() {
+  return (await send(SESSION, {})).json();
+}
+
+/** Sign in with a token, which the browser then keeps no more of than a cookie that scripts cannot read. */
+export async function signIn(token) {
+  return (await send(SESSION, { method: "POST", headers: { Authorization: `Bearer ${token}` } })).json();
+}
+
+/** Sign out. */
+export async function signOut() {
+  await send(SESSION, { method: "DELETE" });
 }
 
 /**
@@ -51,9 +81,12 @@ async function send(path, options, patience = ANSWER_MS) {
   try {
     answer = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.timeout(patience) });
   } catch {
-    throw new Problem(silence(options.method));
+    throw new Problem(silence(path, options.method));
   }
   if (!answer.ok) {
+    if (REFUSED.includes(answer.status) && path !== SESSION) {
+      onRefused();
+    }
     throw new Problem(await problemIn(answer));
   }
   return answer;
@@ -68,7 +101,7 @@ async function problemIn(answer) {
   }
 }
 
-function silence(method) {
-  const problem = { title: "No answer", detail: "The service could not be reached, or the connection broke." };
-  return method === "POST" ? { ...problem, outcome: "unknown" } : problem;
+function silence(path, method) {
+  const problem = { title: NO_ANSWER, detail: "The service could not be reached, or the connection broke." };
+  return method === "POST" && path !== SESSION ? { ...problem, outcome: "unknown" } : problem;
 }

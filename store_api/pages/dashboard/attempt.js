@@ -6,6 +6,9 @@ import { pauseAfter } from "./backoff.js";
 const PATIENCE_MS = 30_000;
 
 const MAY_HAVE_BEEN_APPLIED = [502, 503, 504];
+
+/** Refused before it was looked at: that says nothing of what was sent before. */
+const AT_THE_DOOR = [401, 403, 421, 429];
 const IN_FLIGHT = "/problems/idempotency-in-flight";
 
 /** What a person wants done to a store, however often it has to be asked for. */
@@ -42,18 +45,22 @@ export class Attempt {
     for (let failures = 1; ; failures += 1) {
       const problem = await problemOf(send);
       if (problem === null || isDefinite(problem.document)) {
-        return problem;
+        return this.isInDoubt && AT_THE_DOOR.includes(problem?.document.status) ? inDoubt(problem) : problem;
       }
       this.isInDoubt ||= problem.document.outcome !== "not applied";
       const pause = pauseAfter(failures, Math.random);
       if (Date.now() + pause > giveUp) {
         // That the last try came to nothing says nothing of those before.
-        return this.isInDoubt ? new Problem({ ...problem.document, outcome: "unknown" }) : problem;
+        return this.isInDoubt ? inDoubt(problem) : problem;
       }
       this.onAgain(problem.document);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
+}
+
+function inDoubt({ document }) {
+  return new Problem({ ...document, outcome: "unknown" });
 }
 
 async function problemOf(send) {

@@ -11,6 +11,8 @@ const CLOSED = {
   1001: "The service stops.",
   1011: "The service failed.",
   1013: "This page was too slow.",
+  4401: "The session has ended.",
+  4403: "What one may do is another now.",
   4500: "The document of this store is broken.",
 };
 
@@ -35,7 +37,8 @@ const NO_REASON = new Set([404, 426]);
 export class Connection {
   /**
    * @param {string} path where the socket is
-   * @param {{onOpen: () => void, onFrame: (text: string) => void, onStatus: (status: Status) => void}} listener
+   * @param {{onOpen: () => void, onFrame: (text: string) => void, onStatus: (status: Status) => void,
+   *   onLost: () => void}} listener
    * @param {string[]} alike further addresses that say what is wrong, when it is not the connection
    */
   constructor(path, listener, alike = []) {
@@ -118,6 +121,8 @@ export class Connection {
     const since = wasOpen || !this.everLost ? Date.now() : this.status.since;
     this.everLost = true;
     this.tell({ state: "waiting", since, nextTry: Date.now() + pause, reason });
+    // Maybe one is not let in any more: that only the service knows.
+    this.listener.onLost();
     this.askWhy();
   }
 

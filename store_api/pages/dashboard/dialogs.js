@@ -12,6 +12,8 @@ const VERBS = {
   demand: { title: (store) => `Demand from ${spelled(store)}`, done: "Demanded" },
 };
 
+const SEND_AGAIN = "Sign in, and send it again.";
+
 /** Ask for an item and a quantity, and supply or demand them. */
 export class OperationDialog {
   /** @param {(text: string) => void} announce */
@@ -41,6 +43,11 @@ export class OperationDialog {
     } else {
       this.item.focus();
     }
+  }
+
+  /** Close it, unless what it asks for still holds. @param {(asked: OperationDialog) => boolean} holds */
+  closeUnless(holds) {
+    closeUnless(this, holds);
   }
 
   async send() {
@@ -77,6 +84,11 @@ export class CleanDialog {
     this.dialog.showModal();
   }
 
+  /** Close it, unless what it asks for still holds. @param {(asked: CleanDialog) => boolean} holds */
+  closeUnless(holds) {
+    closeUnless(this, holds);
+  }
+
   async send() {
     const { storeId } = this;
     await carryOut(this, {
@@ -109,6 +121,12 @@ export async function whileBusy(button, work) {
     await work();
   } finally {
     button.disabled = false;
+  }
+}
+
+function closeUnless(asked, holds) {
+  if (asked.dialog.open && !holds(asked)) {
+    asked.dialog.close();
   }
 }
 
@@ -148,7 +166,8 @@ function stillAsking({ title, detail }) {
   return { title: "Not known yet", detail: `${detail ?? title} It is asked again; it is applied once at most.` };
 }
 
-function showElsewhere(problem) {
+/** Show a problem in a dialog of its own. @param {object} problem */
+export function showElsewhere(problem) {
   showProblem(byId("problem-text"), problem);
   if (!byId("problem-dialog").open) {
     byId("problem-dialog").showModal();
@@ -156,8 +175,9 @@ function showElsewhere(problem) {
 }
 
 function documentOf(problem) {
-  if (problem instanceof Problem) {
-    return problem.document;
+  if (!(problem instanceof Problem)) {
+    throw problem;
   }
-  throw problem;
+  const { status, outcome } = problem.document;
+  return status === 401 ? { title: "You are not signed in any more", detail: SEND_AGAIN, outcome } : problem.document;
 }

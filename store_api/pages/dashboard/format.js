@@ -2,6 +2,13 @@
 
 const wholes = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+const dayAndClock = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+});
 
 /** `13,247` */
 export function number(value) {
@@ -21,6 +28,11 @@ export function count(value, noun) {
 /** `13:42:10`, of a time as `Date.now()` tells it */
 export function timeOfDay(at) {
   return clock.format(at);
+}
+
+/** `26 Nov, 21:42`, of a time as `Date.now()` tells it */
+export function dateAndTime(at) {
+  return dayAndClock.format(at);
 }
 
 /** `4 s ago`, `12 min ago` */

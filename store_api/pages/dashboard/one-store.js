@@ -13,15 +13,20 @@ import { VirtualTable } from "./virtual-table.js";
 const RESORT_MS = 1_000;
 const REDRAW_MS = 250;
 
+const MAY = { supply: "supply", demand: "demand", clean: "clean", spreadsheet: "read" };
+
 /** Shows one store, and what can be done to it. */
 export class OneStore {
   /**
    * @param {import("./stores.js").Stores} stores
+   * @param {import("./session.js").Session} session
    * @param {() => void} repaint
    * @param {(text: string) => void} announce
    */
-  constructor(stores, repaint, announce) {
+  constructor(stores, session, repaint, announce) {
     this.stores = stores;
+    this.session = session;
+    this.id = "";
     this.section = byId("one-store");
     this.search = byId("item-search");
     this.plot = new Plot(byId("plot"));
@@ -58,6 +63,33 @@ export class OneStore {
     this.drawnAt = 0;
     this.table.show([], "");
     this.table.toTop();
+    this.offer();
+  }
+
+  /** Show it anew, and offer what may be done: somebody else looks, or may do something else. */
+  begin() {
+    this.isStale = true;
+    this.drawnAt = 0;
+    this.table.show([], "");
+    this.table.paint();
+    this.offer();
+  }
+
+  /** Stop asking for what may not be done any more. @param {boolean} isSomebodyElse */
+  closeDialogs(isSomebodyElse) {
+    this.operations.closeUnless(({ storeId, operation }) => !isSomebodyElse && this.may(operation, storeId));
+    this.cleaning.closeUnless(({ storeId }) => !isSomebodyElse && this.may("clean", storeId));
+  }
+
+  may(button, storeId = this.id) {
+    return this.session.may(MAY[button]) && this.session.sees(storeId);
+  }
+
+  offer() {
+    for (const button of Object.keys(MAY)) {
+      byId(button).hidden = !this.may(button);
+    }
+    byId("one-store-foreign").hidden = this.session.who === null || this.session.sees(this.id);
   }
 
   /** Bring what is seen up to date. */
@@ -122,7 +154,10 @@ export class OneStore {
     if (this.search.value) {
       return "No item has this in its id.";
     }
-    return this.isKnown ? "Nothing is in this store. Supply something, and it is here." : "";
+    if (!this.isKnown) {
+      return "";
+    }
+    return `Nothing is in this store.${this.may("supply") ? " Supply something, and it is here." : ""}`;
   }
 
   fill(row, [, quantity, change, changed], item) {
@@ -134,8 +169,11 @@ export class OneStore {
     row.classList.toggle("gone", now === 0);
   }
 
-  /** An item's name opens the dialog for it. */
+  /** An item's name opens the dialog for it, where it may be demanded. */
   buttonOf(item) {
+    if (!this.may("demand")) {
+      return nameOf(item);
+    }
     const button = make("button", { type: "button", class: "name", title: "Demand some of this" }, nameOf(item));
     button.addEventListener("click", () => this.operations.open(this.id, "demand", item));
     return button;

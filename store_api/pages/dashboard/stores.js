@@ -10,7 +10,7 @@ const ALL = "/ws/stores";
 
 /** Stores and the socket that keeps them. */
 export class Stores {
-  /** @param {{onChange: () => void, onStatus: (status: object) => void}} listener */
+  /** @param {{onChange: () => void, onStatus: (status: object) => void, onLost: () => void}} listener */
   constructor(listener) {
     this.listener = listener;
     /** @type {Map<string, Store>} */
@@ -22,6 +22,8 @@ export class Stores {
     this.timesChanged = 0;
     this.connections = 0;
     this.path = "";
+    this.alike = [];
+    this.mayListen = false;
     /** Whether all stores that there are have been told. */
     this.isSettled = false;
   }
@@ -36,6 +38,18 @@ export class Stores {
     if (this.path !== ALL) {
       this.connect(`/ws/stores/${encodeURIComponent(id)}`, [`/stores/${encodeURIComponent(id)}`]);
     }
+  }
+
+  /** Forget all that was told, and listen from here on, or no more. @param {boolean} mayListen */
+  beginAnew(mayListen) {
+    this.mayListen = mayListen;
+    this.byId.clear();
+    this.membership += 1;
+    this.units = 0;
+    this.timesChanged = 0;
+    this.isSettled = false;
+    this.open();
+    this.listener.onChange();
   }
 
   /** Give a store, known or not. */
@@ -74,15 +88,24 @@ export class Stores {
     if (path === this.path) {
       return;
     }
-    this.path = path;
+    Object.assign(this, { path, alike });
+    this.open();
+  }
+
+  open() {
     this.connection?.close();
+    this.connection = undefined;
     clearTimeout(this.settling);
+    if (!this.mayListen || this.path === "") {
+      return;
+    }
     const listener = {
       onOpen: () => this.begin(),
       onFrame: (text) => this.take(text),
       onStatus: (status) => this.listener.onStatus(status),
+      onLost: () => this.listener.onLost(),
     };
-    this.connection = new Connection(`${path}?snapshot=true&only=changes`, listener, alike);
+    this.connection = new Connection(`${this.path}?snapshot=true&only=changes`, listener, this.alike);
   }
 
   begin() {

@@ -14,10 +14,11 @@ from sanic import Sanic
 
 from store_api import errors
 from store_api.claims.naming import key_in
-from store_api.contract import asyncapi, openapi, schemas
+from store_api.contract import asyncapi, channels, openapi, schemas
 from store_api.contract.bodies import StoreId
 from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES
 from store_api.gate.gate import OPEN_GATE
+from store_api.gate.session_routes import SessionRoutes
 from store_api.pages.routes import assets
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
@@ -78,6 +79,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
     routes = routed(
         Rest(NOTHING, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         Operators(NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
+        SessionRoutes(None).blueprint(OPEN_GATE.guard),
     )
     assert routes == {
         (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods
@@ -85,8 +87,20 @@ def test_every_route_is_documented_and_nothing_else() -> None:
 
 
 def test_every_socket_is_documented_and_nothing_else() -> None:
-    channels = {("GET", channel["address"]) for channel in ASYNCAPI["channels"].values()}
-    assert channels == routed(Sockets(NOTHING).blueprint(OPEN_GATE.guard))
+    addresses = {("GET", channel["address"]) for channel in ASYNCAPI["channels"].values()}
+    assert addresses == routed(Sockets(NOTHING).blueprint(OPEN_GATE.guard))
+
+
+def test_every_socket_says_what_it_takes_and_how_it_ends() -> None:
+    schemes = ASYNCAPI["components"]["securitySchemes"]
+    for operation in ASYNCAPI["operations"].values():
+        named = [each["$ref"].rpartition("/")[2] for each in operation["security"]]
+        assert named == list(schemes) == ["bearer", "subprotocol", "session"]
+    said = ASYNCAPI["info"]["description"]
+    codes = {value for name, value in vars(channels).items() if name.isupper() and type(value) is int}
+    codes -= {channels.LARGEST_PART, channels.FRAME_TOO_LARGE}  # no codes that the service closes with
+    assert codes >= {1001, 4401, 4403, 4500}
+    assert [code for code in codes if f"{code} " not in said and f"({code})" not in said] == []
 
 
 def test_every_example_is_what_its_schema_says() -> None:
@@ -120,6 +134,7 @@ def test_every_operation_says_what_it_is_for() -> None:
 
 def test_every_operation_says_what_it_takes_and_how_it_is_refused() -> None:
     assert OPENAPI["components"]["securitySchemes"].keys() == {"bearer", "session"}
+    assert OPENAPI["paths"]["/session"]["post"]["security"] == [{"bearer": []}]
     for path, methods in OPENAPI["paths"].items():
         for method, operation in methods.items():
             scopes = SCOPES[f"{method.upper()} {path}"]

@@ -62,6 +62,7 @@ NEVER_ANSWERED = {
     errors.PartDied,
     errors.NotApplied,
     errors.UnfitDocument,
+    errors.UnfitJwt,
     errors.NameTaken,
     errors.NoSuchToken,
 }

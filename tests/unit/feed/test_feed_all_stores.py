@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from store_api.feed import feed
+from store_api.feed import subscribers as queues
+from store_api.stock import StorePatterns
 from tests.support.feed_world import (
     AN_EMPTY_STORE,
     BROKEN,
@@ -120,3 +122,33 @@ async def test_a_broken_store_leaves_the_others_to_be_told(world: World) -> None
     world.change("a", items(4))
     world.deliver()
     assert await ear.frames() == [("a", {"chair": 4})]
+
+
+@pytest.mark.parametrize("only_changes", [False, True])
+async def test_who_may_see_some_stores_is_told_of_no_other_however_far_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, only_changes: bool
+) -> None:
+    only = StorePatterns.of(["a", "new-*"])
+    ear = await listening(world, None, snapshot=True, only_changes=only_changes, only=only)
+    assert await ear.frames() == [("a", {"chair": 1})]
+    monkeypatch.setattr(queues, "MOST_FRAMES", 1)
+    world.change("b", items(2), as_update=True)
+    world.change("new-1", items(1))
+    world.change("b", BROKEN)
+    world.change("a", items(2), as_update=True)
+    world.change("new-2", BROKEN)
+    world.change("new", items(1))
+    world.change("new-1", items(3), as_update=True)
+    await world.settle()
+    assert sorted(await ear.frames()) == [
+        ("a", {"chair": 2}),
+        ("new-1", {"chair": 3}),
+        ("new-2", BROKEN_TOLD),
+    ]
+
+
+async def test_a_store_that_nobody_may_see_and_that_is_gone_is_not_kept(world: World) -> None:
+    await listening(world, None, only=StorePatterns.of(["a"]))
+    world.change("b", None)
+    await world.settle()
+    assert world.feed._live.keys() == {"a"}

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store_api.feed import feed
+from store_api.stock import StorePatterns
 from tests.support.feed_world import BROKEN, BROKEN_TOLD, Ear, World, turns
 
 pytestmark = pytest.mark.unwatched
@@ -27,6 +28,8 @@ ACTIONS = (
     "join snapshot",
     "join all",
     "join all snapshot",
+    "join some",
+    "join some snapshot",
     "leave",
     "answer",
     "answer",
@@ -80,6 +83,9 @@ async def play_step(world: World, action: str, number: int) -> None:  # noqa: C9
         case "join all" | "join all snapshot":
             world.join(None, snapshot=action.endswith("snapshot"))
             await turns(number)
+        case "join some" | "join some snapshot":
+            world.join(None, snapshot=action.endswith("snapshot"), only=StorePatterns.of([f"{store_id}*"]))
+            await turns(number)
         case "leave" if world.ears:
             world.leave(world.ears[number % len(world.ears)])
         case "answer" | "answer old" | "fail" if world.readings:
@@ -109,7 +115,8 @@ async def check_all(world: World, *, every: bool) -> None:
             assert not every, "refused without a reason"
             continue
         frames = await ear.frames()
-        for store_id in STORES if ear.store_id is None else (ear.store_id,):
+        assert all(ear.hears(whose) for whose, _ in frames), "told of what it may not see"
+        for store_id in filter(ear.hears, STORES):
             told = [lines for whose, lines in frames if whose == store_id]
             (check_every if every else check_order)(ear, told, reports(world, store_id))
 
@@ -172,7 +179,10 @@ def test_through_every_fault_the_last_frame_is_how_the_store_stands(steps: Steps
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("joining", ["join", "join snapshot", "join all", "join all snapshot"])
+@pytest.mark.parametrize(
+    "joining",
+    ["join", "join snapshot", "join all", "join all snapshot", "join some", "join some snapshot"],
+)
 async def test_a_joining_misses_nothing_in_any_order_of_its_steps(joining: str) -> None:
     """Not chosen by chance: every order of four steps after the joining began."""
     for steps in product(("set", "deliver", "turn", "answer", "answer old"), repeat=4):

@@ -9,16 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
-from store_api.feed.live_store import (
-    LINES_AT_ONCE,
-    LiveStore,
-    Reading,
-    State,
-    build_frames,
-    read_stocks,
-    reading_of,
-    stock_in,
-)
+from store_api.feed.live_store import LiveStore, Reading, State, reading_of
+from store_api.feed.snapshots import LINES_AT_ONCE, build_frames, read_stocks, stock_in
 from store_api.storage.documents import Snapshot
 from tests.support.feed_world import turns
 from watchers.changes import StoreChange

@@ -1,15 +1,19 @@
 """Who is told what."""
 
+import pytest
+
+from store_api.errors import BrokenDocument
 from store_api.feed import ALL_STORES, Subscriber
 from store_api.feed.live_store import LiveStore
-from store_api.feed.subscriptions import Subscriptions
+from store_api.feed.subscriptions import Heard, Subscriptions
+from store_api.stock import StorePatterns
 from store_api.web.socket_writers import wire_of
 from tests.support.feed_world import quantities
 
 
-def admitted(subscriptions: Subscriptions, store_id: str | None, *, only_changes: bool = False) -> Subscriber:
-    subscriber = subscriptions.expect(store_id, only_changes=only_changes)
-    subscriptions.admit(store_id, subscriber)
+def admitted(subscriptions: Subscriptions, heard: Heard, *, only_changes: bool = False) -> Subscriber:
+    subscriber = subscriptions.expect(heard, only_changes=only_changes)
+    subscriptions.admit(heard, subscriber)
     return subscriber
 
 
@@ -73,3 +77,55 @@ async def test_the_end_is_told_to_all_who_are_present() -> None:
     ]
     subscriptions.close()
     assert [await subscriber.next() for subscriber in subscribers] == [None] * 4
+
+
+BERLIN, PARIS = StorePatterns.of(["berlin-*"]), StorePatterns.of(["paris", "rome"])
+
+
+@pytest.mark.parametrize("only_changes", [False, True])
+def test_of_all_stores_each_is_told_those_that_it_may_see(*, only_changes: bool) -> None:
+    subscriptions = Subscriptions(wire_of)
+    heard: list[Heard] = [BERLIN, PARIS, StorePatterns.of([]), StorePatterns.of(["*"]), ALL_STORES, "paris"]
+    subscribers = [admitted(subscriptions, each, only_changes=only_changes) for each in heard]
+    for store_id, broken in (("berlin-1", False), ("paris", False), ("rome", True), ("berlin", True)):
+        live = LiveStore({}, changed={"a": 1})
+        if broken:
+            live.replace(BrokenDocument(store_id, "it is"))
+        subscriptions.tell(store_id, live)
+    assert [subscriber.waiting for subscriber in subscribers] == [1, 2, 0, 4, 4, 1]
+    assert not any(subscriber.is_broken for subscriber in subscribers)
+
+
+def test_a_change_that_nobody_may_see_is_told_nobody_but_kept_as_told() -> None:
+    subscriptions, live = Subscriptions(wire_of), LiveStore({"a": 1}, changed={"a": 1})
+    subscriber = admitted(subscriptions, BERLIN, only_changes=True)
+    assert not subscriptions.tell("paris", live)
+    assert (subscriber.waiting, live.changed) == (0, {})
+
+
+def test_whether_a_change_is_theirs_is_asked_once_for_all_who_may_see_the_same() -> None:
+    asked = []
+
+    class Asked(StorePatterns):
+        def __contains__(self, store_id: str) -> bool:
+            asked.append(store_id)
+            return super().__contains__(store_id)
+
+    subscriptions = Subscriptions(wire_of)
+    everything = [admitted(subscriptions, ALL_STORES) for _ in range(10)]
+    some = [admitted(subscriptions, Asked(frozenset({"paris"}), ())) for _ in range(10)]
+    subscriptions.tell("paris", LiveStore({"a": 1}))
+    assert [subscriber.waiting for subscriber in (*everything, *some)] == [1] * 20
+    assert asked == ["paris"]
+
+
+def test_who_listens_to_some_of_all_stores_keeps_all_of_them_until_the_last_one_goes() -> None:
+    subscriptions = Subscriptions(wire_of)
+    first, second = admitted(subscriptions, BERLIN), admitted(subscriptions, PARIS, only_changes=True)
+    assert ALL_STORES in subscriptions
+    assert "paris" not in subscriptions
+    subscriptions.dismiss(BERLIN, first)
+    assert ALL_STORES in subscriptions
+    subscriptions.dismiss(PARIS, second)
+    assert ALL_STORES not in subscriptions
+    assert not subscriptions.is_heard()

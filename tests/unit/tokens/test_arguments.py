@@ -25,6 +25,7 @@ LIVES = ("0d", "-1d", "90", "d", "1.5h", "1y", "100000d", "2020-01-01", "٩d", "
         (("create", "a b", "--scopes", "read"), "NAME: must be"),
         (("create", "x" * 101, "--scopes", "read"), "NAME: must be"),
         (("create", "till\n", "--scopes", "read"), "NAME: must be"),
+        (("create", "oidc:anna", "--scopes", "read"), "NAME: must not begin with oidc:"),
         (("create", "x", "--scopes", "read", "--stores", ""), "--stores: must name one"),
         (("create", "x", "--scopes", "read", "--stores", "a*b"), "--stores: 'a*b' must be"),
         (("create", "x", "--scopes", "read", "--stores", "abc111,a/b"), "--stores: 'a/b' must be"),

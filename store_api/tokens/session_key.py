@@ -1,0 +1,72 @@
+"""The key that signs sessions: one document in MongoDB, made by the first process that looks for it.
+
+    {"_id": "sessions", "key": Binary (32 random bytes)}
+
+Whoever reads it can sign in as anybody who has a token, until it is replaced: take the document away, and
+start every process anew.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from store_api.storage.clients import Client, Primary, durable_documents
+from store_api.storage.driver_errors import UNAUTHORIZED, translated
+
+log = logging.getLogger(__name__)
+
+COLLECTION = "secrets"
+ID = "sessions"
+KEY_BYTES = 32
+
+Document = Mapping[str, Any]
+
+
+class SessionKey:
+    """The key of one database, which all its processes share.
+
+    Args:
+        client: the way to the replica set.
+        database: its name.
+        random_bytes: gives so many, which nobody can foretell.
+    """
+
+    def __init__(self, client: Client, database: str, random_bytes: Callable[[int], bytes]) -> None:
+        self._primary = Primary(client)
+        self._secrets = durable_documents(client, database, COLLECTION)
+        self._random_bytes = random_bytes
+
+    async def read(self) -> bytes | None:
+        """Read the key, and make it where there is none; None where that may not be, which the log says.
+
+        Raises:
+            DatabaseUnavailable: nobody knows; to be asked again.
+        """
+        # That it is not known whether the key was made is no harm: whoever asks again finds it, or makes it.
+        with translated(writing=False):
+            try:
+                if (document := await self._primary.ask(self._find)) is None:
+                    await self._primary.ask(self._make)
+                    document = await self._primary.ask(self._find)
+            except OperationFailure as error:
+                if error.code != UNAUTHORIZED:
+                    raise
+                log.error(
+                    "Nobody can sign in at the dashboard: MongoDB's user must be let read and write %s",
+                    COLLECTION,
+                    extra={"action": "no_session_key"},
+                )
+                return None
+        return None if document is None else bytes(document["key"])
+
+    async def _find(self) -> Document | None:
+        return await self._secrets.find_one({"_id": ID})
+
+    async def _make(self) -> None:
+        made = {"$setOnInsert": {"key": self._random_bytes(KEY_BYTES)}}
+        # Where another process makes it at the same moment, that one's stays.
+        with suppress(DuplicateKeyError):
+            await self._secrets.update_one({"_id": ID}, made, upsert=True)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,36 @@ from typing import Any
 from pymongo import MongoClient
 
 from bench.scenes import fill
+from bench.tokens import make_tokens
 from store_api.embedded import EmbeddedMongo
 
 MODULES = {
     "ceiling": "bench.peers.bare_sanic",
     "store_api": "store_api",
+    "one_token": "store_api",
+    "many_tokens": "store_api",
     "direct": "bench.peers.direct",
     "unwatched": "bench.peers.unwatched",
     "fastapi_motor": "bench.peers.fastapi_motor",
     "fastapi_models": "bench.peers.fastapi_models",
 }
+TOKENS = {"one_token": 1, "many_tokens": 10_000}
+"""Who asks each caller for a token, and how many there are."""
+
 START_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A contestant as it is asked.
+
+    Args:
+        url: where it is.
+        token: what it wants to be sent; empty where it asks nobody who they are.
+    """
+
+    url: str
+    token: str = ""
 
 
 @contextmanager
@@ -46,23 +66,27 @@ def running(name: str, port: int, settings: dict[str, str]) -> Iterator[subproce
 @contextmanager
 def all_running(
     names: list[str], folder: Path, first_port: int, first_mongo_port: int
-) -> Iterator[dict[str, tuple[str, subprocess.Popen[bytes]]]]:
-    """Run several contestants; gives the address and the process of each.
+) -> Iterator[dict[str, Asked]]:
+    """Run several contestants, and give how each is asked.
 
     Each has a MongoDB of its own, with the same stores: a change stream reads whatever is written to its
     mongod, so that on a common one all would pay for everybody who watches.
     """
     with ExitStack() as stack:
-        addresses = {}
+        asked = {}
         for number, name in enumerate(names):
             mongo = stack.enter_context(EmbeddedMongo(folder / name, first_mongo_port + number))
             settings = {"MONGO_URL": mongo.url, "MONGO_DB": "bench"}
             with MongoClient[dict[str, Any]](mongo.url) as client:
                 fill(client[settings["MONGO_DB"]])
+                token = ""
+                if name in TOKENS:
+                    token = make_tokens(client[settings["MONGO_DB"]], TOKENS[name])
+                    settings["AUTH"] = "tokens"
             port = first_port + number
-            process = stack.enter_context(running(name, port, settings))
-            addresses[name] = (f"http://127.0.0.1:{port}", process)
-        yield addresses
+            stack.enter_context(running(name, port, settings))
+            asked[name] = Asked(f"http://127.0.0.1:{port}", token)
+        yield asked
 
 
 def _await_answer(process: subprocess.Popen[bytes], port: int) -> None:

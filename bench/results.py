@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 
+from bench.contestants import TOKENS
 from bench.load.wrk import Measured
 
 mpl.use("Agg")
@@ -17,6 +18,8 @@ from matplotlib import pyplot as plt
 NAMES = {
     "ceiling": "bare Sanic",
     "store_api": "store_api",
+    "one_token": "with a token",
+    "many_tokens": "with one of 10,000 tokens",
     "direct": "without group commit",
     "unwatched": "without watching",
     "fastapi_motor": "FastAPI + Motor",
@@ -25,6 +28,8 @@ NAMES = {
 COLOURS = {
     "ceiling": "#9aa5b1",
     "store_api": "#0b6e4f",
+    "one_token": "#2f8f6b",
+    "many_tokens": "#59a98b",
     "direct": "#7fb69e",
     "unwatched": "#4a9d8e",
     "fastapi_motor": "#c8553d",
@@ -50,11 +55,16 @@ class Row:
         for name in NAMES:
             one = self.found.get(name)
             cells.append(f"{one.rate:,.0f} ({one.median:.2f} / {one.p99:.1f} ms)" if one else "")
-        cells += [self._ratio("ceiling"), self._ratio("fastapi_motor"), self._share_refused()]
+        cells += [self._ratio("ceiling"), self._ratio("fastapi_motor"), self._kept(), self._share_refused()]
         return "| " + " | ".join(cells) + " |"
 
     def _ratio(self, other: str) -> str:
         return f"{self.found['store_api'].rate / self.found[other].rate:.2f}" if other in self.found else ""
+
+    def _kept(self) -> str:
+        """Tell what is left of the rate where each caller is asked for a token; of the slower of the two."""
+        rates = [self.found[name].rate for name in TOKENS if name in self.found]
+        return f"{min(rates) / self.found['store_api'].rate:.2f}" if rates else ""
 
     def _share_refused(self) -> str:
         ours = self.found["store_api"]
@@ -93,7 +103,8 @@ def write_page(file: Path, intro: str, rows: list[Row], seconds: int, told: Figu
     """
     parts = [intro]
     if rows:
-        head = ["scene", "connections", *NAMES.values(), "of bare Sanic", "times FastAPI", "refused"]
+        head = ["scene", "connections", *NAMES.values(), "of bare Sanic", "times FastAPI", "kept with tokens"]
+        head.append("refused")
         parts.append(
             f"## Writes\n\nRequests a second (median / 99th percentile latency), {seconds} s a run.\n\n"
             f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n" + "\n".join(row.line() for row in rows) + "\n"

@@ -22,6 +22,9 @@ Sent = tuple[str, str, bytes]
 KEYED = ("ceiling", "store_api")
 """Who takes part where each request has a key: nobody else knows keys."""
 
+GUARDED = ("ceiling", "store_api", "one_token", "many_tokens")
+"""Who takes part where it is measured what it costs to know who asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -66,6 +69,7 @@ def scenes() -> list[Scene]:
         Scene("hot store, 20 items, keys", (256,), _hot("hot-20", 20), 20, KEYED, is_keyed=True),
         Scene("1,000 stores of 20 items, keys", (256,), _thousand, 20, KEYED, is_keyed=True),
         Scene("one connection, keys", (1,), _hot("hot-20", 20), 20, ("store_api",), is_keyed=True),
+        Scene("hot store, 20 items, tokens", (256,), _hot("hot-20", 20), 20, GUARDED),
         Scene("hot store, half refused", (64, 256), _half_refused, 20, ("store_api", "fastapi_motor")),
         Scene("one connection", (1,), _hot("hot-20", 20), 20, ("store_api", "direct", "fastapi_motor")),
         Scene(

@@ -5,7 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import median
 
-from bench.contestants import all_running, running
+from bench.contestants import Asked, all_running, running
 from bench.load.wrk import Measured, require_wrk, run_wrk
 from bench.results import Row
 from bench.scenes import Scene, scenes, write_requests
@@ -31,27 +31,32 @@ def measure_writes(only: str, rounds: int, seconds: int) -> list[Row]:
         tempfile.TemporaryDirectory(prefix="store_api-bench-") as folder,
         all_running(names, Path(folder), FIRST_PORT + 1, MONGO_PORT) as contestants,
     ):
-        urls = {name: url for name, (url, _) in contestants.items()}
-        return [row for scene in chosen for row in _measure(scene, urls, Path(folder), rounds, seconds)]
+        return [
+            row for scene in chosen for row in _measure(scene, contestants, Path(folder), rounds, seconds)
+        ]
 
 
-def _measure(scene: Scene, urls: dict[str, str], folder: Path, rounds: int, seconds: int) -> list[Row]:
+def _measure(
+    scene: Scene, contestants: dict[str, Asked], folder: Path, rounds: int, seconds: int
+) -> list[Row]:
     data = folder / "requests"
     write_requests(scene, data, seed=1)
     rows = []
     with running("ceiling", FIRST_PORT, {"LINES": str(scene.lines)}):
-        everybody = {"ceiling": f"http://127.0.0.1:{FIRST_PORT}", **urls}
+        everybody = {"ceiling": Asked(f"http://127.0.0.1:{FIRST_PORT}"), **contestants}
         for connections in scene.connections:
             runs: dict[str, list[Measured]] = defaultdict(list)
             for number in range(WARM_UPS + rounds):
-                for name in scene.contestants:
+                # There and back: what one leaves behind must not always meet the same one.
+                for name in scene.contestants[:: 1 if number % 2 else -1]:
                     run = run_wrk(
-                        everybody[name],
+                        everybody[name].url,
                         SCRIPT,
                         data,
                         connections=connections,
                         seconds=seconds,
                         keyed=scene.is_keyed,
+                        token=everybody[name].token,
                     )
                     if number >= WARM_UPS:
                         runs[name].append(run)

@@ -12,6 +12,7 @@ from store_api.access.stays import Stays
 from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
+from store_api.gate.refusals import Refusals
 from store_api.gate.session_routes import SessionRoutes
 from store_api.gate.sessions import Sessions
 from store_api.http.certificates import Certificates
@@ -38,11 +39,13 @@ class Entrance:
         followed: what takes the events of further collections, by their names.
         routes: by which browsers sign in and out.
         tokens: the tokens that let somebody in; None where none are taken.
+        refusals: of the gate.
         sessions: of browsers; None where nobody is asked who they are.
         stays: how long those who were let in may stay.
     """
 
     def __init__(self, settings: Settings, client: Client) -> None:
+        self.refusals = Refusals()
         self.tokens: KnownTokens | None = None
         self.followed: Mapping[str, Callable[[Mapping[str, Any]], None]] = {}
         ways = settings.auth or frozenset()

@@ -76,15 +76,18 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
         parts: what it is made of.
     """
     logs.configure(terminal=sys.stderr.isatty())
+    service = Service(settings, parts)
     app: App = Sanic(
-        "store_api", error_handler=ProblemHandler(), request_class=WholeRequest, configure_logging=False
+        "store_api",
+        error_handler=ProblemHandler(service.entrance.refusals.note),
+        request_class=WholeRequest,
+        configure_logging=False,
     )
     app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
-    service = Service(settings, parts)
     gate = service.entrance.gate
     for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
         app.blueprint(part.blueprint(gate.guard))
@@ -175,6 +178,8 @@ class Service:
             claims=lambda: committer.keyed.made,
             keys=committer.keyed.finding_out.found,
             in_doubt=lambda: len(committer.doubts),
+            refusals=self.entrance.refusals.counts,
+            tokens=lambda: len(self.entrance.tokens or ()),
         )
 
     async def start(self, app: App) -> None:
@@ -182,7 +187,7 @@ class Service:
         for_ever = [asyncio.create_task(self._watch(), name=type(self.watcher).__name__)]
         for_ever += [
             asyncio.create_task(part.run(), name=type(part).__name__)
-            for part in (self.heartbeat, self.metrics, self.sockets)
+            for part in (self.heartbeat, self.metrics, self.sockets, self.entrance.refusals)
         ]
         for task in for_ever:
             task.add_done_callback(lambda task: stop_if_dead(app, task))

@@ -1,5 +1,6 @@
 """Runs wrk, the load generator (Debian package `wrk`), and reads what it prints."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -27,7 +28,14 @@ def require_wrk() -> None:
 
 
 def run_wrk(
-    url: str, script: Path, data: Path, *, connections: int, seconds: float, keyed: bool = False
+    url: str,
+    script: Path,
+    data: Path,
+    *,
+    connections: int,
+    seconds: float,
+    keyed: bool = False,
+    token: str = "",
 ) -> Measured:
     """Load `url` for so many seconds.
 
@@ -38,10 +46,12 @@ def run_wrk(
         connections: how many at once.
         seconds: how long; whole seconds.
         keyed: whether each request has an Idempotency-Key of its own.
+        token: says with each request who asks; the script finds it in its environment.
     """
     load = ["-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--latency", "--timeout", "20s"]
     command = ["wrk", *load, "-s", str(script), url, "--", str(data), *(["keyed"] if keyed else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "STORE_API_TOKEN": token}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return read_wrk(done.stdout)
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_SECONDS = 1.0
 
-_GREATEST = ("store_api_newest_event_age_seconds",)
+_GREATEST = ("store_api_newest_event_age_seconds", "store_api_known_tokens")
 LIVE = ("store_api_sockets", "store_api_held_stores", "store_api_stores_in_doubt", *_GREATEST)
 """Metrics that end with their process."""
 
@@ -46,6 +46,8 @@ class Sources:
         claims: keys claimed so far.
         keys: keys so far that were claimed already, by what was found out of them.
         in_doubt: how many stores wait for that just now.
+        refusals: requests that the gate refused so far, by why.
+        tokens: how many are known, which let somebody in.
     """
 
     outcomes: Mapping[tuple[OperationKind, str], int]
@@ -59,6 +61,8 @@ class Sources:
     claims: Callable[[], int]
     keys: Mapping[str, int]
     in_doubt: Callable[[], int]
+    refusals: Mapping[str, int]
+    tokens: Callable[[], int]
 
 
 @dataclass(slots=True)
@@ -102,6 +106,8 @@ class Metrics:
         self._keys = self._counter(
             "keys_asked_again", "Keys that were claimed already, and what was found out of them", "found"
         )
+        self._refusals = self._counter("refusals", "Requests that were not let in, by why", "reason")
+        self._tokens = self._gauge("known_tokens", "Tokens that are known; of the worker that knows most")
         self._silence = self._gauge(
             "newest_event_age_seconds",
             "Age of the newest event of the change stream, heartbeats included; of the worst worker",
@@ -159,6 +165,8 @@ class Metrics:
             self._settled.tell(found, number, found)
         for found, number in list(sources.keys.items()):
             self._keys.tell(found, number, found)
+        for reason, number in sources.refusals.items():
+            self._refusals.tell(reason, number, reason)
         self._claims.tell(None, sources.claims())
         self._in_doubt.set(sources.in_doubt())
         self._frames.tell(None, sources.frames())
@@ -166,6 +174,7 @@ class Metrics:
         self._sockets.set(sources.sockets())
         self._silence.set(sources.silent_seconds())
         self._held.set(sources.held())
+        self._tokens.set(sources.tokens())
 
     def text(self) -> bytes:
         """Write the metrics of all processes."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import cast
@@ -94,10 +95,15 @@ def problem_response(problem: Problem, extra: str = "", own: str = "") -> WholeA
 
 
 class ProblemHandler(ErrorHandler):
-    """Turns every exception into a problem document, and what is our fault into one log line."""
+    """Turns every exception into a problem document, and what is our fault into one log line.
 
-    def __init__(self) -> None:
+    Args:
+        note: told of each of our errors that a client is answered with.
+    """
+
+    def __init__(self, note: Callable[[errors.StoreApiError], None] = lambda error: None) -> None:
         super().__init__()
+        self._note = note
         self.add(PayloadTooLarge, _refuse_body)
         self.add(RequestTimeout, _refuse_body)
         self.add(NotServed, _refuse_body)
@@ -106,6 +112,7 @@ class ProblemHandler(ErrorHandler):
         """Answer whatever was raised while the request was handled."""
         match exception:
             case errors.StoreApiError() if is_answered(exception):
+                self._note(exception)
                 return error_response(request, exception)
             case ServiceUnavailable():
                 # The web server gave up waiting for us; a write may still be on its way.

@@ -21,6 +21,8 @@ class Counts:
         self.settled: Counter[str] = Counter()
         self.keys: Counter[str] = Counter()
         self.claims = self.in_doubt = 0
+        self.refusals: Counter[str] = Counter()
+        self.tokens = 0
         self.silence = 0.0
         self.metrics = Metrics(
             Sources(
@@ -35,6 +37,8 @@ class Counts:
                 claims=lambda: self.claims,
                 keys=self.keys,
                 in_doubt=lambda: self.in_doubt,
+                refusals=self.refusals,
+                tokens=lambda: self.tokens,
             )
         )
 
@@ -63,6 +67,20 @@ def test_operations_are_told_by_kind_and_outcome_however_often_somebody_asks() -
     told = counts.told()
     assert told["operations_total", "demand", "applied"] == 7
     assert told["operations_total", "supply", "broken-document"] == 1
+
+
+def test_who_is_not_let_in_is_counted_by_why() -> None:
+    counts = Counts()
+    counts.refusals["credential-invalid"] += 3
+    counts.refusals["scope-missing"] += 1
+    counts.tokens = 2
+    for _ in range(2):
+        told = counts.told()
+        assert told["refusals_total", "credential-invalid"] == 3
+        assert told["refusals_total", "scope-missing"] == 1
+        assert told["known_tokens",] == 2
+    counts.refusals["credential-invalid"] += 1
+    assert counts.told()["refusals_total", "credential-invalid"] == 4
 
 
 def test_the_push_path_is_told() -> None:

@@ -152,3 +152,18 @@ async def test_a_store_that_nobody_may_see_and_that_is_gone_is_not_kept(world: W
     world.change("b", None)
     await world.settle()
     assert world.feed._live.keys() == {"a"}
+
+
+async def test_a_store_that_nobody_hears_any_more_and_that_goes_while_all_are_read_stays_gone(
+    world: World,
+) -> None:
+    await listening(world, "a")
+    ear = world.join(None, snapshot=True)
+    await turns()
+    world.leave(world.ears[0])
+    await turns()
+    world.change("a", None)
+    world.deliver()
+    world.answer(world.readings[0], after=2)
+    await turns()
+    assert [frame for frame in await ear.frames() if frame != ("a", {})] == [("b", {"chair": 1})]

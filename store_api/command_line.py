@@ -104,6 +104,10 @@ def _announce(settings: Settings) -> None:
     port, s = settings.port, "" if settings.tls_cert is None else "s"
     whose = "embedded" if settings.mongo_url is None else "yours"
     mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
+    access, token = "off: whoever reaches the port may do everything", ""
+    if settings.auth:
+        access = f"{', '.join(sorted(settings.auth))}; python -m store_api tokens --help"
+        token = ' -H "Authorization: Bearer $TOKEN"'
     print(
         f"""
 store_api is up
@@ -111,9 +115,10 @@ store_api is up
   API        http{s}://{address}:{port}/stores, described at /docs
   sockets    ws{s}://{address}:{port}/ws/stores and /ws/stores/STORE_ID
   MongoDB    {mongo} ({whose})
+  access     {access}
 
 try it:
-  curl -X POST http{s}://{address}:{port}/stores/abc111 -H 'Content-Type: application/json' \\
+  curl -X POST http{s}://{address}:{port}/stores/abc111 -H 'Content-Type: application/json'{token} \\
        -d '{{"operation": "supply", "item_id": "item-1", "quantity": 10}}'
 """,
         flush=True,

@@ -60,4 +60,7 @@ class Refusals:
         }
         if grown:
             self._told = dict(self.counts)
-            log.warning("Callers were refused", extra={"action": "refused_callers", "refused": grown})
+            log.warning(
+                "Callers were refused; python -m store_api tokens create makes a token for one",
+                extra={"action": "refused_callers", "refused": grown},
+            )

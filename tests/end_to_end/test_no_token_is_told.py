@@ -78,6 +78,7 @@ def test_no_token_is_found_anywhere_but_with_its_holder(service: Service, data_d
     ]
     answers += [service.output, service.complaints]
     assert any("credential-invalid" in answer for answer in answers)
+    assert '-H "Authorization: Bearer $TOKEN"' in service.output
     assert sum(right[:9] in answer for answer in answers) == 2  # the lists show a hint
     for secret in (right, ended):
         assert not [answer for answer in answers if secret[9:] in answer]

@@ -104,10 +104,10 @@ def _announce(settings: Settings) -> None:
     port, s = settings.port, "" if settings.tls_cert is None else "s"
     whose = "embedded" if settings.mongo_url is None else "yours"
     mongo = re.sub(r"//[^/]*@", "//", settings.database_url)
-    access, token = "off: whoever reaches the port may do everything", ""
+    access, credential = "off: whoever reaches the port may do everything", ""
     if settings.auth:
         access = f"{', '.join(sorted(settings.auth))}; python -m store_api tokens --help"
-        token = ' -H "Authorization: Bearer $TOKEN"'
+        credential = ' -H "Authorization: Bearer $TOKEN"'
     print(
         f"""
 store_api is up
@@ -118,7 +118,7 @@ store_api is up
   access     {access}
 
 try it:
-  curl -X POST http{s}://{address}:{port}/stores/abc111 -H 'Content-Type: application/json'{token} \\
+  curl -X POST http{s}://{address}:{port}/stores/abc111 -H 'Content-Type: application/json'{credential} \\
        -d '{{"operation": "supply", "item_id": "item-1", "quantity": 10}}'
 """,
         flush=True,

@@ -24,7 +24,7 @@ def make_tokens(database: "Database[dict[str, Any]]", count: int) -> str:
             "_id": token_id(text),
             "name": f"till-{number}",
             "hint": hint_of(text),
-            "scopes": ["demand", "supply"],
+            "scopes": ["demand", "read", "supply"],
             "stores": None,
             "made": made,
             "expires": None,

@@ -153,7 +153,7 @@ class Gate:
         self, handler: Handler, request: Any, caller: Caller, scopes: frozenset[Scope], path: dict[str, str]
     ) -> Any:
         if self.limits is not None:
-            self.limits.require(caller, request.ip, writes=not scopes.isdisjoint(WRITING))
+            self.limits.require(caller, request.ip, writes=scopes <= WRITING)
         caller.require_any(scopes)
         if caller.stores is not None and "store_id" in path:
             caller.require_store(store_id_of(path["store_id"]))

@@ -29,6 +29,9 @@ REASONS: Final = tuple(
 """Why the gate may refuse a request."""
 
 
+HINT = "; python -m store_api tokens create makes a token for one"
+
+
 class Refusals:
     """The refusals of this process so far.
 
@@ -60,7 +63,5 @@ class Refusals:
         }
         if grown:
             self._told = dict(self.counts)
-            log.warning(
-                "Callers were refused; python -m store_api tokens create makes a token for one",
-                extra={"action": "refused_callers", "refused": grown},
-            )
+            hint = HINT if grown.keys() & {CredentialMissing.slug, CredentialInvalid.slug} else ""
+            log.warning("Callers were refused%s", hint, extra={"action": "refused_callers", "refused": grown})

@@ -63,8 +63,11 @@ class Sessions:
         self._now = now
         self._serializer: URLSafeSerializer | None = None
 
-    def use(self, key: bytes) -> None:
-        """Sign with a key from here on; what another one signed lets nobody in."""
+    def use(self, key: bytes | None) -> None:
+        """Sign with a key from here on, or with none; what another one signed lets nobody in."""
+        if key is None:
+            self._serializer = None
+            return
         signing = {"key_derivation": "hmac", "digest_method": sha256}
         self._serializer = URLSafeSerializer(key, salt=_SALT, signer_kwargs=signing)
 

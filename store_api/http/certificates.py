@@ -97,8 +97,9 @@ def context_of(chain: Path, key: Path) -> ssl.SSLContext:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise WrongSetting("TLS_KEY", "is not the key of TLS_CERT") from None
+        why = f" ({error.reason})" if error.reason else ""
         raise WrongSetting(
-            "TLS_CERT", f"must, with TLS_KEY, be a certificate and its key in PEM ({error.reason})"
+            "TLS_CERT", f"must be a certificate in PEM, and TLS_KEY its key in PEM{why}"
         ) from None
     except ValueError:
         raise WrongSetting("TLS_KEY", "must not be encrypted: nobody is there to give its password") from None

@@ -3,7 +3,7 @@
     {"_id": "sessions", "key": Binary (32 random bytes)}
 
 Whoever reads it can sign in as anybody who has a token, until it is replaced: take the document away, and
-start every process anew.
+every process hears of it and takes the key that the first of them makes.
 """
 
 import logging
@@ -40,7 +40,10 @@ class SessionKey:
         self._random_bytes = random_bytes
 
     async def read(self) -> bytes | None:
-        """Read the key, and make it where there is none; None where that may not be, which the log says.
+        """Read the key, and make it where there is none.
+
+        Returns:
+            None where it may not be read, or is no key, which the log says.
 
         Raises:
             DatabaseUnavailable: nobody knows; to be asked again.
@@ -60,7 +63,15 @@ class SessionKey:
                     extra={"action": "no_session_key"},
                 )
                 return None
-        return None if document is None else bytes(document["key"])
+        key = None if document is None else document.get("key")
+        if not isinstance(key, bytes) or len(key) < KEY_BYTES:
+            log.error(
+                "Nobody can sign in at the dashboard: what %s holds is no key; take the document away",
+                COLLECTION,
+                extra={"action": "no_session_key"},
+            )
+            return None
+        return key
 
     async def _find(self) -> Document | None:
         return await self._secrets.find_one({"_id": ID})

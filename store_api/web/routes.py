@@ -15,7 +15,7 @@ from store_api.claims.naming import HEADER, key_in, key_lines, named
 from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
 from store_api.contract.schemas import Overview
-from store_api.contract.scopes import SCOPE_OF
+from store_api.contract.scopes import SCOPE_OF, Scope
 from store_api.errors import StoreApiError, StoreNotFound
 from store_api.reports.encoding import ReportEncoder
 from store_api.reports.sheets import Sheet, legible
@@ -98,7 +98,7 @@ class Rest:
 
     async def clean(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
-        minimal = prefers_minimal(request.headers.getall("prefer", ()))
+        minimal = is_told_little(request) or prefers_minimal(request.headers.getall("prefer", ()))
         return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal), "clean")
 
     async def overview(self, request: WholeRequest) -> HTTPResponse:
@@ -146,7 +146,9 @@ class Rest:
         headers = request.headers
         coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
         require_json(headers.getone("content-type", None), coded)
-        minimal = "prefer" in headers and prefers_minimal(headers.getall("prefer"))
+        minimal = is_told_little(request)
+        if not minimal and "prefer" in headers:
+            minimal = prefers_minimal(headers.getall("prefer"))
         return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal), route)
 
     async def _commit(self, request: WholeRequest, operation: Operation, route: str) -> HTTPResponse:
@@ -161,6 +163,11 @@ class Rest:
         if isinstance(answer, StoreApiError):
             return error_response(request, answer, own)
         return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "", own=own)
+
+
+def is_told_little(request: WholeRequest) -> bool:
+    """Tell whether who asks may not read: an answer tells them what they asked for, and no more."""
+    return Scope.READ not in request.caller.scopes
 
 
 LONGEST_FILE_NAME = 255

@@ -235,3 +235,45 @@ async def test_a_user_who_may_not_keep_a_key_is_told_and_the_service_goes_on(
         assert await key.read() is None
     assert [vars(record).get("action") for record in caplog.records] == ["no_session_key"]
     assert await key.read() is not None
+
+
+@pytest.mark.parametrize(
+    "planted", [{}, {"key": b""}, {"key": b"short"}, {"key": "x" * 32}, {"key": 32}, {"key": None}], ids=repr
+)
+async def test_a_key_that_is_none_is_not_signed_with(
+    client: Client, database_name: str, planted: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    await client[database_name][COLLECTION].insert_one({"_id": "sessions", **planted})
+    assert await SessionKey(client, database_name, secrets.token_bytes).read() is None
+    assert [vars(record).get("action") for record in caplog.records] == ["no_session_key"]
+
+
+def test_another_key_ends_all_sessions_at_once_and_a_bad_one_ends_nothing_else(
+    api: Api, tokens: Documents
+) -> None:
+    token = let_in(tokens, ["read"])
+    session, kept = signed_in(api, token), api.stores.database[COLLECTION]
+    assert api.call("get", "/session", headers=session).status == 200
+    kept.delete_one({"_id": "sessions"})
+    api.until(lambda: api.call("get", "/session", headers=session).status == 401, "it was signed by another")
+    assert api.call("get", "/session", headers=signed_in(api, token)).status == 200
+    kept.replace_one({"_id": "sessions"}, {"key": b""})
+    api.until(lambda: api.call("post", "/session", headers=bearer(token)).status == 503, "there is no key")
+    tokens.update_one({"hint": token[:9]}, {"$set": {"revoked": datetime.now(UTC)}})
+    api.until(lambda: api.call("get", "/stores", headers=bearer(token)).status == 401, "it is revoked")
+    assert api.call("get", "/health/ready").status == 200
+    kept.delete_one({"_id": "sessions"})
+    other = let_in(tokens, ["read"])
+    api.until(lambda: api.call("post", "/session", headers=bearer(other)).status == 200, "there is a key")
+
+
+def test_to_ask_who_one_is_is_no_write(mongo_url: str) -> None:
+    with served_in_process(
+        mongo_url, {"AUTH": "tokens", "RATE_WRITES": "2/hour", "RATE_READS": "4/hour"}
+    ) as api:
+        headers = bearer(let_in(tokens_in(api.stores.database), ["admin"]))
+        asked = [api.call("get", "/session", headers=headers).status for _ in range(5)]
+        assert asked == [200, 200, 200, 200, 429]
+        supply = {"operation": "supply", "item_id": "chair", "quantity": 1}
+        written = [api.call("post", "/stores/a", supply, {**JSON, **headers}).status for _ in range(3)]
+        assert written == [200, 200, 429]

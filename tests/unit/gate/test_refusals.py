@@ -39,3 +39,14 @@ def test_a_line_tells_how_many_there_were_since_the_last_one(caplog: pytest.LogC
         ("refused_callers", {"credential-invalid": 1000, "unknown-host": 1}),
         ("refused_callers", {"credential-invalid": 1}),
     ]
+
+
+def test_it_is_said_how_one_is_let_in_where_somebody_had_no_credential(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusals = Refusals()
+    refusals.note(errors.QuotaExceeded("writes", 600, 60, 3))
+    refusals.tell()
+    refusals.note(errors.CredentialMissing())
+    refusals.tell()
+    assert ["tokens create" in record.getMessage() for record in caplog.records] == [False, True]

@@ -97,7 +97,7 @@ async def test_two_pages_agree_with_the_service(
     one, other = await open_page(address_of(store_id)), await open_page("/")
     await one.shows("item-0", "9")
     await other.page.get_by_label("Search stores by id").fill(store_id)
-    await other.page.get_by_role("link", name=store_id).click()
+    await other.page.get_by_role("link", name=store_id, exact=True).click()
     async with service.client() as client:
         for number in range(0, 300, 3):
             await client.post(f"/stores/{store_id}", json=supply(f"item-{number}", number + 1))

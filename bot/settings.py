@@ -6,8 +6,8 @@ from datetime import time
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from store_api.setting_values import whole_number
 from store_api.settings import DatabaseSettings, setting
+from store_api.settings.values import whole_number
 
 
 def _store_ids(text: str) -> tuple[str, ...]:

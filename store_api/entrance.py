@@ -17,8 +17,8 @@ from store_api.gate.refusals import Refusals
 from store_api.gate.session_routes import SessionRoutes
 from store_api.gate.sessions import Sessions
 from store_api.http.certificates import Certificates
-from store_api.setting_values import AUTH_OIDC, AUTH_TOKENS
 from store_api.settings import Settings
+from store_api.settings.values import AUTH_OIDC, AUTH_TOKENS
 from store_api.storage.clients import Client
 from store_api.tokens.collection import COLLECTION, TokenCollection
 from store_api.tokens.session_key import COLLECTION as SECRETS

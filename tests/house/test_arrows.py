@@ -17,9 +17,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "watchers": ("", "bson motor pymongo"),
     "store_api": ("", ""),
     "store_api.errors": ("", ""),
-    "store_api.mongo_url": ("", "pymongo"),  # which judges it, and no more
-    "store_api.setting_values": ("", ""),
-    "store_api.settings": ("mongo_url setting_values", "dotenv"),
+    "store_api.settings": ("", "dotenv pymongo"),  # pymongo judges a URL, and no more
     "store_api.stock": ("", "msgspec"),
     "store_api.contract": ("stock", "msgspec"),
     "store_api.access": ("contract stock", "aiohttp cryptography jwt limits msgspec"),
@@ -37,7 +35,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
     "store_api.http": ("", "sanic"),
     "store_api.gate": ("access contract http web", "itsdangerous msgspec sanic"),
-    "store_api.entrance": ("access gate http setting_values settings storage tokens", ""),
+    "store_api.entrance": ("access gate http settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit entrance feed pages reports settings storage telemetry watchers web",
@@ -54,7 +52,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "bot": ("", ""),
     "bot.clock": ("", ""),
     "bot.errors": ("", ""),
-    "bot.settings": ("store_api.setting_values store_api.settings", ""),
+    "bot.settings": ("store_api.settings", ""),
     "bot.options": ("settings store_api.settings", ""),
     "bot.retries": ("clock errors", ""),
     "bot.report": ("store_api.stock", "msgspec"),

@@ -5,8 +5,8 @@ from pymongo import common
 from pymongo.uri_parser import parse_uri
 
 from store_api.errors import WrongSetting
-from store_api.mongo_url import OVERRULED, REFUSED
 from store_api.settings import Settings
+from store_api.settings.mongo_url import OVERRULED, REFUSED
 from store_api.storage.clients import connect, connect_sender, connect_watcher
 
 SET = "mongodb://user:secret-word@host/?replicaSet=rs0"

@@ -9,9 +9,9 @@ from typing import Any, Self, TypeVar, cast
 
 from dotenv import dotenv_values
 
-from store_api import mongo_url, setting_values
 from store_api.errors import WrongSetting
-from store_api.setting_values import meant, true_or_false, whole_number
+from store_api.settings import mongo_url, values
+from store_api.settings.values import meant, true_or_false, whole_number
 
 EMBEDDED_REPLICA_SET = "rs0"
 
@@ -43,7 +43,7 @@ class DatabaseSettings:
     mongo_url: str | None = setting(
         "MONGO_URL", None, mongo_url.judged, "a replica set's URL; unset: a MongoDB of our own, embedded"
     )
-    mongo_db: str = setting("MONGO_DB", "store_api", setting_values.database, "the database's name")
+    mongo_db: str = setting("MONGO_DB", "store_api", values.database, "the database's name")
     embedded_mongo_port: int = setting(
         "EMBEDDED_MONGO_PORT", "27018", whole_number(1, 65535), "the embedded MongoDB's port"
     )
@@ -73,10 +73,8 @@ class DatabaseSettings:
 class Settings(DatabaseSettings):
     """What the service was told at its start; one field a variable, in the order of `--help`."""
 
-    data_dir: Path = setting(
-        "DATA_DIR", "./data", setting_values.folder, "where the embedded MongoDB keeps its data"
-    )
-    host: str = setting("HOST", "127.0.0.1", setting_values.host, "the address to listen on")
+    data_dir: Path = setting("DATA_DIR", "./data", values.folder, "where the embedded MongoDB keeps its data")
+    host: str = setting("HOST", "127.0.0.1", values.host, "the address to listen on")
     port: int = setting("PORT", "8000", whole_number(1, 65535), "the port to listen on")
     workers: int = setting("WORKERS", "1", whole_number(1, 256), "processes that serve")
     idempotency_hours: int = setting(
@@ -87,37 +85,35 @@ class Settings(DatabaseSettings):
     )
 
     auth: frozenset[str] | None = setting(
-        *("AUTH", None, setting_values.auth),
+        *("AUTH", None, values.auth),
         "how callers say who they are: tokens, oidc, tokens,oidc, or off; unset: off on loopback",
     )
-    oidc_issuer: str | None = setting("OIDC_ISSUER", None, setting_values.line, "whose JWTs are taken (iss)")
-    oidc_audience: str | None = setting(
-        "OIDC_AUDIENCE", None, setting_values.line, "whom they must be for (aud)"
-    )
+    oidc_issuer: str | None = setting("OIDC_ISSUER", None, values.line, "whose JWTs are taken (iss)")
+    oidc_audience: str | None = setting("OIDC_AUDIENCE", None, values.line, "whom they must be for (aud)")
     oidc_jwks_url: str | None = setting(
-        "OIDC_JWKS_URL", None, setting_values.url, "where the issuer's keys are; https only"
+        "OIDC_JWKS_URL", None, values.url, "where the issuer's keys are; https only"
     )
     oidc_stores_claim: str | None = setting(
-        *("OIDC_STORES_CLAIM", None, setting_values.line),
+        *("OIDC_STORES_CLAIM", None, values.line),
         "the claim that lists a caller's stores; unset: every store",
     )
     allowed_hosts: frozenset[str] | None = setting(
-        *("ALLOWED_HOSTS", None, setting_values.hosts),
+        *("ALLOWED_HOSTS", None, values.hosts),
         "names that requests may be for, or *; unset: loopback's where HOST is one of those, else any",
     )
     allowed_origins: frozenset[str] | None = setting(
-        *("ALLOWED_ORIGINS", None, setting_values.origins),
+        *("ALLOWED_ORIGINS", None, values.origins),
         "origins of further pages that may write and listen; the service's own may",
     )
     tls_cert: Path | None = setting(
-        "TLS_CERT", None, setting_values.file, "the certificate chain to serve HTTPS with, a PEM file"
+        "TLS_CERT", None, values.file, "the certificate chain to serve HTTPS with, a PEM file"
     )
-    tls_key: Path | None = setting("TLS_KEY", None, setting_values.file, "its key, a PEM file")
+    tls_key: Path | None = setting("TLS_KEY", None, values.file, "its key, a PEM file")
     rate_writes: tuple[int, int] | None = setting(
-        "RATE_WRITES", "off", setting_values.rate, "operations of one caller, a process, as 600/minute"
+        "RATE_WRITES", "off", values.rate, "operations of one caller, a process, as 600/minute"
     )
     rate_reads: tuple[int, int] | None = setting(
-        "RATE_READS", "off", setting_values.rate, "everything else of one caller, a process"
+        "RATE_READS", "off", values.rate, "everything else of one caller, a process"
     )
 
     @property
@@ -137,7 +133,7 @@ class Settings(DatabaseSettings):
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "TLS_CERT" if self.tls_cert is None else "TLS_KEY"
             raise WrongSetting(missing, "must be set, too: TLS_CERT and TLS_KEY belong together")
-        if self.auth and setting_values.AUTH_OIDC in self.auth:
+        if self.auth and values.AUTH_OIDC in self.auth:
             for variable in ("OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL"):
                 if getattr(self, variable.lower()) is None:
                     raise WrongSetting(variable, "must be set where AUTH has oidc")

@@ -1,6 +1,5 @@
 """Builds what stands before the routes of one process, and its certificate, as its settings say."""
 
-import asyncio
 import logging
 import secrets
 import time
@@ -10,7 +9,7 @@ from typing import Any
 from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
 from store_api.access.stays import Stays
-from store_api.errors import StoreApiError, WrongSetting
+from store_api.errors import WrongSetting
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.refusals import Refusals
@@ -25,8 +24,6 @@ from store_api.tokens.session_key import COLLECTION as SECRETS
 from store_api.tokens.session_key import SessionKey
 
 log = logging.getLogger(__name__)
-
-RETRY_SECONDS = 0.5
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -51,19 +48,17 @@ class Entrance:
     def __init__(self, settings: Settings, client: Client) -> None:
         self.refusals = Refusals()
         self.tokens: KnownTokens | None = None
-        self.followed: Mapping[str, Callable[[Mapping[str, Any]], None]] = {}
+        self.followed: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         ways = settings.auth or frozenset()
         if AUTH_TOKENS in ways:
             kept = TokenCollection(client, settings.mongo_db)
             self.tokens = KnownTokens(kept.read_all, kept.read_one, time.time)
-            self.followed = {COLLECTION: self.tokens.take}
+            self.followed[COLLECTION] = self.tokens.take
         self.sessions: Sessions | None = None
         if ways:
             self.sessions = Sessions(self.tokens, takes_jwts=AUTH_OIDC in ways, now=time.time)
-            self.followed = {**self.followed, SECRETS: self._hear_of_key}
-        self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes)
-        self._key_changes = 0
-        self._reading: asyncio.Task[None] | None = None
+            self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes, self.sessions.use)
+            self.followed[SECRETS] = self._key.take
         self.routes = SessionRoutes(self.sessions)
         self.stays = Stays(self.tokens, time.time)
         jwts = verifier_of(settings) if AUTH_OIDC in ways else None
@@ -82,7 +77,7 @@ class Entrance:
             DatabaseUnavailable: they cannot be read.
         """
         if self.sessions is not None:
-            self.sessions.use(await self._key.read())
+            await self._key.load()
         if self.tokens is not None:
             await self.tokens.load()
             if not len(self.tokens):
@@ -90,25 +85,6 @@ class Entrance:
                     "Nobody is let in: there is no token; python -m store_api tokens create makes one",
                     extra={"action": "no_tokens"},
                 )
-
-    def _hear_of_key(self, event: Mapping[str, Any]) -> None:
-        """Take up the key of sessions anew: somebody has made, changed or removed it."""
-        self._key_changes += 1
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read_key())
-
-    async def _read_key(self) -> None:
-        read_after = -1
-        while read_after != self._key_changes:
-            read_after = self._key_changes
-            try:
-                key = await self._key.read()
-            except StoreApiError:
-                read_after = -1
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                if self.sessions is not None:
-                    self.sessions.use(key)
 
 
 def verifier_of(settings: Settings) -> JwtVerifier:

@@ -6,6 +6,7 @@ Whoever reads it can sign in as anybody who has a token, until it is replaced: t
 every process hears of it and takes the key that the first of them makes.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from store_api.errors import StoreApiError
 from store_api.storage.clients import Client, Primary, durable_documents
 from store_api.storage.driver_errors import UNAUTHORIZED, translated
 
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 COLLECTION = "secrets"
 ID = "sessions"
 KEY_BYTES = 32
+
+RETRY_SECONDS = 0.5
 
 Document = Mapping[str, Any]
 
@@ -32,12 +36,48 @@ class SessionKey:
         client: the way to the replica set.
         database: its name.
         random_bytes: gives so many, which nobody can foretell.
+        use: called with the key whenever it is read; with None where there is none.
     """
 
-    def __init__(self, client: Client, database: str, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        database: str,
+        random_bytes: Callable[[int], bytes],
+        use: Callable[[bytes | None], None],
+    ) -> None:
         self._primary = Primary(client)
         self._secrets = durable_documents(client, database, COLLECTION)
         self._random_bytes = random_bytes
+        self._use = use
+        self._changes = 0
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def load(self) -> None:
+        """Read the key and use it, since what happened to it before may not have been heard.
+
+        Raises:
+            DatabaseUnavailable: nobody knows; to be called again.
+        """
+        self._use(await self.read())
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """Take a change from the change stream: somebody has made, replaced or removed the key."""
+        self._changes += 1
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew())
+
+    async def _renew(self) -> None:
+        """Read the key until it was read after the last change of it."""
+        is_newest = False
+        while not is_newest:
+            changes = self._changes
+            try:
+                await self.load()
+            except StoreApiError:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                is_newest = changes == self._changes
 
     async def read(self) -> bytes | None:
         """Read the key, and make it where there is none.

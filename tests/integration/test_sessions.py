@@ -37,6 +37,10 @@ def tokens(api: Api) -> Documents:
     return tokens_in(api.stores.database)
 
 
+def nobody(key: bytes | None) -> None:
+    """Use a key for nothing."""
+
+
 def cookies_in(answer: Any) -> dict[str, Morsel[str]]:
     """Read the cookies that an answer sets."""
     found: dict[str, Morsel[str]] = {}
@@ -214,7 +218,7 @@ def test_where_nobody_is_asked_everybody_may_everything_and_there_is_no_cookie(m
 
 
 async def test_all_processes_have_one_key(client: Client, database_name: str) -> None:
-    keys = [SessionKey(client, database_name, secrets.token_bytes) for _ in range(8)]
+    keys = [SessionKey(client, database_name, secrets.token_bytes, nobody) for _ in range(8)]
     found = await asyncio.gather(*(key.read() for key in keys))
     assert len(set(found)) == 1
     assert len(found[0] or b"") == KEY_BYTES
@@ -230,7 +234,7 @@ async def test_a_user_who_may_not_keep_a_key_is_told_and_the_service_goes_on(
     command: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    key = SessionKey(client, database_name, secrets.token_bytes)
+    key = SessionKey(client, database_name, secrets.token_bytes, nobody)
     with failing(other_program, command, errorCode=13):
         assert await key.read() is None
     assert [vars(record).get("action") for record in caplog.records] == ["no_session_key"]
@@ -244,7 +248,7 @@ async def test_a_key_that_is_none_is_not_signed_with(
     client: Client, database_name: str, planted: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     await client[database_name][COLLECTION].insert_one({"_id": "sessions", **planted})
-    assert await SessionKey(client, database_name, secrets.token_bytes).read() is None
+    assert await SessionKey(client, database_name, secrets.token_bytes, nobody).read() is None
     assert [vars(record).get("action") for record in caplog.records] == ["no_session_key"]
 
 

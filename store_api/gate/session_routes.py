@@ -12,9 +12,7 @@ from store_api.contract.schemas import Session, SignedOut
 from store_api.errors import CredentialMissing
 from store_api.gate.sessions import PLAIN_NAME, SECURE_NAME, Sessions
 from store_api.web.fast_path import WholeAnswer, WholeRequest
-from store_api.web.routes import READ, Guard, json_answer
-
-PATH = "/session"
+from store_api.web.routes import Guard, add_guarded, json_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,9 @@ class SessionRoutes:
             guard: puts the gate before a handler.
         """
         routes = Blueprint("session", strict_slashes=True)
-        for name, methods, handler in (
-            ("who", READ, self.who),
-            ("sign_in", ["POST"], self.sign_in),
-            ("sign_out", ["DELETE"], self.sign_out),
-        ):
-            routes.add_route(guard(handler, f"{methods[0]} {PATH}"), PATH, methods=methods, name=name)
+        add_guarded(routes, guard, "who", "GET /session", self.who)
+        add_guarded(routes, guard, "sign_in", "POST /session", self.sign_in)
+        add_guarded(routes, guard, "sign_out", "DELETE /session", self.sign_out)
         return routes
 
 

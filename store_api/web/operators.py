@@ -10,7 +10,7 @@ from store_api.telemetry.metrics import CONTENT_TYPE, Metrics
 from store_api.telemetry.readiness import Readiness
 from store_api.web.error_handler import problem_response
 from store_api.web.fast_path import WholeAnswer
-from store_api.web.routes import READ, Guard, json_answer
+from store_api.web.routes import Guard, add_guarded, json_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,7 @@ class Operators:
             guard: puts the gate before a handler.
         """
         routes = Blueprint("operators")
-        for name, path, handler in (
-            ("live", "/health/live", self.live),
-            ("ready", "/health/ready", self.ready),
-            ("metrics", "/metrics", self.figures),
-        ):
-            routes.add_route(guard(handler, f"GET {path}"), path, methods=READ, name=name)
+        add_guarded(routes, guard, "live", "GET /health/live", self.live)
+        add_guarded(routes, guard, "ready", "GET /health/ready", self.ready)
+        add_guarded(routes, guard, "metrics", "GET /metrics", self.figures)
         return routes

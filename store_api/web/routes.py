@@ -118,19 +118,12 @@ class Rest:
             guard: puts the gate before a handler.
         """
         routes = Blueprint("rest", strict_slashes=True)
-        for name, method, path, handler in (
-            ("overview", "GET", "/stores", self.overview),
-            ("report", "GET", "/stores/{store_id}", self.report),
-            ("xlsx", "GET", "/stores/{store_id}/xlsx_report", self.xlsx_report),
-            ("operate", "POST", "/stores/{store_id}", self.operate),
-            ("group", "POST", "/stores/{store_id}/group_op", self.operate_on_group),
-            ("clean", "POST", "/stores/{store_id}/clean", self.clean),
-        ):
-            guarded = guard(handler, f"{method} {path}")
-            methods = READ if method == "GET" else [method]
-            routes.add_route(
-                guarded, path.replace("{store_id}", "<store_id:str>"), methods=methods, name=name
-            )
+        add_guarded(routes, guard, "overview", "GET /stores", self.overview)
+        add_guarded(routes, guard, "report", "GET /stores/{store_id}", self.report)
+        add_guarded(routes, guard, "xlsx", "GET /stores/{store_id}/xlsx_report", self.xlsx_report)
+        add_guarded(routes, guard, "operate", "POST /stores/{store_id}", self.operate)
+        add_guarded(routes, guard, "group", "POST /stores/{store_id}/group_op", self.operate_on_group)
+        add_guarded(routes, guard, "clean", "POST /stores/{store_id}/clean", self.clean)
         return routes
 
     async def _report(self, segment: str) -> Report:
@@ -163,6 +156,28 @@ class Rest:
         if isinstance(answer, StoreApiError):
             return error_response(request, answer, own)
         return WholeAnswer(self.encode(answer), JSON, MINIMAL if operation.minimal else "", own=own)
+
+
+def add_guarded(
+    routes: Blueprint, guard: Guard, name: str, address: str, handler: Callable[..., Any]
+) -> None:
+    """Add a route with the gate before it.
+
+    Args:
+        routes: where.
+        guard: puts the gate before a handler.
+        name: of the route.
+        address: its method and path, as in `contract.scopes.SCOPES`; what is read is asked for its head, too.
+        handler: answers.
+    """
+    method, _, path = address.partition(" ")
+    methods = READ if method == "GET" else [method]
+    routes.add_route(guard(handler, address), path_of_route(path), methods=methods, name=name)
+
+
+def path_of_route(path: str) -> str:
+    """Write a path of the contract as Sanic does."""
+    return path.replace("{store_id}", "<store_id:str>")
 
 
 def is_told_little(request: WholeRequest) -> bool:

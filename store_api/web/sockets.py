@@ -33,7 +33,7 @@ from store_api.web.requests import (
     wants_only_changes,
     wants_snapshot,
 )
-from store_api.web.routes import Guard
+from store_api.web.routes import Guard, path_of_route
 from store_api.web.socket_writers import SocketWriters
 
 log = logging.getLogger(__name__)
@@ -95,9 +95,7 @@ class Sockets:
             ("one", "/ws/stores/{store_id}", self.one),
         ):
             guarded = answers_by_itself(guard(handler, f"GET {path}"))
-            routes.add_route(
-                guarded, path.replace("{store_id}", "<store_id:str>"), methods=["GET"], name=name
-            )
+            routes.add_route(guarded, path_of_route(path), methods=["GET"], name=name)
         return routes
 
     async def run(self) -> None:

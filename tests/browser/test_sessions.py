@@ -55,6 +55,13 @@ async def sign_in(page: Dashboard, token: str) -> None:
     await expect(door(page)).to_be_hidden()
 
 
+async def signed_in(open_page: Open, token: str, *address: str) -> Dashboard:
+    """Open a page and sign in; that nobody was signed in before is no complaint."""
+    page = await open_page(*address, loses_network=True)
+    await sign_in(page, token)
+    return page
+
+
 def buttons(page: Dashboard, names: Sequence[str]) -> list[Locator]:
     return [page.page.get_by_role("button", name=name, exact=True) for name in names]
 
@@ -86,8 +93,7 @@ async def test_who_signs_in_is_known_by_name_and_signs_out(
 
 async def test_no_script_can_read_what_lets_one_in(open_page: Open, tokens: Documents) -> None:
     token = let_in(tokens, ALL)
-    page = await open_page(loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token)
     await page.is_live()
     (cookie,) = await page.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
@@ -135,8 +141,7 @@ async def test_what_one_may_not_do_is_not_there(
     stores.insert_many(
         [{"_id": store_id, "items": {"chair": 5}}, {"_id": f"x-{store_id}", "items": {"a": 1}}]
     )
-    page = await open_page(loses_network=True)
-    await sign_in(page, let_in(tokens, ["read", "supply"], stores=["store-*"]))
+    page = await signed_in(open_page, let_in(tokens, ["read", "supply"], stores=["store-*"]))
     await page.shows(store_id, "5", UNITS)
     await expect(page.row(f"x-{store_id}")).to_have_count(0)
     await page.page.get_by_role("link", name=store_id, exact=True).click()
@@ -155,8 +160,7 @@ async def test_who_may_not_read_can_do_the_rest(
     open_page: Open, tokens: Documents, stores: Stores, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    page = await open_page(loses_network=True)
-    await sign_in(page, let_in(tokens, ["demand"]))
+    page = await signed_in(open_page, let_in(tokens, ["demand"]))
     await expect(page.page.get_by_text("You may not read what is in the stores")).to_be_visible()
     await page.page.get_by_label("Search stores by id").fill(store_id)
     await page.page.get_by_role("link", name=f"Open {store_id}").click()
@@ -181,8 +185,7 @@ async def test_a_session_that_ends_says_so_and_one_goes_on_where_one_was(
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5, "table": 1}})
     token = let_in(tokens, ALL, name=f"ann-{store_id}")
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token, address_of(store_id))
     await page.page.get_by_label("Search items by id").fill("tab")
     await page.shows("table", "1")
     await half_typed(page)
@@ -204,8 +207,7 @@ async def test_who_does_not_listen_is_told_when_he_does_something(
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {}})
     token = let_in(tokens, ["supply"], name=f"ann-{store_id}")
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token, address_of(store_id))
     await half_typed(page)
     revoke(tokens, token)
     async with service.client() as client:
@@ -224,8 +226,7 @@ async def test_somebody_else_does_not_find_what_was_half_typed(
     open_page: Open, tokens: Documents, store_id: str
 ) -> None:
     token = let_in(tokens, ALL)
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token, address_of(store_id))
     await page.is_live()
     await half_typed(page)
     revoke(tokens, token)
@@ -238,8 +239,7 @@ async def test_a_session_ends_by_itself_when_it_expires(
     open_page: Open, tokens: Documents, store_id: str
 ) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=4)
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, let_in(tokens, ALL, expires=expires))
+    page = await signed_in(open_page, let_in(tokens, ALL, expires=expires), address_of(store_id))
     await page.is_live()
     await expect(door(page)).to_contain_text(ENDED, timeout=(4 + SECONDS) * 1000)
 
@@ -248,8 +248,7 @@ async def test_a_page_hears_at_once_that_its_token_was_revoked(
     open_page: Open, tokens: Documents, store_id: str
 ) -> None:
     token = let_in(tokens, ALL)
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token, address_of(store_id))
     await page.is_live()
     revoke(tokens, token)
     await expect(door(page)).to_contain_text(ENDED)
@@ -260,8 +259,7 @@ async def test_other_rights_are_shown_as_soon_as_they_are_there(
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}})
     token = let_in(tokens, ALL)
-    page = await open_page(address_of(store_id), loses_network=True)
-    await sign_in(page, token)
+    page = await signed_in(open_page, token, address_of(store_id))
     await page.shows("chair", "5")
     await half_typed(page)
     tokens.update_one({"hint": token[:9]}, {"$set": {"scopes": ["read", "demand"]}})
@@ -341,8 +339,7 @@ async def test_a_page_of_another_origin_reads_nothing_writes_nothing_and_opens_n
     open_page: Open, tokens: Documents, stores: Stores, service: Service, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    page = await open_page(loses_network=True)
-    await sign_in(page, let_in(tokens, ["admin"]))
+    page = await signed_in(open_page, let_in(tokens, ["admin"]))
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         await page.page.goto(f"http://127.0.0.1:{server.server_port}/")
@@ -388,8 +385,7 @@ async def test_the_documents_try_calls_out_with_the_session(
     open_page: Open, tokens: Documents, stores: Stores, service: Service, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    page = await open_page(loses_network=True)
-    await sign_in(page, let_in(tokens, ["read"]))
+    page = await signed_in(open_page, let_in(tokens, ["read"]))
     await page.is_live()
     await page.page.goto(f"{service.url}/docs")
     await try_out(page, store_id)

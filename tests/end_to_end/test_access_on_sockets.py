@@ -19,7 +19,7 @@ from websockets.typing import Origin, Subprotocol
 
 from tests.end_to_end.conftest import Stores
 from tests.support.fail_points import failing
-from tests.support.listening import Report, Socket, never_reading
+from tests.support.listening import Report, Socket, never_reading, served_by
 from tests.support.service import Service
 from tests.support.tokens import Documents, bearer, let_in, tokens_in
 
@@ -94,13 +94,8 @@ async def socket_of(
         proxy=None,
         compression=None,
     )
-    if worker is None:
-        connection = await connecting
-    else:
-        with service.only(worker):
-            connection = await connecting
-    async with connection:
-        yield Socket(connection)
+    async with served_by(service, connecting, worker) as socket:
+        yield socket
 
 
 async def refusal(

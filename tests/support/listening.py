@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
 from urllib.parse import quote, urlencode
@@ -137,11 +137,15 @@ async def listening(
     asked = [("snapshot", "true")] * snapshot + [("only", "changes")] * only_changes
     url = f"{service.url.replace('http', 'ws')}{path}?{urlencode(asked)}"
     connecting = connect(url, ssl=service.tls, proxy=None, compression=None, max_size=None, max_queue=None)
-    if worker is None:
+    async with served_by(service, connecting, worker) as socket:
+        yield socket
+
+
+@asynccontextmanager
+async def served_by(service: Service, connecting: connect, worker: int | None) -> AsyncIterator[Socket]:
+    """Open a socket, served by one process; None is any."""
+    with nullcontext() if worker is None else service.only(worker):
         connection = await connecting
-    else:
-        with service.only(worker):
-            connection = await connecting
     async with connection:
         yield Socket(connection)
 

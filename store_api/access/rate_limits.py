@@ -24,6 +24,9 @@ ADDRESSES: Final = 65_536
 SPARED_HITS: Final = 1_000
 """Requests at least between two clearings; each takes a moment for every caller."""
 
+_ROUNDING: Final = 0.001
+"""In seconds: what a moment may be off by that was reckoned from seconds since 1970."""
+
 
 class RateLimits:
     """Counts the requests of each caller, and refuses those above a quota.
@@ -69,9 +72,16 @@ class RateLimits:
             self._spared = len(self) + SPARED_HITS
 
     def _wait(self, quota: RateLimitItem, kind: str, who: str) -> int:
-        """Tell in how many whole seconds the next is taken: just after what the library says."""
-        seconds = self._limiter.get_window_stats(quota, kind, who).reset_time - self._storage.now()
-        return max(0, floor(seconds)) + 1
+        """Tell in how many whole seconds the next is taken: just after what the library says.
+
+        At the very instant at which a window begins, the library takes all that is left of it for nothing.
+        """
+        now, window = self._storage.now(), quota.get_expiry()
+        seconds = self._limiter.get_window_stats(quota, kind, who).reset_time - now
+        before, *_ = self._storage.get_sliding_window(quota.key_for(kind, who), window)
+        if seconds <= 0 and not before:
+            seconds = window
+        return floor(max(0, seconds) + _ROUNDING) + 1
 
 
 class _Quiet(MemoryStorage):

@@ -20,6 +20,7 @@ from store_api.embedded import EmbeddedMongo
 MODULES = {
     "ceiling": "bench.peers.bare_sanic",
     "store_api": "store_api",
+    "no_ledger": "store_api",
     "one_token": "store_api",
     "many_tokens": "store_api",
     "direct": "bench.peers.direct",
@@ -29,6 +30,9 @@ MODULES = {
 }
 TOKENS = {"one_token": 1, "many_tokens": 10_000}
 """Who asks each caller for a token, and how many there are."""
+
+SETTINGS = {"no_ledger": {"LEDGER": "off"}}
+"""What contestants are told beside where they are."""
 
 START_SECONDS = 30.0
 
@@ -76,7 +80,7 @@ def all_running(
         asked = {}
         for number, name in enumerate(names):
             mongo = stack.enter_context(EmbeddedMongo(folder / name, first_mongo_port + number))
-            settings = {"MONGO_URL": mongo.url, "MONGO_DB": "bench"}
+            settings = {"MONGO_URL": mongo.url, "MONGO_DB": "bench", **SETTINGS.get(name, {})}
             with MongoClient[dict[str, Any]](mongo.url) as client:
                 fill(client[settings["MONGO_DB"]])
                 token = ""

@@ -51,7 +51,13 @@ def scenes() -> list[Scene]:
     """List every scene of the table."""
     receipts = load()
     return [
-        Scene("hot store, 20 items", (64, 256), _hot("hot-20", 20), 20),
+        Scene(
+            "hot store, 20 items",
+            (64, 256),
+            _hot("hot-20", 20),
+            20,
+            ("ceiling", "store_api", "no_ledger", "fastapi_motor"),
+        ),
         Scene(
             "hot store, 500 items",
             (256,),
@@ -64,7 +70,7 @@ def scenes() -> list[Scene]:
             (256,),
             _thousand,
             20,
-            ("ceiling", "store_api", "unwatched", "fastapi_motor"),
+            ("ceiling", "store_api", "no_ledger", "unwatched", "fastapi_motor"),
         ),
         Scene("hot store, 20 items, keys", (256,), _hot("hot-20", 20), 20, KEYED, is_keyed=True),
         Scene("1,000 stores of 20 items, keys", (256,), _thousand, 20, KEYED, is_keyed=True),

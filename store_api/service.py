@@ -17,6 +17,8 @@ from store_api.commit import Committer
 from store_api.entrance import Entrance, certificates_of
 from store_api.errors import PartDied
 from store_api.feed import Feed
+from store_api.ledger.attending import LedgerAttendant, note_off
+from store_api.ledger.program import Task
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
@@ -30,6 +32,7 @@ from store_api.storage.clients import (
     look_for_primary,
     members_are_known,
 )
+from store_api.storage.documents import LAST
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from store_api.telemetry import logs
@@ -135,9 +138,14 @@ class Service:
         self._watcher_client = connect_watcher(settings.database_url)
         self._sender_client = connect_sender(settings.database_url)
         name, hours = settings.mongo_db, settings.idempotency_hours
+        self._name = name
         self.stores = StoreWriter(self._client, name, writes=self._sender_client, hours=hours)
         self.claims = ClaimCollection(self._client, name, self.stores.primary, hours)
-        self.committer = parts.committer(self.stores, claims=self.claims)
+        self.committer = parts.committer(self.stores, claims=self.claims, says=settings.ledger)
+        self.ledger: LedgerAttendant | None = None
+        if settings.ledger:
+            task = Task(settings.database_url, name, settings.ledger_days)
+            self.ledger = LedgerAttendant(task, self._client, self._watcher_client, time.time)
         self.entrance = Entrance(settings, self._client)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
@@ -148,6 +156,7 @@ class Service:
             clock=time.monotonic,
             is_urgent=self.feed.subscriptions.is_heard,
             others=self.entrance.followed,
+            without=(LAST,),
         )
         self.readiness = Readiness(
             has_primary=self.stores.primary.look,
@@ -180,6 +189,8 @@ class Service:
             in_doubt=lambda: len(committer.doubts),
             refusals=self.entrance.refusals.counts,
             tokens=lambda: len(self.entrance.tokens or ()),
+            ledger={} if self.ledger is None else self.ledger.counts,
+            ledger_lag=lambda: 0.0 if self.ledger is None else self.ledger.lag,
         )
 
     async def start(self, app: App) -> None:
@@ -187,7 +198,8 @@ class Service:
         for_ever = [asyncio.create_task(self._watch(), name=type(self.watcher).__name__)]
         for_ever += [
             asyncio.create_task(part.run(), name=type(part).__name__)
-            for part in (self.heartbeat, self.metrics, self.sockets, self.entrance.refusals)
+            for part in (self.heartbeat, self.metrics, self.sockets, self.entrance.refusals, self.ledger)
+            if part is not None
         ]
         for task in for_ever:
             task.add_done_callback(lambda task: stop_if_dead(app, task))
@@ -231,4 +243,8 @@ class Service:
         await self.stores.prepare()
         await self.claims.prepare()
         await self.entrance.load()
+        if self.ledger is None:
+            await note_off(self._client, self._name)
+        else:
+            await self.ledger.begin()
         await self.feed.begin_afresh()

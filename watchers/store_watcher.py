@@ -7,7 +7,7 @@ heard in time, come the same way as changes.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -38,6 +38,7 @@ class StoreWatcher:
         clock: gives seconds, never going back.
         is_urgent: whether anybody needs a change at the moment it happens; called in another thread.
         others: what is called with the events of further collections, by their names; must not wait.
+        without: fields of the documents that nobody here wants to hear of.
 
     Attributes:
         openings: how often the stream was opened, afresh or resumed, and after what: the start, an end of
@@ -54,13 +55,17 @@ class StoreWatcher:
         clock: Callable[[], float],
         is_urgent: Callable[[], bool] = lambda: True,
         others: Mapping[str, Callable[[Mapping[str, Any]], None]] = MappingProxyType({}),
+        without: Sequence[str] = (),
     ) -> None:
         self._collection = collection
         self._others = others
         names = [collection.name, HEARTBEATS, *others]
-        self._pipeline = [
+        self._pipeline: list[Mapping[str, Any]] = [
             {"$match": {"$or": [{"ns.coll": {"$in": [*names, None]}}, {"to.coll": collection.name}]}}
         ]
+        places = ("updateDescription.updatedFields", "fullDocument")
+        if unwanted := [f"{place}.{field}" for place in places for field in without]:
+            self._pipeline.append({"$unset": unwanted})
         self._on_change = on_change
         self._on_afresh = on_afresh
         self._random = random

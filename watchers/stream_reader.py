@@ -116,11 +116,14 @@ class StreamReader:
         pipeline = [{"$changeStream": begin}, *self._pipeline]
         cursor = self._ask(session, aggregate=1, pipeline=pipeline, cursor={})
         try:
-            self._put(Answer(cursor["firstBatch"], _token_of(cursor), bool(cursor["id"])))
+            events = cursor["firstBatch"]
+            self._put(Answer(events, _token_of(cursor), bool(cursor["id"])))
             seconds_waited = BREATH_SECONDS
             while cursor["id"] and not self._closed.is_set():
                 if not self._is_urgent():
-                    self._closed.wait(REST_SECONDS)
+                    # More than what fits into one answer has waited long enough.
+                    if len(events) < MOST_EVENTS:
+                        self._closed.wait(REST_SECONDS)
                 elif seconds_waited < BREATH_SECONDS:
                     self._closed.wait(BREATH_SECONDS)
                 asked_at = monotonic()
@@ -132,7 +135,8 @@ class StreamReader:
                     maxTimeMS=EMPTY_WAIT_MILLISECONDS,
                 )
                 seconds_waited = monotonic() - asked_at
-                self._put(Answer(cursor["nextBatch"], _token_of(cursor), bool(cursor["id"])))
+                events = cursor["nextBatch"]
+                self._put(Answer(events, _token_of(cursor), bool(cursor["id"])))
         finally:
             self._forget(session, cursor["id"])
 

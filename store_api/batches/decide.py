@@ -4,11 +4,12 @@ Nobody is refused, or served, on what is decided here: the change's guard proves
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 import msgspec
 
 from store_api.batches.last_seen import Seen, foretold
-from store_api.stock import LARGEST_QUANTITY, UNSTAMPED, Change, Operation, OperationKind, Stamp
+from store_api.stock import LARGEST_QUANTITY, UNSTAMPED, Change, Operation, OperationKind, Stamp, said_of
 
 MOST_OPERATIONS = 1024
 MOST_BATCH_LINES = 10_000
@@ -44,7 +45,9 @@ def batch_size(waiting: Iterable[Operation]) -> int:
     return count
 
 
-def decide(operations: Sequence[Operation], seen: Seen | None, stamp: Stamp = UNSTAMPED) -> Decision:
+def decide(
+    operations: Sequence[Operation], seen: Seen | None, stamp: Stamp = UNSTAMPED, *, says: bool = False
+) -> Decision:
     """Decide a batch of operations on one store, in their order, on what was last seen of it.
 
     What was not seen is taken to be there: the guard finds out.
@@ -53,11 +56,14 @@ def decide(operations: Sequence[Operation], seen: Seen | None, stamp: Stamp = UN
         operations: the batch.
         seen: what was last seen of the store.
         stamp: who writes it, and which of their writes it is.
+        says: whether the change says what it was made of.
     """
     store_id = operations[0].store_id
     missing = seen is not None and seen.stock is None
     if operations[0].kind is OperationKind.CLEAN:
-        change = None if missing else Change(store_id, {}, {}, empties=True, stamp=stamp)
+        # Of several cleans the first does it all.
+        said = said_of(stamp.writer, stamp.number, operations[:1]) if says else b""
+        change = None if missing else Change(store_id, {}, {}, empties=True, stamp=stamp, said=said)
         return Decision(change, [not missing] * len(operations))
     net: dict[str, int] = {}
     least: dict[str, int] = {}
@@ -79,13 +85,14 @@ def decide(operations: Sequence[Operation], seen: Seen | None, stamp: Stamp = UN
     if not any(passed):
         return Decision(None, passed)
     increments = {item_id: increment for item_id, increment in net.items() if increment}
+    said = said_of(stamp.writer, stamp.number, compress(operations, passed)) if says else b""
     leaves = foretold(seen, increments) if seen is not None and seen.steady else None
     if seen is not None and leaves is not None and wanted_items(operations) is None:
         found = seen.stock
-        change = Change(store_id, increments, least, found=found, leaves=leaves, stamp=stamp)
+        change = Change(store_id, increments, least, found=found, leaves=leaves, stamp=stamp, said=said)
         return Decision(change, passed)
     # With nothing that must be there, the first to pass was a supply, and a supply may create its store.
-    change = Change(store_id, increments, least, creates=not least, stamp=stamp)
+    change = Change(store_id, increments, least, creates=not least, stamp=stamp, said=said)
     return Decision(change, passed)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
+from msgspec import structs
 
 from store_api.errors import KeyInvalid, KeyMissing
 from store_api.stock import Key, Operation
@@ -49,9 +50,14 @@ def named(operation: Operation, value: str, route: str, client: str | None = Non
         route: how it asks: the same by another call is something else.
         client: who it is: two may have the same key for two operations. None where nobody asked.
     """
-    what = (route, operation.store_id, operation.kind, sorted(operation.items.items()))
+    what: tuple[object, ...] = (
+        *(route, operation.store_id, operation.kind),
+        sorted(operation.items.items()),
+    )
+    if operation.reference is not None or operation.reason is not None:
+        what = (*what, operation.reference, operation.reason)
     key = Key(ANONYMOUS if client is None else client, value, sha256(msgspec.json.encode(what)).digest())
-    return Operation(operation.store_id, operation.kind, operation.items, operation.minimal, key)
+    return structs.replace(operation, key=key)
 
 
 def key_lines(value: str, *, replayed: bool) -> str:

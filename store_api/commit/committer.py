@@ -47,6 +47,7 @@ class Committer:
         last_seen: remembers busy stores; None for one of the usual size.
         numbers: numbers the writes; None for the usual clock.
         claims: keeps the keys of operations; None where no operation has one.
+        says: whether writes say what they are made of, for the ledger.
 
     Attributes:
         outcomes: how many operations of each kind ended as what (`outcome_of`).
@@ -62,6 +63,7 @@ class Committer:
         last_seen: LastSeen | None = None,
         numbers: Numbers | None = None,
         claims: Claims | None = None,
+        says: bool = False,
     ) -> None:
         self._stores = stores
         self._numbers = Numbers() if numbers is None else numbers
@@ -71,7 +73,7 @@ class Committer:
         self._most_waiting = most_waiting
         self._waiting = 0
         self._taken = 0
-        self._queues = Queues(LastSeen() if last_seen is None else last_seen)
+        self._queues = Queues(LastSeen() if last_seen is None else last_seen, says=says)
         self._lanes = Lanes(lanes, self._write_together, self._gather)
         self._held = HeldStores(self._write_alone, self._take_back, self._resolve)
         self.doubts = Doubts(stores.settle, self._land)

@@ -92,6 +92,7 @@ class StoreQueue(msgspec.Struct, eq=False):
         held: whether a transaction of another program was found to hold the store.
         counted: as how many who wait for a held store it is counted.
         tries: how often it was tried since it is held.
+        says: whether its writes say what they are made of.
     """
 
     store_id: str
@@ -105,6 +106,7 @@ class StoreQueue(msgspec.Struct, eq=False):
     held: bool = False
     counted: int = 0
     tries: int = 0
+    says: bool = False
 
     @property
     def is_first(self) -> bool:
@@ -152,7 +154,9 @@ class StoreQueue(msgspec.Struct, eq=False):
         flight = self.flight
         operations = flight.operations
         flight.wanted = wanted_items(operations)
-        flight.decision = decide(operations, self.seen, flight.stamp) if operations else NOTHING
+        flight.decision = NOTHING
+        if operations:
+            flight.decision = decide(operations, self.seen, flight.stamp, says=self.says)
 
     def learn(self, written: Written | None, reading: Reading) -> None:
         """Keep what was read after the write, for the next decision."""
@@ -211,10 +215,12 @@ class Queues:
 
     Args:
         last_seen: remembers it.
+        says: whether writes say what they are made of.
     """
 
-    def __init__(self, last_seen: LastSeen) -> None:
+    def __init__(self, last_seen: LastSeen, *, says: bool = False) -> None:
         self._last_seen = last_seen
+        self._says = says
         self._queues: dict[str, StoreQueue] = {}
         self.find = self._queues.get
 
@@ -224,7 +230,8 @@ class Queues:
 
     def begin(self, store_id: str) -> StoreQueue:
         """Begin the queue of a store."""
-        queue = self._queues[store_id] = StoreQueue(store_id, seen=self._last_seen.recall(store_id))
+        seen = self._last_seen.recall(store_id)
+        queue = self._queues[store_id] = StoreQueue(store_id, seen=seen, says=self._says)
         return queue
 
     def put_away(self, queue: StoreQueue) -> None:

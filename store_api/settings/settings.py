@@ -83,6 +83,10 @@ class Settings(DatabaseSettings):
     require_idempotency_key: bool = setting(
         "REQUIRE_IDEMPOTENCY_KEY", "false", true_or_false, "whether every operation must have a key"
     )
+    ledger: bool = setting("LEDGER", "on", values.on_or_off, "whether a ledger of all movements is kept")
+    ledger_days: int = setting(
+        "LEDGER_DAYS", "400", whole_number(1, 36_500), "for how many days its rows are kept"
+    )
 
     auth: frozenset[str] | None = setting(
         *("AUTH", None, values.auth),

@@ -41,6 +41,13 @@ def true_or_false(text: str) -> bool:
     return text.lower() == "true"
 
 
+def on_or_off(text: str) -> bool:
+    """Parse what is on or off, in these words."""
+    if text.lower() not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text.lower() == "on"
+
+
 def database(text: str) -> str:
     """Parse a database's name."""
     if not text or len(text.encode()) > 63 or any(character in '/\\. "$*<>:|?\0' for character in text):

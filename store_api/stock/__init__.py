@@ -21,6 +21,7 @@ from store_api.stock.operations import (
 )
 from store_api.stock.patterns import StorePatterns
 from store_api.stock.reports import Answer, Replayed, Reply, Report, StoreSummary, outcome_of
+from store_api.stock.said import said_of
 
 __all__ = [
     "LARGEST_QUANTITY",
@@ -41,6 +42,7 @@ __all__ = [
     "added",
     "differences",
     "outcome_of",
+    "said_of",
     "shortages",
     "sum_items",
     "written_by_number",

@@ -47,6 +47,7 @@ class Change(msgspec.Struct, frozen=True):
         found: the stock that must be there, exactly, for the change to happen; None where `least` is enough.
         leaves: the stock that the change makes of what must be found.
         stamp: who writes it, and which of their writes it is.
+        said: what it was made of, for the ledger (`said.py`); empty where nobody keeps one.
     """
 
     store_id: str
@@ -57,6 +58,7 @@ class Change(msgspec.Struct, frozen=True):
     found: Stock | None = None
     leaves: Stock | None = None
     stamp: Stamp = UNSTAMPED
+    said: bytes = b""
 
 
 def differences(before: Stock, after: Stock) -> Stock:

@@ -50,6 +50,9 @@ class Operation(msgspec.Struct, frozen=True):
         items: how many pieces of which item; a positive number each, empty for a clean.
         minimal: whether its answer holds just its own items.
         key: what its client names it by; None where it does not.
+        actor: who asks for it; None where nobody was asked who they are.
+        reference: what its client says that it belongs to, an order or a receipt.
+        reason: why its client says that it is done.
     """
 
     store_id: str
@@ -57,6 +60,9 @@ class Operation(msgspec.Struct, frozen=True):
     items: Mapping[str, int]
     minimal: bool = False
     key: Key | None = None
+    actor: str | None = None
+    reference: str | None = None
+    reason: str | None = None
 
 
 def sum_items(lines: Iterable[tuple[str, int]]) -> dict[str, int]:

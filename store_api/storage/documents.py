@@ -3,11 +3,12 @@
 A document is `{"_id": "abc111", "items": {"item-1": 10, "item-2": 0}, "rev": 41, "writers": {"k3f": 17956}}`.
 An item id is its own field name but for `%`, `.` and `$`, which are percent-encoded, so that a path
 `items.<field>` is never ambiguous. `writers` has, for each of our processes that wrote to the store, the
-number of its last write there (`updates.py`).
+number of its last write there (`updates.py`); `last` what the newest of those was made of.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,8 +19,12 @@ from store_api.stock.ids import LONGEST_ID, PLAIN_STORE_ID, UNPRINTABLE
 from watchers.changes import Moment
 
 ITEMS = "items"
+_ITEM = f"{ITEMS}."
 REVISION = "rev"
 WRITERS = "writers"
+
+LAST = "last"
+"""What the last write of ours was made of, in bytes (`stock/said.py`): replaced each time, it never grows."""
 
 # The same characters as MongoDB's regular expressions write them (PCRE), where no surrogate is a character.
 _NOT_IN_MONGODB = re.sub(r"\\u(\w{4})", r"\\x{\1}", UNPRINTABLE.replace(r"\ud800-\udfff", ""))
@@ -186,6 +191,35 @@ def _read_update(updated: Mapping[str, Any], removed: Sequence[str]) -> tuple[bo
             field = path[len(ITEMS) + 1 :]
             quantities[item_id_of(field)] = _read_quantity(field, value)
     return emptied, quantities
+
+
+def quantities_in(fields: Mapping[str, Any], removed: Sequence[str] = ()) -> tuple[bool, Stock]:
+    """Tell what a document, or a change of one, says of quantities; what is no quantity counts as nothing.
+
+    Args:
+        fields: of the document, or those that an update set, by dotted path.
+        removed: those that it removed.
+
+    Returns:
+        Whether that is all that there is, and the quantities.
+    """
+    is_whole = ITEMS in removed
+    quantities: Stock = {}
+    for path, value in [(path, 0) for path in removed] + list(fields.items()):
+        if path == ITEMS:
+            is_whole = True
+            quantities.update(_counted(value.items() if isinstance(value, dict) else ()))
+        elif path.startswith(_ITEM):
+            quantities.update(_counted([(path[len(_ITEM) :], value)]))
+    return is_whole, quantities
+
+
+def _counted(fields: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, int]]:
+    for field, value in fields:
+        with suppress(ValueError):
+            item_id = item_id_of(field)
+            is_quantity = isinstance(value, int) and type(value) is not bool and 0 < value <= LARGEST_QUANTITY
+            yield item_id, int(value) if is_quantity else 0
 
 
 def which(only: StorePatterns | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from bson import Int64
 
 from store_api.stock import Change, StorePatterns
-from store_api.storage.documents import ITEMS, REVISION, WRITERS, field_of, path_of, which
+from store_api.storage.documents import ITEMS, LAST, REVISION, WRITERS, field_of, path_of, which
 
 MOST_LINES = 30_000
 """Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
@@ -29,6 +29,11 @@ def _is_new(change: Change) -> dict[str, Any]:
 def mark_of(change: Change) -> dict[str, Int64]:
     """Give what a document has once a change was applied to it; empty where the change has no number."""
     return {number_path(change.stamp.writer): Int64(change.stamp.number)} if change.stamp.number else {}
+
+
+def _said_in(change: Change) -> dict[str, bytes]:
+    """Give what a change says of itself; empty where it says nothing."""
+    return {LAST: change.said} if change.said else {}
 
 
 def guard_of(change: Change) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
     fields: dict[str, Any] = {
         REVISION: {"$cond": [holds, grown, {"$toInt": {"$concat": ["not so: ", "$_id"]}}]},
         **mark_of(change),
+        **_said_in(change),
     }
     for item_id in change.increments:
         fields[path_of(item_id)] = {"$literal": (change.leaves or {})[item_id]}
@@ -84,7 +90,7 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
 def update_of(change: Change) -> dict[str, Any]:
     """Build the update that applies the change; `rev` grows even when all increments net to zero."""
     update: dict[str, Any] = {"$inc": {REVISION: 1}}
-    if fields := {**({ITEMS: {}} if change.empties else {}), **mark_of(change)}:
+    if fields := {**({ITEMS: {}} if change.empties else {}), **mark_of(change), **_said_in(change)}:
         update["$set"] = fields
     for item_id, increment in change.increments.items():
         update["$inc"][path_of(item_id)] = increment
@@ -113,7 +119,7 @@ def new_document(change: Change) -> dict[str, Any]:
     document[REVISION] = 1
     if change.stamp.number:
         document[WRITERS] = {change.stamp.writer: Int64(change.stamp.number)}
-    return document
+    return {**document, **_said_in(change)}
 
 
 def fence_of(change: Change) -> list[dict[str, Any]]:

@@ -22,7 +22,11 @@ log = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFRESH_SECONDS = 1.0
 
-_GREATEST = ("store_api_newest_event_age_seconds", "store_api_known_tokens")
+_GREATEST = (
+    "store_api_newest_event_age_seconds",
+    "store_api_known_tokens",
+    "store_api_ledger_lag_seconds",
+)
 LIVE = ("store_api_sockets", "store_api_held_stores", "store_api_stores_in_doubt", *_GREATEST)
 """Metrics that end with their process."""
 
@@ -48,6 +52,8 @@ class Sources:
         in_doubt: how many stores wait for that just now.
         refusals: requests that the gate refused so far, by why.
         tokens: how many are known, which let somebody in.
+        ledger: what the keepers that this process started have done: "rows", "gaps", "unexplained", "leases".
+        ledger_lag: by how many seconds the ledger is behind.
     """
 
     outcomes: Mapping[tuple[OperationKind, str], int]
@@ -63,6 +69,8 @@ class Sources:
     in_doubt: Callable[[], int]
     refusals: Mapping[str, int]
     tokens: Callable[[], int]
+    ledger: Mapping[str, int]
+    ledger_lag: Callable[[], float]
 
 
 @dataclass(slots=True)
@@ -108,6 +116,17 @@ class Metrics:
         )
         self._refusals = self._counter("refusals", "Requests that were not let in, by why", "reason")
         self._tokens = self._gauge("known_tokens", "Tokens that are known; of the worker that knows most")
+        self._ledger = {
+            "rows": self._counter("ledger_rows", "Rows added to the ledger"),
+            "gaps": self._counter(
+                "ledger_gaps", "Times the ledger was put right from a reading of all stores"
+            ),
+            "unexplained": self._counter(
+                "ledger_unexplained_lines", "Rows that contradict what their write said of itself"
+            ),
+            "leases": self._counter("ledger_leases", "Times a keeper of the ledger began"),
+        }
+        self._ledger_lag = self._gauge("ledger_lag_seconds", "By how much the ledger is behind")
         self._silence = self._gauge(
             "newest_event_age_seconds",
             "Age of the newest event of the change stream, heartbeats included; of the worst worker",
@@ -175,6 +194,9 @@ class Metrics:
         self._silence.set(sources.silent_seconds())
         self._held.set(sources.held())
         self._tokens.set(sources.tokens())
+        for name, counted in self._ledger.items():
+            counted.tell(None, sources.ledger.get(name, 0))
+        self._ledger_lag.set(sources.ledger_lag())
 
     def text(self) -> bytes:
         """Write the metrics of all processes."""

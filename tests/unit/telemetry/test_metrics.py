@@ -23,6 +23,8 @@ class Counts:
         self.claims = self.in_doubt = 0
         self.refusals: Counter[str] = Counter()
         self.tokens = 0
+        self.ledger: Counter[str] = Counter()
+        self.ledger_lag = 0.0
         self.silence = 0.0
         self.metrics = Metrics(
             Sources(
@@ -39,6 +41,8 @@ class Counts:
                 in_doubt=lambda: self.in_doubt,
                 refusals=self.refusals,
                 tokens=lambda: self.tokens,
+                ledger=self.ledger,
+                ledger_lag=lambda: self.ledger_lag,
             )
         )
 

@@ -1,0 +1,153 @@
+"""Sees to it that somebody keeps the ledger, and knows how far it is: one of these in each process."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from subprocess import PIPE
+from typing import Final
+
+import msgspec
+from pymongo.errors import PyMongoError
+
+from store_api.ledger.collection import STATE, STREAM, LedgerCollections
+from store_api.ledger.lease import LEASE
+from store_api.ledger.program import Figures, Task
+from store_api.ledger.reconciling import Reconciler
+from store_api.storage.clients import Client, Documents, durable_documents
+from store_api.storage.driver_errors import translated
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+"""How often it is looked whether somebody keeps the ledger."""
+
+BEHIND_SECONDS: Final = 60.0
+"""A ledger that lags by more than this is said, once."""
+
+STOP_SECONDS: Final = 5.0
+"""How long a keeper may take for the batch in hand."""
+
+_ROOT: Final = Path(__file__).parents[2]
+_COUNTED: Final = ("rows", "gaps", "unexplained", "leases")
+
+
+class LedgerAttendant:
+    """Starts a keeper where nobody has the lease.
+
+    Args:
+        task: what to keep; it has a password in it.
+        client: the way to the replica set.
+        watching: the same, without a deadline for commands.
+        now: gives the seconds since 1970.
+
+    Attributes:
+        counts: what the keepers that were started here have done.
+        lag: by how many seconds the ledger is behind; 0 where there is none yet.
+    """
+
+    def __init__(self, task: Task, client: Client, watching: Client, now: Callable[[], float]) -> None:
+        self._task = task
+        self._reconciler = Reconciler(LedgerCollections(watching.delegate, task.database))
+        self._states: Documents = durable_documents(client, task.database, STATE)
+        self._now = now
+        self._process: asyncio.subprocess.Process | None = None
+        self._is_behind = False
+        self._told = Figures()
+        self.counts: Counter[str] = Counter()
+        self.lag = 0.0
+
+    async def begin(self) -> None:
+        """Let the ledger begin, unless it has: what is done to stores after this has its row.
+
+        Raises:
+            DatabaseUnavailable: it may not have begun.
+        """
+        with translated(writing=False):
+            await asyncio.to_thread(self._reconciler.begin_if_due)
+
+    async def run(self) -> None:
+        """See to it until cancelled; the keeper that was started here ends then."""
+        try:
+            while True:
+                try:
+                    await self._look()
+                    if self._process is None and await self._is_free():
+                        await self._start()
+                except PyMongoError:
+                    # Without MongoDB there is nothing to keep; others say so.
+                    self.lag = max(self.lag, LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await self._stop()
+
+    async def _is_free(self) -> bool:
+        held = {"_id": LEASE, "$expr": {"$gte": ["$until", "$$NOW"]}}
+        return await self._states.find_one(held, {"_id": 1}) is None
+
+    async def _look(self) -> None:
+        state = await self._states.find_one({"_id": STREAM}, {"until": 1})
+        self.lag = 0.0 if state is None else max(0.0, self._now() - state["until"].time)
+        if (self.lag > BEHIND_SECONDS) != self._is_behind:
+            self._is_behind = not self._is_behind
+            if self._is_behind:
+                log.error(
+                    "The ledger is %.0f s behind",
+                    self.lag,
+                    extra={"action": "ledger_behind", "lag": self.lag},
+                )
+            else:
+                log.info("The ledger has caught up", extra={"action": "ledger_caught_up"})
+
+    async def _start(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "store_api.ledger.program"),
+            cwd=_ROOT,
+            env={name: value for name, value in os.environ.items() if not name.startswith("MONGO_")},
+            stdin=PIPE,
+            stdout=PIPE,
+            start_new_session=True,
+        )
+        self._process = process
+        self._told = Figures()
+        if process.stdin is not None:
+            process.stdin.write(msgspec.json.encode(self._task) + b"\n")
+        self._following = asyncio.create_task(self._follow(process))
+
+    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+        """Take over what a keeper says that it has done, until it ends."""
+        if process.stdout is not None:
+            async for line in process.stdout:
+                with suppress(msgspec.DecodeError):
+                    figures = msgspec.json.decode(line, type=Figures)
+                    for name in _COUNTED:
+                        self.counts[name] += getattr(figures, name) - getattr(self._told, name)
+                    self._told = figures
+        await process.wait()
+        self._process = None
+
+    async def _stop(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        self._following.cancel()
+
+
+async def note_off(client: Client, database: str) -> None:
+    """Note that the service runs without a ledger: whoever keeps it again has a gap to put right."""
+    states = durable_documents(client, database, STATE)
+    with translated(writing=False):
+        await states.update_one({"_id": STREAM}, {"$set": {"off": True}})

@@ -1,0 +1,210 @@
+"""The ledger in MongoDB: what goes in goes in whole, once, and after all that went in before.
+
+Each batch is one transaction: its buckets, its checkpoints, and the place in the change stream up to which
+the ledger is complete. It goes through only where the batch before it is the last one (`b`), so that two
+keepers, or one that was stopped for an hour, cannot write a change twice, or leave one out.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+from bson import Int64, MaxKey, Timestamp
+from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from store_api.ledger.balances import BY, Balance
+from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Row, items_in, replay
+
+STATE: Final = "ledger_state"
+STREAM: Final = "stream"
+"""The document that says how far the ledger is."""
+
+READERS: Final = 8
+"""Stores that are read again at once, after a start."""
+
+Documents = Collection[dict[str, Any]]
+
+_INDEXES: Final = {
+    MOVEMENTS: [
+        IndexModel([("t", ASCENDING), ("_id.b", ASCENDING)], name="by time"),
+        IndexModel([("_id.s", ASCENDING), ("rows.i", ASCENDING), ("_id.b", ASCENDING)], name="by item"),
+        IndexModel(
+            [("rows.r", ASCENDING), ("_id.b", ASCENDING)],
+            name="by reference",
+            partialFilterExpression={"rows.r": {"$exists": True}},
+        ),
+        IndexModel(
+            [("rows.a", ASCENDING), ("_id.b", ASCENDING)],
+            name="by actor",
+            partialFilterExpression={"rows.a": {"$exists": True}},
+        ),
+    ],
+    CHECKPOINTS: [IndexModel([("_id.s", ASCENDING), ("t", DESCENDING)], name="by time")],
+}
+
+
+class Superseded(Exception):
+    """Another keeper has gone on from here."""
+
+
+class Reconciling(msgspec.Struct, frozen=True):
+    """That the ledger is being put right from a reading of all stores.
+
+    Args:
+        at: the moment of the reading.
+        kind: of the rows that say what differed.
+        after: the store up to which it is done.
+    """
+
+    at: Timestamp
+    kind: str
+    after: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """How far the ledger is.
+
+    Args:
+        batch: the number of its last batch.
+        token: where the change stream is taken up.
+        until: the moment up to which it has all changes.
+        floor: changes that are not newer than this are in it already.
+        begins: the second at which it began.
+        reconciling: where it is being put right.
+        off: whether the service has run without it since.
+    """
+
+    batch: int
+    token: Mapping[str, Any]
+    until: Timestamp
+    floor: Timestamp
+    begins: int
+    reconciling: Reconciling | None = None
+    off: bool = False
+
+
+class LedgerCollections:
+    """The ledger of one database, for the one who keeps it; calls wait for MongoDB, each in a thread.
+
+    Args:
+        client: with retries.
+        database: its name.
+    """
+
+    def __init__(self, client: "MongoClient[dict[str, Any]]", database: str) -> None:
+        self._client = client
+        self.database = client.get_database(
+            database,
+            write_concern=WriteConcern(w="majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+        self._movements: Documents = self.database[MOVEMENTS]
+        self._checkpoints: Documents = self.database[CHECKPOINTS]
+        self._state: Documents = self.database[STATE]
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="balances")
+
+    def prepare(self) -> None:
+        """Make the collections and their indexes, where they are missing."""
+        for name, indexes in _INDEXES.items():
+            self.database[name].create_indexes(indexes)
+
+    def state(self) -> State | None:
+        """Tell how far the ledger is; None where there is none yet."""
+        document = self._state.find_one({"_id": STREAM})
+        if document is None:
+            return None
+        reconciling = document.get("reconciling")
+        return State(
+            batch=int(document["b"]),
+            token=document["token"],
+            until=document["until"],
+            floor=document["floor"],
+            begins=int(document["begins"]),
+            reconciling=None if reconciling is None else Reconciling(**reconciling),
+            off=bool(document.get("off")),
+        )
+
+    def begin(self, state: State) -> None:
+        """Write a first state down, unless there is one.
+
+        Raises:
+            DuplicateKeyError: there is.
+        """
+        self._state.insert_one({"_id": STREAM, **_fields_of(state)})
+
+    def put(self, before: State, after: State, buckets: Sequence[Row], checkpoints: Sequence[Row]) -> None:
+        """Add a batch, and go on to the state after it: all of that, or nothing.
+
+        Raises:
+            Superseded: the state is not the one before any more.
+            PyMongoError: it may be in, or not; the state tells.
+        """
+        if not buckets and not checkpoints:
+            self._go_on(before, after, None)
+            return
+        with self._client.start_session(causal_consistency=False) as session, session.start_transaction():
+            if buckets:
+                self._movements.insert_many(buckets, session=session)
+            if checkpoints:
+                self._checkpoints.insert_many(checkpoints, session=session)
+            # Last, so that a process that is stopped in the midst of it hardly ever holds this document.
+            self._go_on(before, after, session)
+
+    def _go_on(self, before: State, after: State, session: ClientSession | None) -> None:
+        done = self._state.update_one(
+            {"_id": STREAM, "b": before.batch, "until": {"$lte": after.until}},
+            {"$set": _fields_of(after)},
+            session=session,
+        )
+        if done.matched_count != 1:
+            raise Superseded
+
+    def balances(self, store_ids: Iterable[str]) -> dict[str, Balance]:
+        """Read what the ledger has of stores."""
+        ids = list(store_ids)
+        return dict(zip(ids, self._readers.map(self.balance, ids), strict=True))
+
+    def balance(self, store_id: str) -> Balance:
+        """Read what the ledger has of a store: its last checkpoint, and the rows after it."""
+        ends = {"_id": {"$gt": {"s": store_id}, "$lt": {"s": store_id, "b": MaxKey()}}}
+        checkpoint = self._checkpoints.find_one(ends, sort=[("_id", DESCENDING)])
+        if checkpoint is None:
+            return Balance({})
+        balance = Balance(items_in(checkpoint), exists=checkpoint["exists"], rows=0, by=checkpoint.get(BY))
+        begin = {"s": store_id, "b": checkpoint["_id"]["b"], "p": MaxKey()}
+        later = {"_id": {"$gt": begin, "$lt": {"s": store_id, "b": MaxKey()}}}
+        fields = {"rows.i": 1, "rows.q": 1, "gone": 1, BY: 1}
+        count = 0
+        for bucket in self._movements.find(later, fields, sort=[("_id", ASCENDING)]):
+            count += replay(balance.items, bucket["rows"])
+            balance.exists = not bucket["gone"]
+            balance.by = bucket.get(BY, balance.by)
+        balance.rows = count
+        balance.units = sum(balance.items.values())
+        return balance
+
+    def known_stores(self, after: str, last: str | None) -> set[str]:
+        """List the stores that the ledger has, those after one up to another; None is up to the end."""
+        begin = {"s": after, "b": MaxKey()}
+        end = {} if last is None else {"$lt": {"s": last, "b": MaxKey()}}
+        found = self._checkpoints.aggregate(
+            [{"$match": {"_id": {"$gt": begin, **end}}}, {"$group": {"_id": "$_id.s"}}], allowDiskUse=True
+        )
+        return {row["_id"] for row in found}
+
+
+def _fields_of(state: State) -> dict[str, Any]:
+    return {
+        "b": Int64(state.batch),
+        "token": state.token,
+        "until": state.until,
+        "floor": state.floor,
+        "begins": Int64(state.begins),
+        "reconciling": None if state.reconciling is None else msgspec.structs.asdict(state.reconciling),
+        "off": state.off,
+    }

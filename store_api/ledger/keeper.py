@@ -1,0 +1,253 @@
+"""The keeper: follows the stores' changes, and adds their rows to the ledger, batch by batch."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from bson import Timestamp
+from msgspec.structs import replace
+from pymongo.errors import OperationFailure, PyMongoError
+
+from store_api.errors import StoreApiError
+from store_api.ledger.balances import BY, Balance, carry
+from store_api.ledger.collection import LedgerCollections, State, Superseded
+from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.rows import Batch, Row, checkpoint_of
+from store_api.storage.schema import COLLECTION as STORES
+from watchers.changes import StoreChange, store_change_of
+from watchers.heartbeat import HEARTBEATS
+from watchers.resume import Next, after_error, after_event, pause_seconds
+from watchers.stream_reader import Answer, StreamReader
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS: Final = 0.4
+"""How long changes are gathered for one batch: the more of a store's there are, the less each row costs."""
+
+MOST_GATHERED: Final = 4_000
+"""Changes that go into one batch, but for those of the answer that is begun."""
+
+FEWEST_ROWS: Final = 1_000
+"""A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
+
+MOST_ITEMS: Final = 1_000_000
+"""Items of all stores that are kept in memory: about 150 MB; the others are read again when they change."""
+
+Event = Mapping[str, Any]
+
+_PIPELINE: Final = [
+    {"$match": {"$or": [{"ns.coll": {"$in": [STORES, HEARTBEATS, None]}}, {"to.coll": STORES}]}}
+]
+
+
+class StreamLost(Exception):
+    """What the stream could have told is gone: only a reading of all stores can put the ledger right."""
+
+
+class Keeper:
+    """Keeps the ledger until it is stopped, through every fault.
+
+    Args:
+        ledger: where it is kept.
+        random: gives a number from 0 to 1, for the jitter of pauses.
+        now: gives the seconds since 1970.
+
+    Attributes:
+        counts: "rows", "gaps", and "unexplained": rows that contradict what their change said of itself.
+        lag: how many seconds after its commit the oldest change of the last batch was in, by both clocks.
+    """
+
+    def __init__(
+        self, ledger: LedgerCollections, random: Callable[[], float], now: Callable[[], float]
+    ) -> None:
+        self._ledger = ledger
+        self._random = random
+        self._now = now
+        self._balances: dict[str, Balance] = {}
+        self._failures = 0
+        self._is_lost = False
+        self._stopping = False
+        self.counts: Counter[str] = Counter()
+        self.lag = 0.0
+
+    def stop(self) -> None:
+        """Let `run` end after the batch in hand."""
+        self._stopping = True
+
+    async def run(self) -> None:
+        """Keep the ledger until stopped."""
+        while not self._stopping:
+            try:
+                await self._keep()
+            except Superseded:
+                # Whoever it was, what it wrote is where this goes on.
+                log.info("Another keeper was at the ledger", extra={"action": "ledger_superseded"})
+                self._failures += 1
+            except StreamLost:
+                self._is_lost = True
+            except (PyMongoError, StoreApiError) as error:
+                self._note_failure(error, "go on")
+            if self._failures and not self._stopping:
+                await asyncio.sleep(pause_seconds(self._failures, self._random))
+
+    def _note_failure(self, error: Exception, following: str) -> None:
+        self._failures += 1
+        log.warning(
+            "The ledger waits",
+            extra={
+                "action": "ledger_failed",
+                "error": type(error).__name__,
+                "code": getattr(error, "code", None),
+                "next": following,
+                "failures": self._failures,
+            },
+        )
+
+    async def _keep(self) -> None:
+        """Follow the stores from where the ledger is.
+
+        Raises:
+            Superseded: another keeper wrote.
+            StreamLost: the stream ended, and leaves a gap.
+            PyMongoError: MongoDB failed; what was being written may be in.
+        """
+        self._balances.clear()
+        state = await self._begin()
+        reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
+        try:
+            await self._answer(reader, was_open=False)
+            while not self._stopping:
+                events, is_alive = await self._gather(reader)
+                state = await self._add(state, events)
+                if not is_alive:
+                    raise StreamLost
+                self._failures = 0
+        finally:
+            reader.close()
+
+    async def _begin(self) -> State:
+        state = await asyncio.to_thread(self._ledger.state)
+        if state is not None and state.reconciling is None and not (state.off or self._is_lost):
+            return state
+        reconciler = Reconciler(self._ledger)
+        state = await asyncio.to_thread(reconciler.reconcile, state)
+        self.counts["rows"] += reconciler.rows
+        self.counts["gaps"] += reconciler.gaps
+        self._is_lost = False
+        return state
+
+    async def _answer(self, reader: StreamReader, *, was_open: bool = True) -> Answer:
+        """Wait for what the stream says next.
+
+        Raises:
+            StreamLost: it cannot be taken up where the ledger is.
+        """
+        try:
+            return await reader.answer()
+        except PyMongoError as error:
+            answered = isinstance(error, OperationFailure)
+            verdict = after_error(
+                error.code if isinstance(error, OperationFailure) else None,
+                server_answered=answered,
+                was_open=was_open,
+                resumable=error.has_error_label("ResumableChangeStreamError"),
+            )
+            if verdict is not Next.BEGIN_AFRESH:
+                raise
+            self._note_failure(error, verdict.value)
+            raise StreamLost from error
+
+    async def _gather(self, reader: StreamReader) -> tuple[list[Event], bool]:
+        """Wait for changes, and for those that come within a moment; tells also whether more can follow.
+
+        An event after which nothing that is known is worth anything is not among them: the ledger stays
+        before it until it has been put right.
+        """
+        events: list[Event] = []
+        deadline = None
+        while len(events) < MOST_GATHERED:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    answer = await self._answer(reader)
+            except TimeoutError:
+                break
+            for event in answer.events:
+                if after_event(event["operationType"]) is Next.BEGIN_AFRESH:
+                    return events, False
+                events.append(event)
+            if not answer.alive:
+                return events, False
+            if self._stopping:
+                break
+            if deadline is None and events:
+                deadline = asyncio.get_running_loop().time() + GATHER_SECONDS
+        return events, True
+
+    async def _add(self, state: State, events: Sequence[Event]) -> State:
+        """Add the rows of events to the ledger; gives how far it is then."""
+        if not events:
+            return state
+        changes = [change for change in map(_change_of, events) if change and change.at > state.floor]
+        await self._read(change.store_id for change in changes)
+        batch = Batch(state.batch + 1)
+        for change in changes:
+            self._carry(batch, change)
+        until: Timestamp = max(state.until, events[-1]["clusterTime"])
+        number = batch.number if batch.buckets else state.batch
+        after = replace(state, batch=number, token=events[-1]["_id"], until=until)
+        checkpoints = self._checkpoints(batch)
+        await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
+        self.counts["rows"] += batch.rows
+        if changes and changes[0].committed_at is not None:
+            self.lag = max(0.0, self._now() - changes[0].committed_at.timestamp())
+        self._make_room(batch.touched)
+        return after
+
+    async def _read(self, store_ids: Iterable[str]) -> None:
+        """Make sure of what the ledger has of stores."""
+        unknown = {store_id for store_id in store_ids if store_id not in self._balances}
+        if unknown:
+            self._balances.update(await asyncio.to_thread(self._ledger.balances, unknown))
+
+    def _carry(self, batch: Batch, change: StoreChange) -> None:
+        balance = self._balances[change.store_id]
+        existed = balance.exists
+        moved = carry(balance, change)
+        if not moved.rows and balance.exists == existed:
+            # A sweep, a fence, or what is none of the ledger's business.
+            return
+        batch.add(change.store_id, moved.rows, change.at.time, balance.units, gone=change.deleted)
+        if balance.by is not None:
+            batch.note_by(change.store_id, balance.by)
+        if balance.rows is not None:
+            balance.rows += len(moved.rows)
+        self.counts["unexplained"] += moved.unexplained
+
+    def _checkpoints(self, batch: Batch) -> list[Row]:
+        """Write the checkpoints of those stores of a batch that have had enough rows since their last one."""
+        due: list[Row] = []
+        for store_id, seconds in batch.touched.items():
+            balance = self._balances[store_id]
+            if balance.rows is None or balance.rows >= max(FEWEST_ROWS, len(balance.items)):
+                balance.rows = 0
+                checkpoint = checkpoint_of(
+                    store_id, batch.number, seconds, balance.items, exists=balance.exists
+                )
+                due.append(checkpoint if balance.by is None else {**checkpoint, BY: balance.by})
+        return due
+
+    def _make_room(self, touched: Iterable[str]) -> None:
+        """Forget the stores that changed longest ago, where there are too many items of all."""
+        balances = self._balances
+        for store_id in touched:
+            balances[store_id] = balances.pop(store_id)
+        items = sum(len(balance.items) + 1 for balance in balances.values())
+        while items > MOST_ITEMS and len(balances) > 1:
+            oldest = next(iter(balances))
+            items -= len(balances.pop(oldest).items) + 1
+
+
+def _change_of(event: Event) -> StoreChange | None:
+    return store_change_of(event) if event["ns"].get("coll") == STORES else None

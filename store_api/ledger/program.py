@@ -1,0 +1,185 @@
+"""The keeper as a program of its own: it ends when whoever started it does, or another has the lease.
+
+Its first line of input says what to keep; when the input ends, it ends. A line of output each second says
+what it has done. A thread would not do: while it counts, the event loop gets the interpreter once every 5 ms.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+from pymongo.errors import PyMongoError
+
+from store_api.ledger.collection import STATE, LedgerCollections
+from store_api.ledger.keeper import Keeper
+from store_api.ledger.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
+from store_api.ledger.retention import Retention
+from store_api.storage.clients import connect_watcher
+from store_api.telemetry import logs
+
+log = logging.getLogger(__name__)
+
+TELL_SECONDS: Final = 1.0
+
+RETENTION_SECONDS: Final = 3600.0
+"""How often it is looked for rows that are too old."""
+
+
+class Task(msgspec.Struct):
+    """What a keeper is told.
+
+    Args:
+        url: of MongoDB, with its password; so it comes by no command line.
+        database: whose ledger it keeps.
+        days: how long rows are kept.
+    """
+
+    url: str
+    database: str
+    days: int
+
+
+class Figures(msgspec.Struct):
+    """What a keeper has done since it began.
+
+    Args:
+        rows, gaps, unexplained: see `Keeper.counts`.
+        leases: how often the ledger was taken over: once.
+        lag: see `Keeper.lag`.
+    """
+
+    rows: int = 0
+    gaps: int = 0
+    unexplained: int = 0
+    leases: int = 0
+    lag: float = 0.0
+
+
+async def keep(task: Task, lifeline: asyncio.Event, tell: Callable[[bytes], None]) -> None:
+    """Keep the ledger until the lifeline ends, or another has the lease.
+
+    Args:
+        task: what to keep.
+        lifeline: set when whoever started this is gone, or wants it to end.
+        tell: is told of figures, as JSON.
+    """
+    client = connect_watcher(task.url, "store_api ledger").delegate
+    ledger = LedgerCollections(client, task.database)
+    lease = Lease(ledger.database[STATE], uuid4().hex)
+    try:
+        if not await asyncio.to_thread(lease.take):
+            return
+        log.info("Keeps the ledger", extra={"action": "ledger_lease_taken"})
+        await asyncio.to_thread(ledger.prepare)
+        keeper = Keeper(ledger, random.random, time.time)
+        figures = Figures(leases=1)
+        tell(msgspec.json.encode(figures))
+        running = asyncio.create_task(keeper.run())
+        others = [
+            asyncio.create_task(work)
+            for work in (
+                _renew(lease, keeper),
+                _retire(Retention(ledger, task.days)),
+                _tell(keeper, tell),
+                _end(lifeline, keeper),
+            )
+        ]
+        await asyncio.wait([running, *others], return_when=asyncio.FIRST_EXCEPTION)
+        keeper.stop()
+        await running
+        for work in others:
+            work.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+    finally:
+        with suppress(PyMongoError):
+            await asyncio.to_thread(lease.release)
+        client.close()
+
+
+async def _renew(lease: Lease, keeper: Keeper) -> None:
+    """Renew the lease; whoever lost it ends."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            if not await asyncio.to_thread(lease.take):
+                log.warning("Another keeps the ledger now", extra={"action": "ledger_lease_lost"})
+                keeper.stop()
+                return
+        except PyMongoError as error:
+            log.warning(
+                "The lease of the ledger could not be renewed; it holds for %d s",
+                LEASE_SECONDS,
+                extra={"action": "ledger_lease_unsure", "error": type(error).__name__},
+            )
+
+
+async def _retire(retention: Retention) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(retention.let_go, time.time())
+        except PyMongoError as error:
+            log.warning(
+                "Old rows of the ledger stay for now",
+                extra={"action": "ledger_retention_failed", "error": type(error).__name__},
+            )
+        await asyncio.sleep(RETENTION_SECONDS)
+
+
+async def _tell(keeper: Keeper, tell: Callable[[bytes], None]) -> None:
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        counts = keeper.counts
+        figures = Figures(counts["rows"], counts["gaps"], counts["unexplained"], 1, keeper.lag)
+        tell(msgspec.json.encode(figures))
+
+
+async def _end(lifeline: asyncio.Event, keeper: Keeper) -> None:
+    await lifeline.wait()
+    keeper.stop()
+
+
+def _print(line: bytes) -> None:
+    with suppress(BrokenPipeError):
+        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+
+
+async def main() -> None:
+    """Read the task, and keep."""
+    loop = asyncio.get_running_loop()
+    lifeline = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lifeline.set)
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    line = await reader.readline()
+    if not line:
+        return
+    task = msgspec.json.decode(line, type=Task)
+    watching = asyncio.create_task(_watch(reader, lifeline))
+    try:
+        await keep(task, lifeline, _print)
+    except PyMongoError as error:
+        log.warning(
+            "The ledger is not kept", extra={"action": "ledger_failed", "error": type(error).__name__}
+        )
+    finally:
+        watching.cancel()
+
+
+async def _watch(reader: asyncio.StreamReader, lifeline: asyncio.Event) -> None:
+    await reader.read()
+    lifeline.set()
+
+
+if __name__ == "__main__":
+    logs.configure(terminal=sys.stderr.isatty())
+    asyncio.run(main())

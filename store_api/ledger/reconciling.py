@@ -1,0 +1,178 @@
+"""Puts the ledger right from a reading of all stores: at its beginning, and where the stream has a gap."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from bson import Timestamp
+from msgspec.structs import replace
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from store_api.errors import DatabaseUnavailable
+from store_api.ledger.balances import Balance, correct
+from store_api.ledger.collection import LedgerCollections, Reconciling, State, Superseded
+from store_api.ledger.rows import Batch, Kind, checkpoint_of
+from store_api.stock import Stock
+from store_api.storage.documents import ITEMS, quantities_in
+from store_api.storage.schema import COLLECTION as STORES
+
+log = logging.getLogger(__name__)
+
+STORES_AT_ONCE: Final = 200
+LINES_AT_ONCE: Final = 20_000
+"""Stores, and about how many lines of them, that are put right in one batch."""
+
+SNAPSHOT_GONE: Final = frozenset({239, 246})
+"""SnapshotTooOld, SnapshotUnavailable: MongoDB keeps a moment for five minutes (error_codes.yml)."""
+
+
+class Reconciler:
+    """Compares the ledger with all stores at one moment, and writes a row for each difference.
+
+    Calls wait for MongoDB.
+
+    Args:
+        ledger: what is put right.
+
+    Attributes:
+        rows: how many it has written.
+        gaps: how many gaps it has put right.
+    """
+
+    def __init__(self, ledger: LedgerCollections) -> None:
+        self._ledger = ledger
+        self._database = ledger.database
+        self.rows = self.gaps = 0
+
+    def reconcile(self, state: State | None) -> State:
+        """Put the ledger right; gives the state after it, from which the change stream is followed.
+
+        Args:
+            state: how far it was; None where there is none yet.
+
+        Raises:
+            PyMongoError: it is not done yet, or not to its end.
+            Superseded: another keeper is at it.
+        """
+        if state is not None and state.reconciling is not None:
+            try:
+                return self._go_on(state)
+            except OperationFailure as error:
+                if error.code not in SNAPSHOT_GONE:
+                    raise
+                state = self._ledger.state() or state
+        return self._go_on(self._begin(state))
+
+    def begin_if_due(self) -> None:
+        """Let the ledger begin where there is none, or where the service has run without it, from now on.
+
+        Changes after this are told by the stream; a keeper does the rest.
+
+        Raises:
+            PyMongoError: it may have begun.
+        """
+        state = self._ledger.state()
+        if state is None or (state.off and state.reconciling is None):
+            with suppress(DuplicateKeyError, Superseded):
+                self._begin(state)
+
+    def _begin(self, state: State | None) -> State:
+        token = self._token()
+        at = self._moment()
+        is_first = state is None or (state.reconciling is not None and state.reconciling.kind == Kind.OPENING)
+        reconciling = Reconciling(at, (Kind.OPENING if is_first else Kind.GAP).value, "")
+        if state is None:
+            begun = State(0, token, at, at, at.time, reconciling)
+            self._ledger.begin(begun)
+            return begun
+        if not is_first:
+            log.warning(
+                "The ledger has a gap: rows of the kind `gap` say what has changed",
+                extra={"action": "ledger_gap", "since": state.until.as_datetime().isoformat()},
+            )
+        begins = at.time if is_first else state.begins
+        begun = State(state.batch + 1, token, max(at, state.until), at, begins, reconciling)
+        self._ledger.put(state, begun, (), ())
+        return begun
+
+    def _go_on(self, state: State) -> State:
+        while (reconciling := state.reconciling) is not None:
+            found = list(self._chunk(reconciling))
+            last = found[-1][0] if found else None
+            known = self._ledger.known_stores(reconciling.after, last)
+            there = dict(found)
+            batch = Batch(state.batch + 1)
+            balances = self._ledger.balances(sorted(known))
+            for store_id in sorted(known | there.keys()):
+                balance = balances.setdefault(store_id, Balance({}))
+                self._correct(batch, store_id, balance, there.get(store_id), reconciling)
+            checkpoints = [
+                checkpoint_of(store_id, batch.number, seconds, balance.items, exists=balance.exists)
+                for store_id, seconds in batch.touched.items()
+                if (balance := balances[store_id]) is not None
+            ]
+            rest = None if last is None else replace(reconciling, after=last)
+            after = replace(state, batch=batch.number, reconciling=rest, off=False)
+            self._ledger.put(state, after, batch.buckets, checkpoints)
+            self.rows += batch.rows
+            state = after
+            self.gaps += rest is None and reconciling.kind == Kind.GAP
+        return state
+
+    def _correct(
+        self, batch: Batch, store_id: str, balance: Balance, items: Stock | None, reconciling: Reconciling
+    ) -> None:
+        existed = balance.exists
+        rows = correct(balance, items, Kind(reconciling.kind))
+        if rows or balance.exists != existed:
+            seconds = reconciling.at.time
+            batch.add(store_id, rows, seconds, balance.units, gone=not balance.exists)
+
+    def _chunk(self, reconciling: Reconciling) -> Iterator[tuple[str, Stock]]:
+        """Read some stores after the one up to which it is done, as they stood at its moment."""
+        reply = self._database.command(
+            {
+                "find": STORES,
+                "filter": {"_id": {"$gt": reconciling.after, "$type": "string"}},
+                "projection": {ITEMS: 1},
+                "sort": {"_id": 1},
+                "limit": STORES_AT_ONCE,
+                "batchSize": STORES_AT_ONCE,
+                "singleBatch": True,
+                "readConcern": {"level": "snapshot", "atClusterTime": reconciling.at},
+            },
+            codec_options=self._database.codec_options,
+        )
+        lines = 0
+        for document in reply["cursor"]["firstBatch"]:
+            _, quantities = quantities_in(document)
+            items = {item_id: quantity for item_id, quantity in quantities.items() if quantity}
+            lines += len(items)
+            if lines > LINES_AT_ONCE and lines > len(items):
+                return
+            yield document["_id"], items
+
+    def _token(self) -> Mapping[str, Any]:
+        """Give the place in the change stream that is now."""
+        with self._database.watch(max_await_time_ms=1) as stream:
+            stream.try_next()
+            token: Mapping[str, Any] | None = stream.resume_token
+        if token is None:
+            raise DatabaseUnavailable
+        return token
+
+    def _moment(self) -> Timestamp:
+        """Give a moment at which all that was written before can be read."""
+        client = self._database.client
+        with client.start_session(causal_consistency=True) as session:
+            client.admin.command("ping", session=session)
+            self._database[STORES].find_one({}, {"_id": 1}, session=session)
+        reply = self._database.command(
+            {"find": STORES, "limit": 1, "projection": {"_id": 1}, "readConcern": {"level": "snapshot"}}
+        )
+        at: Timestamp | None = reply["cursor"].get("atClusterTime")
+        if at is None:
+            # There is no collection just now, so there is no moment either.
+            raise DatabaseUnavailable
+        return at

@@ -1,0 +1,84 @@
+"""What a write of ours says of itself: who asked for what, and why; pure.
+
+It goes along in the write as one piece of bytes, which differs each time, so that whoever follows the stores
+hears of it whole, and can tell it from what was said before (docs/decisions, "What a write says of itself").
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from store_api.stock.operations import Operation, OperationKind, Stock
+
+KINDS: Final = (OperationKind.SUPPLY, OperationKind.DEMAND, OperationKind.CLEAN)
+"""Written by their places here. Supplies come first: in whatever order they came, nothing was negative."""
+
+_PLACES: Final = {kind: place for place, kind in enumerate(KINDS)}
+
+
+class SaidLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Operations of one write that say the same.
+
+    Args:
+        place: of their kind in `KINDS`.
+        actor: who asked; None where nobody knows.
+        reference: what they call it, an order or a receipt.
+        reason: why.
+        items: how many pieces of which item, positive; None where the line is all that the write did.
+    """
+
+    place: int
+    actor: str | None = None
+    reference: str | None = None
+    reason: str | None = None
+    items: Stock | None = None
+
+
+class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What one write said.
+
+    Args:
+        writer, number: of the write.
+        lines: what it was made of, supplies first.
+    """
+
+    writer: str
+    number: int
+    lines: list[SaidLine]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(Said).decode
+
+
+def said_of(writer: str, number: int, operations: Iterable[Operation]) -> bytes:
+    """Write down what a write is made of; operations that say the same are one line.
+
+    Args:
+        writer, number: of the write.
+        operations: those that it carries out, one at least.
+    """
+    merged: dict[tuple[int, str | None, str | None, str | None], Stock] = {}
+    first = None
+    for operation in operations:
+        names = (_PLACES[operation.kind], operation.actor, operation.reference, operation.reason)
+        if first is None:
+            first = names
+            merged[names] = dict(operation.items)
+            continue
+        items = merged.setdefault(names, {})
+        for item_id, quantity in operation.items.items():
+            items[item_id] = items.get(item_id, 0) + quantity
+    if len(merged) == 1 and first is not None:
+        return _encode((writer, number, ((*first,),)))
+    lines = sorted(merged.items(), key=lambda line: line[0][0])
+    return _encode((writer, number, [(*names, items) for names, items in lines]))
+
+
+def read_said(written: bytes) -> Said | None:
+    """Read what a write said; None for anything else."""
+    try:
+        return _decode(written)
+    except msgspec.DecodeError:
+        return None

@@ -219,7 +219,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Give this process's environment with these settings of the service or the bot, and none but these."""
     ours = {setting.metadata["variable"] for kind in (Settings, BotSettings) for setting in fields(kind)}
     rest = {name: value for name, value in os.environ.items() if name not in ours}
-    return {**rest, "PYTHONPATH": str(ROOT), **settings}
+    # A keeper of the ledger is a process more, which most tests have no use for.
+    return {**rest, "PYTHONPATH": str(ROOT), "LEDGER": "off", **settings}
 
 
 def new_store_id() -> str:

@@ -43,7 +43,7 @@ _PIPELINE: Final = [
 
 
 class StreamLost(Exception):
-    """What the stream could have told is gone: only a reading of all stores can put the ledger right."""
+    """What the stream could have told is gone: only a reading of all stores puts the ledger right."""
 
 
 class Keeper:
@@ -147,10 +147,9 @@ class Keeper:
         try:
             return await reader.answer()
         except PyMongoError as error:
-            answered = isinstance(error, OperationFailure)
             verdict = after_error(
                 error.code if isinstance(error, OperationFailure) else None,
-                server_answered=answered,
+                server_answered=isinstance(error, OperationFailure),
                 was_open=was_open,
                 resumable=error.has_error_label("ResumableChangeStreamError"),
             )
@@ -162,8 +161,7 @@ class Keeper:
     async def _gather(self, reader: StreamReader) -> tuple[list[Event], bool]:
         """Wait for changes, and for those that come within a moment; tells also whether more can follow.
 
-        An event after which nothing that is known is worth anything is not among them: the ledger stays
-        before it until it has been put right.
+        An event after which nothing known is worth anything ends them: the ledger stays before it.
         """
         events: list[Event] = []
         deadline = None

@@ -21,7 +21,7 @@ from typing import Any, Final
 import msgspec
 
 from store_api.stock import Stock
-from store_api.storage.documents import field_of, item_id_of
+from store_api.storage.documents import ITEMS, field_of, item_id_of
 
 MOVEMENTS: Final = "movements"
 CHECKPOINTS: Final = "ledger_checkpoints"
@@ -79,12 +79,12 @@ def row_of(item_id: str, delta: int, quantity: int, kind: Kind, names: Names = N
 def checkpoint_of(store_id: str, batch: int, seconds: int, items: Stock, *, exists: bool) -> Row:
     """Write a checkpoint: what a store held after a batch."""
     fields = {field_of(item_id): quantity for item_id, quantity in items.items()}
-    return {"_id": {"s": store_id, "b": batch}, "t": seconds, "exists": exists, "items": fields}
+    return {"_id": {"s": store_id, "b": batch}, "t": seconds, "exists": exists, ITEMS: fields}
 
 
 def items_in(checkpoint: Mapping[str, Any]) -> Stock:
     """Read the stock out of a checkpoint."""
-    return {item_id_of(field): int(quantity) for field, quantity in checkpoint["items"].items()}
+    return {item_id_of(field): int(quantity) for field, quantity in checkpoint[ITEMS].items()}
 
 
 def replay(items: Stock, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -30,6 +30,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.commit": ("batches claims stock", "msgspec"),
     "store_api.sending": ("", "bson pymongo"),
     "store_api.feed": ("reports stock storage watchers", ""),
+    "store_api.ledger": ("stock storage telemetry watchers", "bson msgspec pymongo"),
     "store_api.telemetry": ("stock", "msgspec prometheus_client"),
     "store_api.tokens": ("access contract embedded settings storage", "msgspec pymongo"),
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
@@ -38,7 +39,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.entrance": ("access gate http settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
-        "commit entrance feed pages reports settings storage telemetry watchers web",
+        "commit entrance feed ledger pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
     "store_api.early_stop": ("", ""),

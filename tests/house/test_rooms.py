@@ -16,8 +16,8 @@ LARGE_FILES: dict[str, str] = {"store_api.errors": "one tree, which one wants to
 
 DOORS: dict[str, str] = {
     "store_api.stock": "LARGEST_QUANTITY UNSTAMPED Answer Change Key Operation OperationKind Replayed Reply"
-    " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of shortages sum_items"
-    " written_by_number written_despite",
+    " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of said_of shortages"
+    " sum_items written_by_number written_despite",
     "store_api.claims": "Claim Claims FindingOut NoClaims State",
     "store_api.commit": "Committer Stores",
     "store_api.feed": "ALL_STORES Feed Subscriber",

@@ -65,7 +65,8 @@ def served_in_process(mongo_url: str, settings: Mapping[str, str] = NO_SETTINGS)
     """
     Sanic.test_mode = True
     database = f"test_{uuid4().hex}"
-    app = create_app(Settings.read({"MONGO_URL": mongo_url, "MONGO_DB": database, **settings}))
+    told = {"MONGO_URL": mongo_url, "MONGO_DB": database, "LEDGER": "off", **settings}
+    app = create_app(Settings.read(told))
     # Sanic rewrites its own methods when an app starts, which it can do but once in a process.
     app.config.TOUCHUP = False
     loop = asyncio.new_event_loop()

@@ -82,7 +82,6 @@ class Keeper:
             try:
                 await self._keep()
             except Superseded:
-                # Whoever it was, what it wrote is where this goes on.
                 log.info("Another keeper was at the ledger", extra={"action": "ledger_superseded"})
                 self._failures += 1
             except StreamLost:

@@ -192,7 +192,9 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [change for change in map(_change_of, events) if change and change.at > state.floor]
+        changes = [change for change in map(_change_of, events) if change is not None]
+        if changes and changes[0].at <= state.floor:
+            changes = [change for change in changes if change.at > state.floor]
         await self._read(change.store_id for change in changes)
         batch = Batch(state.batch + 1)
         for change in changes:

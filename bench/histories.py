@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from bson import Timestamp
 from msgspec.structs import replace
+from pymongo.errors import PyMongoError
 
 from store_api.ledger.balances import Balance
 from store_api.ledger.collection import LedgerCollections, State
@@ -20,6 +21,9 @@ class History:
     Args:
         ledger: an empty one.
         begin: the second at which it begins.
+
+    Attributes:
+        receipts: how many rows say what they belong to: R-1, R-2 and so on.
     """
 
     def __init__(self, ledger: LedgerCollections, begin: int) -> None:
@@ -27,6 +31,7 @@ class History:
         self._source = random.Random(1)
         self._balances: dict[str, Balance] = {}
         self._now = begin
+        self.receipts = 0
         token = {"_data": "82"}
         at = Timestamp(begin, 1)
         self._state = State(0, token, at, at, begin)
@@ -59,7 +64,8 @@ class History:
         self._put({store_id: self._rows(store_id, rows) for store_id in store_ids})
 
     def end(self) -> None:
-        """Make the stores as they are then, and leave it so that a keeper begins with those."""
+        """Make indexes, and the stores as they are then, and let a keeper begin with those."""
+        self._ledger.prepare()
         stores = self._ledger.database["stores"]
         for store_id, balance in self._balances.items():
             stores.insert_one({"_id": store_id, "items": balance.items, "rev": 1})
@@ -72,7 +78,8 @@ class History:
         for _ in range(count):
             item_id, delta = source.choice(ids), source.choice((-3, -2, -1, 1, 2, 3))
             kind = Kind.SUPPLY if delta > 0 else Kind.DEMAND
-            names = Names(f"till-{source.randrange(50)}", f"R-{source.randrange(10**7)}", "sale")
+            self.receipts += 1
+            names = Names(f"till-{source.randrange(50)}", f"R-{self.receipts}", "sale")
             rows.append(row_of(item_id, delta, balance.move(item_id, delta), kind, names))
         return rows
 
@@ -90,7 +97,14 @@ class History:
                 )
         until = Timestamp(self._now, 1)
         after = State(batch.number, self._state.token, until, until, self._state.begins)
-        self._ledger.put(self._state, after, batch.buckets, checkpoints)
+        while True:
+            try:
+                self._ledger.put(self._state, after, batch.buckets, checkpoints)
+                break
+            except PyMongoError as error:
+                # So many at once make MongoDB's cache full now and then.
+                if not error.has_error_label("TransientTransactionError"):
+                    raise
         self._state = after
 
 
@@ -112,6 +126,6 @@ def write_pages(history: History, rows: int, until: int) -> dict[str, Callable[[
         "of one store": lambda: f"/stores/{shop()}/movements?limit=100&order=desc",
         "of one item of a store": lambda: f"/stores/{shop()}/movements?limit=100&item_id=item-7",
         "of one actor": lambda: f"/movements?limit=100&actor=till-{source.randrange(50)}&order=desc",
-        "of one reference": lambda: f"/movements?reference=R-{source.randrange(10**7)}",
+        "of one reference": lambda: f"/movements?reference=R-{source.randrange(rows) + 1}",
         "of all stores": lambda: "/movements?limit=100&order=desc",
     }

@@ -159,7 +159,6 @@ def reading() -> Iterator[tuple[str, str]]:
         database = client["ledger"]
         database.create_collection("stores")
         ledger = LedgerCollections(client, database.name)
-        ledger.prepare()
         now = int(time.time())
         history = History(ledger, begin=now - 300 * DAY_SECONDS)
         pages = write_pages(history, rows=10_000_000, until=now - 3 * DAY_SECONDS)

@@ -108,17 +108,18 @@ class Keeper:
         """Follow the stores from where the ledger is.
 
         Raises:
-            Superseded: another keeper wrote.
             StreamLost: the stream ended, and leaves a gap.
-            PyMongoError: MongoDB failed; what was being written may be in.
+            Exception: see `LedgerCollections.put`.
         """
         self._balances.clear()
         state = await self._begin()
         reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
         try:
-            await self._answer(reader, was_open=False)
+            # What came while nobody kept the ledger may come along with the word that the stream is open.
+            first: Answer | None = await self._answer(reader, was_open=False)
             while not self._stopping:
-                events, is_alive = await self._gather(reader)
+                events, is_alive = await self._gather(reader, first)
+                first = None
                 state = await self._add(state, events)
                 if not is_alive:
                     raise StreamLost
@@ -157,7 +158,7 @@ class Keeper:
             self._note_failure(error, verdict.value)
             raise StreamLost from error
 
-    async def _gather(self, reader: StreamReader) -> tuple[list[Event], bool]:
+    async def _gather(self, reader: StreamReader, first: Answer | None) -> tuple[list[Event], bool]:
         """Wait for changes, and for those that come within a moment; tells also whether more can follow.
 
         An event after which nothing known is worth anything ends them: the ledger stays before it.
@@ -167,9 +168,10 @@ class Keeper:
         while len(events) < MOST_GATHERED:
             try:
                 async with asyncio.timeout_at(deadline):
-                    answer = await self._answer(reader)
+                    answer = first or await self._answer(reader)
             except TimeoutError:
                 break
+            first = None
             for event in answer.events:
                 if after_event(event["operationType"]) is Next.BEGIN_AFRESH:
                     return events, False

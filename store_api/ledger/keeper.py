@@ -112,6 +112,7 @@ class Keeper:
             Exception: see `LedgerCollections.put`.
         """
         self._balances.clear()
+        await asyncio.to_thread(self._ledger.take_over)
         state = await self._begin()
         reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
         try:

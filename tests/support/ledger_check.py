@@ -59,17 +59,28 @@ def wait_until_kept(mongo: "MongoClient[dict[str, Any]]", name: str, seconds: fl
     Raises:
         TimeoutError: it does not come so far.
     """
-    database = mongo.get_database(name, write_concern=_DURABLE)
-    moment = _moment(database)
+    database = mongo[name]
+    moment = moment_now(database)
+    wait_until(lambda: is_kept(database, moment), "the ledger has caught up", seconds)
 
-    def is_there() -> bool:
-        try:
-            state = database["ledger_state"].find_one({"_id": "stream"})
-        except PyMongoError:
-            return False
-        return state is not None and state["reconciling"] is None and state["until"] >= moment
 
-    wait_until(is_there, "the ledger has caught up", seconds)
+def moment_now(database: Documents) -> Timestamp:
+    """Write what the ledger's stream has, and give when that was."""
+    beats = database.get_collection("heartbeats", write_concern=_DURABLE)
+    with database.client.start_session(causal_consistency=True) as session:
+        beats.update_one({"_id": "heartbeat"}, {"$inc": {"beats": 1}}, upsert=True, session=session)
+        moment = session.operation_time
+    assert moment is not None
+    return moment
+
+
+def is_kept(database: Documents, moment: Timestamp) -> bool:
+    """Tell whether the ledger has all changes up to a moment."""
+    try:
+        state = database["ledger_state"].find_one({"_id": "stream"})
+    except PyMongoError:
+        return False
+    return state is not None and state["reconciling"] is None and state["until"] >= moment
 
 
 def rows_of(database: Documents, store_id: str) -> list[dict[str, Any]]:
@@ -81,17 +92,6 @@ def rows_of(database: Documents, store_id: str) -> list[dict[str, Any]]:
 def told(database: Documents, store_id: str) -> list[tuple[str, int, int, str]]:
     """Give a store's rows as they are told: item, delta, quantity, kind."""
     return [(row["i"], row["d"], row["q"], row["o"]) for row in rows_of(database, store_id)]
-
-
-def _moment(database: Documents) -> Timestamp:
-    """Write what the ledger's stream has, and give when that was."""
-    with database.client.start_session(causal_consistency=True) as session:
-        database["heartbeats"].update_one(
-            {"_id": "heartbeat"}, {"$inc": {"beats": 1}}, upsert=True, session=session
-        )
-        moment = session.operation_time
-    assert moment is not None
-    return moment
 
 
 def _stock_of(document: Found) -> Stock:

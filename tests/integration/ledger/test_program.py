@@ -1,4 +1,4 @@
-"""The keeper as a program: it ends when whoever started it does, leaves the lease free, and shows no trace."""
+"""The keeper as a program: it ends when whoever started it does, leaves the lease free, shows no trace."""
 
 import json
 import signal

@@ -105,18 +105,12 @@ class Keeper:
         )
 
     async def _keep(self) -> None:
-        """Follow the stores from where the ledger is.
-
-        Raises:
-            StreamLost: the stream ended, and leaves a gap.
-            Exception: see `LedgerCollections.put`.
-        """
+        """Follow the stores from where the ledger is, until that fails."""
         self._balances.clear()
         await asyncio.to_thread(self._ledger.take_over)
         state = await self._begin()
         reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
         try:
-            # What came while nobody kept the ledger may come along with the word that the stream is open.
             first: Answer | None = await self._answer(reader, was_open=False)
             while not self._stopping:
                 events, is_alive = await self._gather(reader, first)
@@ -162,7 +156,8 @@ class Keeper:
     async def _gather(self, reader: StreamReader, first: Answer | None) -> tuple[list[Event], bool]:
         """Wait for changes, and for those that come within a moment; tells also whether more can follow.
 
-        An event after which nothing known is worth anything ends them: the ledger stays before it.
+        An event after which nothing known is worth anything ends them: the ledger stays before it. What the
+        stream has said `first` may have in it what came while nobody kept the ledger.
         """
         events: list[Event] = []
         deadline = None
@@ -189,7 +184,9 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [change for change in map(_change_of, events) if change and change.at > state.floor]
+        changes = [change for change in map(_change_of, events) if change is not None]
+        if changes and changes[0].at <= state.floor:
+            changes = [change for change in changes if change.at > state.floor]
         await self._read(change.store_id for change in changes)
         batch = Batch(state.batch + 1)
         for change in changes:

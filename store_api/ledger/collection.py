@@ -63,12 +63,12 @@ class Reconciling(msgspec.Struct, frozen=True):
     Args:
         at: the moment of the reading.
         kind: of the rows that say what differed.
-        after: the store up to which it is done.
+        after: the store up to which it is done; None where it has not begun.
     """
 
     at: Timestamp
     kind: str
-    after: str
+    after: str | None
 
 
 class State(msgspec.Struct, frozen=True):
@@ -213,14 +213,26 @@ class LedgerCollections:
         balance.units = sum(balance.items.values())
         return balance
 
-    def known_stores(self, after: str, last: str | None) -> set[str]:
-        """List the stores that the ledger has, those after one up to another; None is up to the end."""
-        begin = {"s": after, "b": MaxKey()}
+    def known_stores(self, after: str | None, last: str | None, most: int) -> list[str]:
+        """List the first stores that the ledger has after one, in order.
+
+        Args:
+            after: the one; None begins at the first of all.
+            last: the last that may be in the list; None goes up to the end.
+            most: how many are listed.
+        """
+        begin = {"$gt": {"s": after, "b": MaxKey()} if after is not None else {"s": ""}}
         end = {} if last is None else {"$lt": {"s": last, "b": MaxKey()}}
         found = self._checkpoints.aggregate(
-            [{"$match": {"_id": {"$gt": begin, **end}}}, {"$group": {"_id": "$_id.s"}}], allowDiskUse=True
+            [
+                {"$match": {"_id": {**begin, **end}}},
+                {"$group": {"_id": "$_id.s"}},
+                {"$sort": {"_id": 1}},
+                {"$limit": most},
+            ],
+            allowDiskUse=True,
         )
-        return {row["_id"] for row in found}
+        return [row["_id"] for row in found]
 
 
 def _fields_of(state: State) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from store_api.ledger.rows import NOBODY, Kind, Names, Row, row_of
+from store_api.ledger.rows import NOBODY, Kind, Names, Row, checkpoint_of, is_too_large, row_of
 from store_api.stock import LARGEST_QUANTITY, OperationKind, Stock
 from store_api.stock.ids import UNPRINTABLE
 from store_api.stock.said import KINDS, Said, SaidLine, read_said
@@ -20,8 +20,11 @@ from watchers.changes import StoreChange
 BY: Final = "by"
 """The field in which other programs may say who they are: `{"actor", "reference", "reason", "nonce"}`."""
 
-FRESH_SECONDS: Final = 3600
-"""How far the number of a write may be from the moment at which its store began; else it is an old copy."""
+FRESH_SECONDS: Final = 300
+"""How old the number of a write may be when its store begins; else it is an old copy.
+
+It may be newer by hours: who writes more than 500 times a second is ahead of the clock with his numbers.
+"""
 
 _TEXT: Final = re.compile(f"[^{UNPRINTABLE}]{{1,128}}")
 _REASON: Final = re.compile(r"[a-z0-9_.-]{1,64}")
@@ -130,7 +133,7 @@ def _said_by(change: StoreChange) -> Said | None:
         return None
     if change.document is not None:
         is_new = fields.get(REVISION) == 1 and fields.get(WRITERS) == {said.writer: said.number}
-        return said if is_new and abs(said.number / 1000 - change.at.time) < FRESH_SECONDS else None
+        return said if is_new and change.at.time - said.number / 1000 < FRESH_SECONDS else None
     number = fields.get(f"{WRITERS}.{said.writer}")
     if number is None and isinstance(first := fields.get(WRITERS), Mapping):
         number = first.get(said.writer)
@@ -179,25 +182,48 @@ def _lines_of(said: Said, deltas: Stock) -> Iterator[tuple[str, int, Kind, Names
 def _names_of(balance: Balance, change: StoreChange) -> Names:
     """Read who another program says that it is; what an earlier write said is not said again."""
     fields = change.updated if change.document is None else change.document
-    said = fields.get(BY)
+    before, parts = balance.by, {}
     if change.document is None:
         begin = len(BY) + 1
         parts = {path[begin:]: value for path, value in fields.items() if path.startswith(f"{BY}.")}
-        if parts:
-            said = {**(balance.by or {}), **parts}
-    if not isinstance(said, Mapping):
+        gone = {path[begin:] for path in change.removed if path.startswith(f"{BY}.")} | parts.keys()
+        if gone:
+            # MongoDB tells only what is another part of it than before.
+            rest = {name: value for name, value in (before or {}).items() if name not in gone}
+            balance.by = {**rest, **_kept_of(parts)}
+    if isinstance(said := fields.get(BY), Mapping):
+        balance.by = _kept_of(said)
+    elif not parts:
         return NOBODY
-    before, balance.by = balance.by, _kept_of(said)
-    if change.document is not None and balance.by == before:
+    if balance.by is None or (change.document is not None and balance.by == before):
         return NOBODY
     return Names(*(balance.by.get(name) for name in ("actor", "reference", "reason")))
 
 
 def _kept_of(by: Mapping[str, Any]) -> dict[str, str]:
     """Keep what is fit to be told, and enough of the nonce to tell it from another."""
-    kept = {"nonce": repr(by.get("nonce"))[:64]}
+    kept = {"nonce": repr(by["nonce"])[:64]} if "nonce" in by else {}
     for name, rule in _RULES.items():
         value = by.get(name)
         if isinstance(value, str) and rule.fullmatch(value):
             kept[name] = value
     return kept
+
+
+def checkpoint_after(number: int, store_id: str, balance: Balance, seconds: int) -> Row | None:
+    """Write the checkpoint of a store after a batch; None where none fits, and it can do without.
+
+    A store's first rows are told from its first checkpoint: where that does not fit, it says what the store
+    held before its first batch, which is nothing.
+
+    Args:
+        number: of the batch.
+        store_id: the store.
+        balance: what it has then.
+        seconds: of its last change.
+    """
+    is_first, balance.rows = balance.rows is None, 0
+    checkpoint = checkpoint_of(store_id, number, seconds, balance.items, exists=balance.exists)
+    if is_too_large(checkpoint):
+        return checkpoint_of(store_id, number - 1, seconds, {}, exists=False) if is_first else None
+    return checkpoint if balance.by is None else {**checkpoint, BY: balance.by}

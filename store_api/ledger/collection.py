@@ -7,6 +7,7 @@ keepers, or one that was stopped for an hour, cannot write a change twice, or le
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from bson import Int64, MaxKey, Timestamp
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -23,6 +25,9 @@ from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Row, items_in, replay
 STATE: Final = "ledger_state"
 STREAM: Final = "stream"
 """The document that says how far the ledger is."""
+
+SESSION: Final = "session"
+"""The document that says in which session of MongoDB's the keeper writes."""
 
 READERS: Final = 8
 """Stores that are read again at once, after a start."""
@@ -58,12 +63,12 @@ class Reconciling(msgspec.Struct, frozen=True):
     Args:
         at: the moment of the reading.
         kind: of the rows that say what differed.
-        after: the store up to which it is done.
+        after: the store up to which it is done; None where it has not begun.
     """
 
     at: Timestamp
     kind: str
-    after: str
+    after: str | None
 
 
 class State(msgspec.Struct, frozen=True):
@@ -106,6 +111,7 @@ class LedgerCollections:
         self._movements: Documents = self.database[MOVEMENTS]
         self._checkpoints: Documents = self.database[CHECKPOINTS]
         self._state: Documents = self.database[STATE]
+        self._session: ClientSession | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="balances")
 
     def prepare(self) -> None:
@@ -147,13 +153,32 @@ class LedgerCollections:
         if not buckets and not checkpoints:
             self._go_on(before, after, None)
             return
-        with self._client.start_session(causal_consistency=False) as session, session.start_transaction():
-            if buckets:
-                self._movements.insert_many(buckets, session=session)
-            if checkpoints:
-                self._checkpoints.insert_many(checkpoints, session=session)
-            # Last, so that a process that is stopped in the midst of it hardly ever holds this document.
-            self._go_on(before, after, session)
+        session = self.take_over()
+        try:
+            with session.start_transaction():
+                if buckets:
+                    self._movements.insert_many(buckets, session=session)
+                if checkpoints:
+                    self._checkpoints.insert_many(checkpoints, session=session)
+                # Last, so that a process that is stopped in the midst of it hardly ever holds this document.
+                self._go_on(before, after, session)
+        except PyMongoError:
+            self._session = None
+            raise
+
+    def take_over(self) -> ClientSession:
+        """Give the session to write in; a new one ends that of the keeper before, which may have died in it.
+
+        Else MongoDB would hold what that one had written, and let everybody wait for it, for a minute.
+        """
+        if self._session is None:
+            self._session = self._client.start_session(causal_consistency=False)
+            ours = {"$set": {"lsid": self._session.session_id}}
+            old = self._state.find_one_and_update({"_id": SESSION}, ours, upsert=True)
+            if old is not None:
+                with suppress(OperationFailure):
+                    self._client.admin.command({"killSessions": [old["lsid"]]})
+        return self._session
 
     def _go_on(self, before: State, after: State, session: ClientSession | None) -> None:
         done = self._state.update_one(
@@ -188,14 +213,26 @@ class LedgerCollections:
         balance.units = sum(balance.items.values())
         return balance
 
-    def known_stores(self, after: str, last: str | None) -> set[str]:
-        """List the stores that the ledger has, those after one up to another; None is up to the end."""
-        begin = {"s": after, "b": MaxKey()}
+    def known_stores(self, after: str | None, last: str | None, most: int) -> list[str]:
+        """List the first stores that the ledger has after one, in order.
+
+        Args:
+            after: the one; None begins at the first of all.
+            last: the last that may be in the list; None goes up to the end.
+            most: how many are listed.
+        """
+        begin = {"$gt": {"s": after, "b": MaxKey()} if after is not None else {"s": ""}}
         end = {} if last is None else {"$lt": {"s": last, "b": MaxKey()}}
         found = self._checkpoints.aggregate(
-            [{"$match": {"_id": {"$gt": begin, **end}}}, {"$group": {"_id": "$_id.s"}}], allowDiskUse=True
+            [
+                {"$match": {"_id": {**begin, **end}}},
+                {"$group": {"_id": "$_id.s"}},
+                {"$sort": {"_id": 1}},
+                {"$limit": most},
+            ],
+            allowDiskUse=True,
         )
-        return {row["_id"] for row in found}
+        return [row["_id"] for row in found]
 
 
 def _fields_of(state: State) -> dict[str, Any]:

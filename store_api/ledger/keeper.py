@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
-from store_api.ledger.balances import BY, Balance, carry
+from store_api.ledger.balances import Balance, carry, checkpoint_after
 from store_api.ledger.collection import LedgerCollections, State, Superseded
 from store_api.ledger.reconciling import Reconciler
-from store_api.ledger.rows import Batch, Row, checkpoint_of
+from store_api.ledger.rows import Batch, Row
 from store_api.storage.schema import COLLECTION as STORES
 from watchers.changes import StoreChange, store_change_of
 from watchers.heartbeat import HEARTBEATS
@@ -28,6 +28,9 @@ GATHER_SECONDS: Final = 0.4
 
 MOST_GATHERED: Final = 4_000
 """Changes that go into one batch, but for those of the answer that is begun."""
+
+MOST_ROWS_AT_ONCE: Final = 20_000
+"""Rows, but for those of one change, that go in together: MongoDB gives a transaction a minute."""
 
 FEWEST_ROWS: Final = 1_000
 """A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
@@ -93,26 +96,13 @@ class Keeper:
 
     def _note_failure(self, error: Exception, following: str) -> None:
         self._failures += 1
-        log.warning(
-            "The ledger waits",
-            extra={
-                "action": "ledger_failed",
-                "error": type(error).__name__,
-                "code": getattr(error, "code", None),
-                "next": following,
-                "failures": self._failures,
-            },
-        )
+        what = {"error": type(error).__name__, "code": getattr(error, "code", None), "next": following}
+        log.warning("The ledger waits", extra={"action": "ledger_failed", **what, "failures": self._failures})
 
     async def _keep(self) -> None:
-        """Follow the stores from where the ledger is.
-
-        Raises:
-            Superseded: another keeper wrote.
-            StreamLost: the stream ended, and leaves a gap.
-            PyMongoError: MongoDB failed; what was being written may be in.
-        """
+        """Follow the stores from where the ledger is, until that fails."""
         self._balances.clear()
+        await asyncio.to_thread(self._ledger.take_over)
         state = await self._begin()
         reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
         try:
@@ -139,11 +129,7 @@ class Keeper:
         return state
 
     async def _answer(self, reader: StreamReader, *, was_open: bool = True) -> Answer:
-        """Wait for what the stream says next.
-
-        Raises:
-            StreamLost: it cannot be taken up where the ledger is.
-        """
+        """Wait for what the stream says next; it is lost where it cannot be taken up where the ledger is."""
         try:
             return await reader.answer()
         except PyMongoError as error:
@@ -161,11 +147,8 @@ class Keeper:
     async def _gather(self, reader: StreamReader, first: Answer | None) -> tuple[list[Event], bool]:
         """Wait for changes, and for those that come within a moment; tells also whether more can follow.
 
-        An event after which nothing known is worth anything ends them: the ledger stays before it.
-
-        Args:
-            reader: of the stream.
-            first: what it has said already.
+        An event after which nothing known is worth anything ends them: the ledger stays before it. What the
+        stream has said `first` may have in it what came while nobody kept the ledger.
         """
         events: list[Event] = []
         deadline = None
@@ -173,9 +156,9 @@ class Keeper:
             try:
                 async with asyncio.timeout_at(deadline):
                     answer = first or await self._answer(reader)
-                    first = None
             except TimeoutError:
                 break
+            first = None
             for event in answer.events:
                 if after_event(event["operationType"]) is Next.BEGIN_AFRESH:
                     return events, False
@@ -192,22 +175,32 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [change for change in map(_change_of, events) if change is not None]
-        if changes and changes[0].at <= state.floor:
-            changes = [change for change in changes if change.at > state.floor]
-        await self._read(change.store_id for change in changes)
+        changes = list(map(_change_of, events))
+        await self._read(change.store_id for change in changes if change is not None)
         batch = Batch(state.batch + 1)
-        for change in changes:
+        is_old = True
+        for event, change in zip(events, changes, strict=True):
+            if change is None or (is_old := is_old and change.at <= state.floor):
+                continue
             self._carry(batch, change)
-        until: Timestamp = max(state.until, events[-1]["clusterTime"])
+            if batch.rows >= MOST_ROWS_AT_ONCE:
+                state = await self._put(state, batch, event)
+                batch = Batch(state.batch + 1)
+        first = next(filter(None, changes), None)
+        state = await self._put(state, batch, events[-1])
+        if first is not None and first.committed_at is not None:
+            self.lag = max(0.0, self._now() - first.committed_at.timestamp())
+        self._make_room(change.store_id for change in changes if change is not None)
+        return state
+
+    async def _put(self, state: State, batch: Batch, last: Event) -> State:
+        """Write a batch, which has all up to an event; gives how far the ledger is then."""
+        until: Timestamp = max(state.until, last["clusterTime"])
         number = batch.number if batch.buckets else state.batch
-        after = replace(state, batch=number, token=events[-1]["_id"], until=until)
+        after = replace(state, batch=number, token=last["_id"], until=until)
         checkpoints = self._checkpoints(batch)
         await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
         self.counts["rows"] += batch.rows
-        if changes and changes[0].committed_at is not None:
-            self.lag = max(0.0, self._now() - changes[0].committed_at.timestamp())
-        self._make_room(batch.touched)
         return after
 
     async def _read(self, store_ids: Iterable[str]) -> None:
@@ -218,9 +211,9 @@ class Keeper:
 
     def _carry(self, batch: Batch, change: StoreChange) -> None:
         balance = self._balances[change.store_id]
-        existed = balance.exists
+        existed, by = balance.exists, balance.by
         moved = carry(balance, change)
-        if not moved.rows and balance.exists == existed:
+        if not moved.rows and balance.exists == existed and balance.by == by:
             # A sweep, a fence, or what is none of the ledger's business.
             return
         batch.add(change.store_id, moved.rows, change.at.time, balance.units, gone=change.deleted)
@@ -232,16 +225,12 @@ class Keeper:
 
     def _checkpoints(self, batch: Batch) -> list[Row]:
         """Write the checkpoints of those stores of a batch that have had enough rows since their last one."""
-        due: list[Row] = []
+        due = []
         for store_id, seconds in batch.touched.items():
             balance = self._balances[store_id]
             if balance.rows is None or balance.rows >= max(FEWEST_ROWS, len(balance.items)):
-                balance.rows = 0
-                checkpoint = checkpoint_of(
-                    store_id, batch.number, seconds, balance.items, exists=balance.exists
-                )
-                due.append(checkpoint if balance.by is None else {**checkpoint, BY: balance.by})
-        return due
+                due.append(checkpoint_after(batch.number, store_id, balance, seconds))
+        return [checkpoint for checkpoint in due if checkpoint is not None]
 
     def _make_room(self, touched: Iterable[str]) -> None:
         """Forget the stores that changed longest ago, where there are too many items of all."""

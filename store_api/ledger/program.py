@@ -7,6 +7,7 @@ what it has done. A thread would not do: while it counts, the event loop gets th
 import asyncio
 import gc
 import logging
+import os
 import random
 import signal
 import sys
@@ -79,14 +80,15 @@ async def keep(task: Task, lifeline: asyncio.Event, tell: Callable[[bytes], None
     client = connect_watcher(task.url, "store_api ledger").delegate
     ledger = LedgerCollections(client, task.database)
     lease = Lease(ledger.database[STATE], uuid4().hex)
+    is_ours = False
     try:
-        if not await asyncio.to_thread(lease.take):
+        is_ours = await asyncio.to_thread(lease.take)
+        if not is_ours:
             return
         log.info("Keeps the ledger", extra={"action": "ledger_lease_taken"})
         await asyncio.to_thread(ledger.prepare)
         keeper = Keeper(ledger, random.random, time.time)
-        figures = Figures(leases=1)
-        tell(msgspec.json.encode(figures))
+        tell(_figures_of(keeper))
         running = asyncio.create_task(keeper.run())
         others = [
             asyncio.create_task(work)
@@ -97,15 +99,19 @@ async def keep(task: Task, lifeline: asyncio.Event, tell: Callable[[bytes], None
                 _end(lifeline, keeper),
             )
         ]
-        await asyncio.wait([running, *others], return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait([running, *others], return_when=asyncio.FIRST_COMPLETED)
         keeper.stop()
         await running
         for work in others:
             work.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        for ended in await asyncio.gather(*others, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
+        tell(_figures_of(keeper))
     finally:
-        with suppress(PyMongoError):
-            await asyncio.to_thread(lease.release)
+        if is_ours:
+            with suppress(PyMongoError):
+                await asyncio.to_thread(lease.release)
         client.close()
 
 
@@ -141,9 +147,13 @@ async def _retire(retention: Retention) -> None:
 async def _tell(keeper: Keeper, tell: Callable[[bytes], None]) -> None:
     while True:
         await asyncio.sleep(TELL_SECONDS)
-        counts = keeper.counts
-        figures = Figures(counts["rows"], counts["gaps"], counts["unexplained"], 1, keeper.lag)
-        tell(msgspec.json.encode(figures))
+        tell(_figures_of(keeper))
+
+
+def _figures_of(keeper: Keeper) -> bytes:
+    counts = keeper.counts
+    figures = Figures(counts["rows"], counts["gaps"], counts["unexplained"], 1, keeper.lag)
+    return msgspec.json.encode(figures)
 
 
 async def _end(lifeline: asyncio.Event, keeper: Keeper) -> None:
@@ -152,9 +162,9 @@ async def _end(lifeline: asyncio.Event, keeper: Keeper) -> None:
 
 
 def _print(line: bytes) -> None:
-    with suppress(BrokenPipeError):
-        sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
+    # Nothing stays in a buffer: where nobody reads any more, Python would complain of it at the very end.
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), line + b"\n")
 
 
 def look_for_garbage_seldom() -> None:
@@ -164,7 +174,7 @@ def look_for_garbage_seldom() -> None:
 
 
 async def main() -> None:
-    """Read the task, and keep."""
+    """Read the task, and keep; whatever ends it is said in one line."""
     loop = asyncio.get_running_loop()
     lifeline = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -172,15 +182,19 @@ async def main() -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     line = await reader.readline()
-    if not line:
+    if not line.endswith(b"\n"):
         return
-    task = msgspec.json.decode(line, type=Task)
     watching = asyncio.create_task(_watch(reader, lifeline))
     try:
-        await keep(task, lifeline, _print)
-    except PyMongoError as error:
+        await keep(msgspec.json.decode(line, type=Task), lifeline, _print)
+    except Exception as error:  # noqa: BLE001  (its words may hold a password, or what others wrote)
         log.warning(
-            "The ledger is not kept", extra={"action": "ledger_failed", "error": type(error).__name__}
+            "The ledger is not kept",
+            extra={
+                "action": "ledger_failed",
+                "error": type(error).__name__,
+                "code": getattr(error, "code", None),
+            },
         )
     finally:
         watching.cancel()

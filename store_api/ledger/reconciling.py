@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from store_api.errors import DatabaseUnavailable
-from store_api.ledger.balances import Balance, correct
+from store_api.ledger.balances import Balance, checkpoint_after, correct
 from store_api.ledger.collection import LedgerCollections, Reconciling, State, Superseded
-from store_api.ledger.rows import Batch, Kind, checkpoint_of
+from store_api.ledger.rows import Batch, Kind
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
 from store_api.storage.schema import COLLECTION as STORES
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 STORES_AT_ONCE: Final = 200
 LINES_AT_ONCE: Final = 20_000
-"""Stores, and about how many lines of them, that are put right in one batch."""
+"""Stores, and about how many lines of them, that are put right in one batch: MongoDB gives it a minute."""
 
 SNAPSHOT_GONE: Final = frozenset({239, 246})
 """SnapshotTooOld, SnapshotUnavailable: MongoDB keeps a moment for five minutes (error_codes.yml)."""
@@ -81,7 +81,7 @@ class Reconciler:
         token = self._token()
         at = self._moment()
         is_first = state is None or (state.reconciling is not None and state.reconciling.kind == Kind.OPENING)
-        reconciling = Reconciling(at, (Kind.OPENING if is_first else Kind.GAP).value, "")
+        reconciling = Reconciling(at, (Kind.OPENING if is_first else Kind.GAP).value, None)
         if state is None:
             begun = State(0, token, at, at, at.time, reconciling)
             self._ledger.begin(begun)
@@ -98,19 +98,23 @@ class Reconciler:
 
     def _go_on(self, state: State) -> State:
         while (reconciling := state.reconciling) is not None:
-            found = list(self._chunk(reconciling))
-            last = found[-1][0] if found else None
-            known = self._ledger.known_stores(reconciling.after, last)
-            there = dict(found)
+            there = dict(self._chunk(reconciling))
+            last = max(there, default=None)
+            known = self._ledger.known_stores(reconciling.after, last, STORES_AT_ONCE)
+            if len(known) == STORES_AT_ONCE:
+                last = known[-1]
+            ids = sorted({*known, *(each for each in there if last is None or each <= last)})
+            balances = self._ledger.balances(ids)
             batch = Batch(state.batch + 1)
-            balances = self._ledger.balances(sorted(known))
-            for store_id in sorted(known | there.keys()):
-                balance = balances.setdefault(store_id, Balance({}))
-                self._correct(batch, store_id, balance, there.get(store_id), reconciling)
+            for store_id in ids:
+                self._correct(batch, store_id, balances[store_id], there.get(store_id), reconciling)
+                if batch.rows >= LINES_AT_ONCE:
+                    last = store_id
+                    break
             checkpoints = [
-                checkpoint_of(store_id, batch.number, seconds, balance.items, exists=balance.exists)
+                checkpoint
                 for store_id, seconds in batch.touched.items()
-                if (balance := balances[store_id]) is not None
+                if (checkpoint := checkpoint_after(batch.number, store_id, balances[store_id], seconds))
             ]
             rest = None if last is None else replace(reconciling, after=last)
             after = replace(state, batch=batch.number, reconciling=rest, off=False)
@@ -131,10 +135,13 @@ class Reconciler:
 
     def _chunk(self, reconciling: Reconciling) -> Iterator[tuple[str, Stock]]:
         """Read some stores after the one up to which it is done, as they stood at its moment."""
+        begin = {} if reconciling.after is None else {"$gt": reconciling.after}
         reply = self._database.command(
             {
                 "find": STORES,
-                "filter": {"_id": {"$gt": reconciling.after, "$type": "string"}},
+                # An id that is no UTF-8 cannot be asked for, nor gone on from.
+                "filter": {"_id": {"$type": "string", "$regex": "(*UTF)", **begin}},
+                "collation": {"locale": "simple"},
                 "projection": {ITEMS: 1},
                 "sort": {"_id": 1},
                 "limit": STORES_AT_ONCE,

@@ -6,8 +6,9 @@ from typing import Any, Final
 from bson import Int64, MaxKey
 from pymongo import ASCENDING, DESCENDING
 
+from store_api.ledger.balances import BY
 from store_api.ledger.collection import STATE, LedgerCollections
-from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, checkpoint_of, items_in, replay
+from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, checkpoint_of, is_too_large, items_in, replay
 
 log = logging.getLogger(__name__)
 
@@ -64,18 +65,24 @@ class Retention:
             {"_id": whole, "t": {"$gte": before}}, {"_id": 1}, sort=[("_id", ASCENDING)]
         )
         end = {"s": store_id, "b": kept["_id"]["b"] if kept else MaxKey()}
-        # A bucket of the batch that the first row to be kept is in is kept, too.
-        going = {"_id": {"$gt": {"s": store_id}, "$lt": end}}
+        # A bucket of the batch that the first row to be kept is in is kept, too, and what comes meanwhile.
+        going = {"_id": {"$gt": {"s": store_id}, "$lt": end}, "t": {"$lt": before}}
         base = self._checkpoints.find_one(going, sort=[("_id", DESCENDING)])
         items = items_in(base) if base else {}
         begin = base["_id"]["b"] if base else -1
-        after = {"_id": {"$gt": {"s": store_id, "b": begin, "p": MaxKey()}, "$lt": end}}
+        by = base.get(BY) if base else None
+        after = {"_id": {"$gt": {"s": store_id, "b": begin, "p": MaxKey()}, "$lt": end}, "t": going["t"]}
         last: dict[str, Any] | None = None
         for bucket in self._movements.find(after, sort=[("_id", ASCENDING)]):
             last = bucket
             replay(items, bucket["rows"])
+            by = bucket.get(BY, by)
         if last is not None:
             summed = checkpoint_of(store_id, last["_id"]["b"], last["t"], items, exists=not last["gone"])
+            if by is not None:
+                summed[BY] = by
+            if is_too_large(summed):
+                return 0
             self._checkpoints.replace_one({"_id": summed["_id"]}, summed, upsert=True)
             begin = last["_id"]["b"]
         self._checkpoints.delete_many({"_id": {"$gt": {"s": store_id}, "$lt": {"s": store_id, "b": begin}}})

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
+import bson
 import msgspec
 
 from store_api.stock import Stock
@@ -31,6 +32,12 @@ MOST_ROWS: Final = 1_000
 
 LARGEST_SUM: Final = 2**63 - 1
 """The most pieces that a bucket can say its store holds."""
+
+MOST_BYTES: Final = 16_750_000
+"""Of a checkpoint: MongoDB takes 16,777,216."""
+
+MANY_ITEMS: Final = 30_000
+"""Fewer never come to so many bytes, however long their ids are."""
 
 Row = dict[str, Any]
 """One row as it is kept, see above; what nobody knows is left out."""
@@ -80,6 +87,11 @@ def checkpoint_of(store_id: str, batch: int, seconds: int, items: Stock, *, exis
     """Write a checkpoint: what a store held after a batch."""
     fields = {field_of(item_id): quantity for item_id, quantity in items.items()}
     return {"_id": {"s": store_id, "b": batch}, "t": seconds, "exists": exists, ITEMS: fields}
+
+
+def is_too_large(checkpoint: Row) -> bool:
+    """Tell whether MongoDB would refuse a checkpoint: others may make stores that just fit without it."""
+    return len(checkpoint[ITEMS]) >= MANY_ITEMS and len(bson.encode(checkpoint)) > MOST_BYTES
 
 
 def items_in(checkpoint: Mapping[str, Any]) -> Stock:

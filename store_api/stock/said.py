@@ -5,16 +5,22 @@ hears of it whole, and can tell it from what was said before (docs/decisions, "W
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
-from store_api.stock.operations import Operation, OperationKind, Stock
+from store_api.stock.ids import LONGEST_ID, UNPRINTABLE
+from store_api.stock.operations import LARGEST_QUANTITY, Operation, OperationKind, Stock
 
 KINDS: Final = (OperationKind.SUPPLY, OperationKind.DEMAND, OperationKind.CLEAN)
 """Written by their places here. Supplies come first: in whatever order they came, nothing was negative."""
 
 _PLACES: Final = {kind: place for place, kind in enumerate(KINDS)}
+
+
+# What others put there in our name must be fit to be kept, and to be told.
+_Name = Annotated[str, msgspec.Meta(pattern=rf"\A[^{UNPRINTABLE}]{{1,{LONGEST_ID}}}\Z")]
+_Pieces = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_QUANTITY)]
 
 
 class SaidLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -28,11 +34,11 @@ class SaidLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
         items: how many pieces of which item, positive; None where the line is all that the write did.
     """
 
-    place: int
-    actor: str | None = None
-    reference: str | None = None
-    reason: str | None = None
-    items: Stock | None = None
+    place: Annotated[int, msgspec.Meta(ge=0, lt=len(KINDS))]
+    actor: _Name | None = None
+    reference: _Name | None = None
+    reason: _Name | None = None
+    items: dict[_Name, _Pieces] | None = None
 
 
 class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -69,7 +75,8 @@ def said_of(writer: str, number: int, operations: Iterable[Operation]) -> bytes:
             continue
         items = merged.setdefault(names, {})
         for item_id, quantity in operation.items.items():
-            items[item_id] = items.get(item_id, 0) + quantity
+            # More than can be counted came and went meanwhile: it is not all said, and nothing is wrong.
+            items[item_id] = min(items.get(item_id, 0) + quantity, LARGEST_QUANTITY)
     if len(merged) == 1 and first is not None:
         return _encode((writer, number, ((*first,),)))
     lines = sorted(merged.items(), key=lambda line: line[0][0])
@@ -77,8 +84,10 @@ def said_of(writer: str, number: int, operations: Iterable[Operation]) -> bytes:
 
 
 def read_said(written: bytes) -> Said | None:
-    """Read what a write said; None for anything else."""
+    """Read what a write said; None for anything that `said_of` does not write."""
     try:
-        return _decode(written)
-    except msgspec.DecodeError:
+        said = _decode(written)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+    is_alone = len(said.lines) == 1
+    return said if all((line.items is None) is is_alone for line in said.lines) else None

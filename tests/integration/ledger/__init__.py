@@ -1,0 +1,1 @@
+"""The ledger on a real MongoDB: it never disagrees with the stock."""

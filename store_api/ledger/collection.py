@@ -5,6 +5,7 @@ the ledger is complete. It goes through only where the batch before it is the la
 keepers, or one that was stopped for an hour, cannot write a change twice, or leave one out.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -14,11 +15,16 @@ from bson import Int64, MaxKey, Timestamp
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.ledger.balances import BY, Balance
 from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Row, items_in, replay
+from store_api.storage.driver_errors import UNAUTHORIZED
+from store_api.storage.schema import in_mongosh
+
+log = logging.getLogger(__name__)
 
 STATE: Final = "ledger_state"
 STREAM: Final = "stream"
@@ -109,9 +115,21 @@ class LedgerCollections:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="balances")
 
     def prepare(self) -> None:
-        """Make the collections and their indexes, where they are missing."""
-        for name, indexes in _INDEXES.items():
-            self.database[name].create_indexes(indexes)
+        """Make the collections and their indexes, where they are missing.
+
+        A user who may not gets a warning, and the ledger is kept without.
+        """
+        try:
+            for name, indexes in _INDEXES.items():
+                self.database[name].create_indexes(indexes)
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            log.warning(
+                "May not make the indexes of the ledger, and goes on without; "
+                "an administrator must run in mongosh what is in `run`",
+                extra={"action": "ledger_indexes_not_ours", "run": _to_run(self.database.name)},
+            )
 
     def state(self) -> State | None:
         """Tell how far the ledger is; None where there is none yet."""
@@ -196,6 +214,14 @@ class LedgerCollections:
             [{"$match": {"_id": {"$gt": begin, **end}}}, {"$group": {"_id": "$_id.s"}}], allowDiskUse=True
         )
         return {row["_id"] for row in found}
+
+
+def _to_run(database: str) -> str:
+    commands = []
+    for name, models in _INDEXES.items():
+        indexes = [{**model.document, "key": dict(model.document["key"])} for model in models]
+        commands.append(in_mongosh(database, {"createIndexes": name, "indexes": indexes}))
+    return "; ".join(commands)
 
 
 def _fields_of(state: State) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 What is decided and answered: `decide.py` and `conclude.py`; who waits for a store: `store_queue.py`. A store
 is in one write at a time, so that its operations keep their order; an idle service writes at once. Stores in
-a transaction of another program are in no lane, see `held_stores.py`, nor those whose write had no answer,
+a transaction of another program wait apart, see `held_stores.py`, and so do those whose write had no answer,
 see `doubts.py`; a lane whose write is slow is replaced.
 """
 

@@ -29,6 +29,9 @@ GATHER_SECONDS: Final = 0.4
 MOST_GATHERED: Final = 4_000
 """Changes that go into one batch, but for those of the answer that is begun."""
 
+MOST_ROWS: Final = 20_000
+"""Rows after which a batch is written: a transaction must be smaller than some part of MongoDB's cache."""
+
 FEWEST_ROWS: Final = 1_000
 """A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
 
@@ -192,22 +195,31 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [change for change in map(_change_of, events) if change is not None]
-        if changes and changes[0].at <= state.floor:
-            changes = [change for change in changes if change.at > state.floor]
-        await self._read(change.store_id for change in changes)
+        changes = [_change_of(event, state.floor) for event in events]
+        await self._read(change.store_id for change in changes if change)
+        touched: dict[str, int] = {}
         batch = Batch(state.batch + 1)
-        for change in changes:
-            self._carry(batch, change)
-        until: Timestamp = max(state.until, events[-1]["clusterTime"])
+        for event, change in zip(events, changes, strict=True):
+            if change is not None:
+                self._carry(batch, change)
+            if batch.rows >= MOST_ROWS or event is events[-1]:
+                state = await self._put(state, batch, event)
+                touched |= batch.touched
+                batch = Batch(state.batch + 1)
+        oldest = next((change.committed_at for change in changes if change), None)
+        if oldest is not None:
+            self.lag = max(0.0, self._now() - oldest.timestamp())
+        self._make_room(touched)
+        return state
+
+    async def _put(self, state: State, batch: Batch, event: Event) -> State:
+        """Write a batch, which ends with an event; gives how far the ledger is then."""
+        until: Timestamp = max(state.until, event["clusterTime"])
         number = batch.number if batch.buckets else state.batch
-        after = replace(state, batch=number, token=events[-1]["_id"], until=until)
+        after = replace(state, batch=number, token=event["_id"], until=until)
         checkpoints = self._checkpoints(batch)
         await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
         self.counts["rows"] += batch.rows
-        if changes and changes[0].committed_at is not None:
-            self.lag = max(0.0, self._now() - changes[0].committed_at.timestamp())
-        self._make_room(batch.touched)
         return after
 
     async def _read(self, store_ids: Iterable[str]) -> None:
@@ -254,5 +266,7 @@ class Keeper:
             items -= len(balances.pop(oldest).items) + 1
 
 
-def _change_of(event: Event) -> StoreChange | None:
-    return store_change_of(event) if event["ns"].get("coll") == STORES else None
+def _change_of(event: Event, floor: Timestamp) -> StoreChange | None:
+    """Read a change of a store; None for other events, and for what is in the ledger already."""
+    change = store_change_of(event) if event["ns"].get("coll") == STORES else None
+    return change if change is not None and change.at > floor else None

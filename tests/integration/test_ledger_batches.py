@@ -27,7 +27,7 @@ async def test_what_another_program_inserts_at_once_goes_in_piece_by_piece(
         running = asyncio.create_task(keeper.run())
         async with asyncio.timeout(20):
             # From its beginning on: what was there before is opening rows, in batches of their own.
-            while (state := await asyncio.to_thread(ledger.state)) is None or state.reconciling is not None:
+            while (state := await asyncio.to_thread(ledger.state)) is None or state.reconciling is not None:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             documents = [{"_id": f"store-{number}", "items": items} for number in range(STORES)]
             await asyncio.to_thread(database["stores"].insert_many, documents)

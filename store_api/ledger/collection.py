@@ -15,7 +15,7 @@ from bson import Int64, MaxKey, Timestamp
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure
+from pymongo.errors import BulkWriteError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 STATE: Final = "ledger_state"
 STREAM: Final = "stream"
 """The document that says how far the ledger is."""
+
+DUPLICATE_KEY: Final = 11000
 
 READERS: Final = 8
 """Stores that are read again at once, after a start."""
@@ -182,6 +184,20 @@ class LedgerCollections:
         if done.matched_count != 1:
             raise Superseded
 
+    def skip_ahead(self) -> None:
+        """Go on after the last batch that there is, where the state is older than the rows.
+
+        It is so after a backup was restored whose parts are of different moments: what would be written next
+        is there already. The ledger is then put right from a reading of all stores.
+        """
+        state = self.state()
+        latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
+        found = [each.find_one({}, {"_id": 1}, sort=latest) for each in (self._movements, self._checkpoints)]
+        last = max((each["_id"]["b"] for each in found if each is not None), default=0)
+        if state is not None and state.batch < last:
+            ahead = {"b": Int64(last), "off": True, "reconciling": None}
+            self._state.update_one({"_id": STREAM, "b": state.batch}, {"$set": ahead})
+
     def balances(self, store_ids: Iterable[str]) -> dict[str, Balance]:
         """Read what the ledger has of stores."""
         ids = list(store_ids)
@@ -214,6 +230,13 @@ class LedgerCollections:
             [{"$match": {"_id": {"$gt": begin, **end}}}, {"$group": {"_id": "$_id.s"}}], allowDiskUse=True
         )
         return {row["_id"] for row in found}
+
+
+def is_there_already(error: Exception) -> bool:
+    """Tell whether a batch was refused because what it would write is there already."""
+    return isinstance(error, BulkWriteError) and any(
+        each["code"] == DUPLICATE_KEY for each in (error.details or {}).get("writeErrors", ())
+    )
 
 
 def _to_run(database: str) -> str:

@@ -1,4 +1,4 @@
-"""`make bench`: writes, pushes, the ledger and memory, everything in one run on one machine, into `bench/results/`."""
+"""`make bench`: writes, pushes, ledger, memory: all in one run on one machine, into `bench/results/`."""
 
 import argparse
 import resource

@@ -25,6 +25,7 @@ from bench.writes import SCRIPT
 from store_api.embedded import EmbeddedMongo
 from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.keeper import Keeper
+from store_api.ledger.program import look_for_garbage_seldom
 from store_api.ledger.reconciling import Reconciler
 from store_api.stock import Operation, OperationKind, said_of
 
@@ -97,6 +98,7 @@ def catching_up() -> str:
         Reconciler(ledger).reconcile(None)
         ids = [f"store-{number}" for number in range(STORES)]
         _write(database, ids, ITEMS, CAUGHT_UP, random.Random(1))
+        look_for_garbage_seldom()
         keeper = Keeper(ledger, random.random, time.time)
         began = time.perf_counter()
         asyncio.run(_catch_up(keeper, CAUGHT_UP))

@@ -12,14 +12,14 @@ from subprocess import PIPE
 from typing import Final
 
 import msgspec
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.ledger.collection import STATE, STREAM, LedgerCollections
 from store_api.ledger.lease import LEASE
 from store_api.ledger.program import Figures, Task
 from store_api.ledger.reconciling import Reconciler
 from store_api.storage.clients import Client, Documents, durable_documents
-from store_api.storage.driver_errors import translated
+from store_api.storage.driver_errors import UNAUTHORIZED, translated
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ LOOK_SECONDS: Final = 2.0
 
 BEHIND_SECONDS: Final = 60.0
 """A ledger that lags by more than this is said, once."""
+
+LONGEST_PAUSE_SECONDS: Final = 60.0
+"""How long it is waited at most before a keeper is started again, when each ends before it keeps anything."""
 
 STOP_SECONDS: Final = 5.0
 """How long a keeper may take for the batch in hand."""
@@ -56,6 +59,9 @@ class LedgerAttendant:
         self._states: Documents = durable_documents(client, task.database, STATE)
         self._now = now
         self._process: asyncio.subprocess.Process | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self._asked_for_help = False
         self._is_behind = False
         self._told = Figures()
         self.counts: Counter[str] = Counter()
@@ -64,23 +70,45 @@ class LedgerAttendant:
     async def begin(self) -> None:
         """Let the ledger begin, unless it has: what is done to stores after this has its row.
 
+        A user who may not write to it gets one warning, and the service goes on.
+
         Raises:
             DatabaseUnavailable: it may not have begun.
         """
         with translated(writing=False):
-            await asyncio.to_thread(self._reconciler.begin_if_due)
+            try:
+                await asyncio.to_thread(self._reconciler.begin_if_due)
+            except OperationFailure as error:
+                if error.code != UNAUTHORIZED:
+                    raise
+                self._ask_for_help()
+
+    def _ask_for_help(self) -> None:
+        if not self._asked_for_help:
+            self._asked_for_help = True
+            log.warning(
+                "May not keep the ledger, and goes on without: its user needs readWrite on the database",
+                extra={"action": "ledger_not_ours"},
+            )
 
     async def run(self) -> None:
         """See to it until cancelled; the keeper that was started here ends then."""
         try:
             while True:
                 try:
-                    await self._look()
-                    if self._process is None and await self._is_free():
+                    await self.look()
+                    if self._is_due() and await self._is_free():
                         await self._start()
                 except PyMongoError:
                     # Without MongoDB there is nothing to keep; others say so.
                     self.lag = max(self.lag, LOOK_SECONDS)
+                except OSError as error:
+                    # No process more can be had just now: the stock does not depend on it.
+                    self._note_failure()
+                    log.warning(
+                        "The keeper of the ledger cannot be started",
+                        extra={"action": "ledger_failed", "error": type(error).__name__},
+                    )
                 await asyncio.sleep(LOOK_SECONDS)
         finally:
             await self._stop()
@@ -89,7 +117,20 @@ class LedgerAttendant:
         held = {"_id": LEASE, "$expr": {"$gte": ["$until", "$$NOW"]}}
         return await self._states.find_one(held, {"_id": 1}) is None
 
-    async def _look(self) -> None:
+    def _is_due(self) -> bool:
+        return self._process is None and asyncio.get_running_loop().time() >= self._not_before
+
+    def _note_failure(self) -> None:
+        self._failures += 1
+        pause = min(LOOK_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
+        self._not_before = asyncio.get_running_loop().time() + pause
+
+    async def look(self) -> None:
+        """Look how far the ledger is; that it falls behind, and that it has caught up, is said once.
+
+        Raises:
+            PyMongoError: MongoDB did not say.
+        """
         state = await self._states.find_one({"_id": STREAM}, {"until": 1})
         self.lag = 0.0 if state is None else max(0.0, self._now() - state["until"].time)
         if (self.lag > BEHIND_SECONDS) != self._is_behind:
@@ -130,6 +171,11 @@ class LedgerAttendant:
                     self._told = figures
         await process.wait()
         self._process = None
+        if self._told.leases:
+            self._failures = 0
+        else:
+            # It kept nothing: another was quicker, or it may not, or cannot.
+            self._note_failure()
 
     async def _stop(self) -> None:
         process = self._process
@@ -150,4 +196,9 @@ async def note_off(client: Client, database: str) -> None:
     """Note that the service runs without a ledger: whoever keeps it again has a gap to put right."""
     states = durable_documents(client, database, STATE)
     with translated(writing=False):
-        await states.update_one({"_id": STREAM}, {"$set": {"off": True}})
+        try:
+            await states.update_one({"_id": STREAM}, {"$set": {"off": True}})
+        except OperationFailure as error:
+            # Who may not write to a ledger has kept none.
+            if error.code != UNAUTHORIZED:
+                raise

@@ -5,6 +5,7 @@ the ledger is complete. It goes through only where the batch before it is the la
 keepers, or one that was stopped for an hour, cannot write a change twice, or leave one out.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,12 +16,16 @@ from bson import Int64, MaxKey, Timestamp
 from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.ledger.balances import BY, Balance
 from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Row, items_in, replay
+from store_api.storage.driver_errors import UNAUTHORIZED
+from store_api.storage.schema import in_mongosh
+
+log = logging.getLogger(__name__)
 
 STATE: Final = "ledger_state"
 STREAM: Final = "stream"
@@ -28,6 +33,8 @@ STREAM: Final = "stream"
 
 SESSION: Final = "session"
 """The document that says in which session of MongoDB's the keeper writes."""
+
+DUPLICATE_KEY: Final = 11000
 
 READERS: Final = 8
 """Stores that are read again at once, after a start."""
@@ -115,9 +122,21 @@ class LedgerCollections:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="balances")
 
     def prepare(self) -> None:
-        """Make the collections and their indexes, where they are missing."""
-        for name, indexes in _INDEXES.items():
-            self.database[name].create_indexes(indexes)
+        """Make the collections and their indexes, where they are missing.
+
+        A user who may not gets a warning, and the ledger is kept without.
+        """
+        try:
+            for name, indexes in _INDEXES.items():
+                self.database[name].create_indexes(indexes)
+        except OperationFailure as error:
+            if error.code != UNAUTHORIZED:
+                raise
+            log.warning(
+                "May not make the indexes of the ledger, and goes on without; "
+                "an administrator must run in mongosh what is in `run`",
+                extra={"action": "ledger_indexes_not_ours", "run": _to_run(self.database.name)},
+            )
 
     def state(self) -> State | None:
         """Tell how far the ledger is; None where there is none yet."""
@@ -189,6 +208,20 @@ class LedgerCollections:
         if done.matched_count != 1:
             raise Superseded
 
+    def skip_ahead(self) -> None:
+        """Go on after the last batch that there is, where the state is older than the rows.
+
+        It is so after a backup was restored whose parts are of different moments: what would be written next
+        is there already. The ledger is then put right from a reading of all stores.
+        """
+        state = self.state()
+        latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
+        found = [each.find_one({}, {"_id": 1}, sort=latest) for each in (self._movements, self._checkpoints)]
+        last = max((each["_id"]["b"] for each in found if each is not None), default=0)
+        if state is not None and state.batch < last:
+            ahead = {"b": Int64(last), "off": True, "reconciling": None}
+            self._state.update_one({"_id": STREAM, "b": state.batch}, {"$set": ahead})
+
     def balances(self, store_ids: Iterable[str]) -> dict[str, Balance]:
         """Read what the ledger has of stores."""
         ids = list(store_ids)
@@ -233,6 +266,21 @@ class LedgerCollections:
             allowDiskUse=True,
         )
         return [row["_id"] for row in found]
+
+
+def is_there_already(error: Exception) -> bool:
+    """Tell whether a batch was refused because what it would write is there already."""
+    return isinstance(error, BulkWriteError) and any(
+        each["code"] == DUPLICATE_KEY for each in (error.details or {}).get("writeErrors", ())
+    )
+
+
+def _to_run(database: str) -> str:
+    commands = []
+    for name, models in _INDEXES.items():
+        indexes = [{**model.document, "key": dict(model.document["key"])} for model in models]
+        commands.append(in_mongosh(database, {"createIndexes": name, "indexes": indexes}))
+    return "; ".join(commands)
 
 
 def _fields_of(state: State) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from bson import Timestamp
@@ -12,7 +13,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
 from store_api.ledger.balances import Balance, carry, checkpoint_after
-from store_api.ledger.collection import LedgerCollections, State, Superseded
+from store_api.ledger.collection import LedgerCollections, State, Superseded, is_there_already
 from store_api.ledger.reconciling import Reconciler
 from store_api.ledger.rows import Batch, Row
 from store_api.storage.schema import COLLECTION as STORES
@@ -29,8 +30,8 @@ GATHER_SECONDS: Final = 0.4
 MOST_GATHERED: Final = 4_000
 """Changes that go into one batch, but for those of the answer that is begun."""
 
-MOST_ROWS_AT_ONCE: Final = 20_000
-"""Rows, but for those of one change, that go in together: MongoDB gives a transaction a minute."""
+MOST_ROWS: Final = 20_000
+"""Rows after which a batch is written: a transaction must be smaller than some part of MongoDB's cache."""
 
 FEWEST_ROWS: Final = 1_000
 """A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
@@ -91,6 +92,9 @@ class Keeper:
                 self._is_lost = True
             except (PyMongoError, StoreApiError) as error:
                 self._note_failure(error, "go on")
+                if is_there_already(error):
+                    with suppress(PyMongoError):
+                        await asyncio.to_thread(self._ledger.skip_ahead)
             if self._failures and not self._stopping:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 
@@ -183,7 +187,7 @@ class Keeper:
             if change is None or (is_old := is_old and change.at <= state.floor):
                 continue
             self._carry(batch, change)
-            if batch.rows >= MOST_ROWS_AT_ONCE:
+            if batch.rows >= MOST_ROWS:
                 state = await self._put(state, batch, event)
                 batch = Batch(state.batch + 1)
         first = next(filter(None, changes), None)

@@ -178,8 +178,6 @@ class Reconciler:
         reply = self._database.command(
             {"find": STORES, "limit": 1, "projection": {"_id": 1}, "readConcern": {"level": "snapshot"}}
         )
-        at: Timestamp | None = reply["cursor"].get("atClusterTime")
-        if at is None:
-            # There is no collection just now, so there is no moment either.
-            raise DatabaseUnavailable
+        # Where there is no collection, nothing was read, and any moment up to now will do.
+        at: Timestamp = reply["cursor"].get("atClusterTime") or reply["operationTime"]
         return at

@@ -134,6 +134,18 @@ async def test_the_writer_takes_no_more_than_there_is(service: Service, store_id
     assert answer.json() == {"store": {"store_id": store_id, "report": []}}
 
 
+def test_the_writer_says_who_it_is_and_what_for_and_never_the_same(
+    service: Service, store_id: str, write: Write, mongo_url: str
+) -> None:
+    said = []
+    with MongoClient[dict[str, Any]](mongo_url) as mongo:
+        for arguments in (("supply", "3"), ("demand", "1", "--reference", "R-1009")):
+            write(arguments[0], store_id, "chair", *arguments[1:])
+            said.append((mongo[service.database]["stores"].find_one({"_id": store_id}) or {})["by"])
+    assert [(by["actor"], by["reference"]) for by in said] == [("writer.py", None), ("writer.py", "R-1009")]
+    assert said[0]["nonce"] != said[1]["nonce"]
+
+
 def test_the_writer_says_that_it_does_not_know(store_id: str, write: Write) -> None:
     nowhere = f"mongodb://127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=100"
     said, exit_code = write("supply", store_id, "chair", "3", mongo=nowhere)

@@ -48,9 +48,9 @@ def make_bare_user(administrator: Mongo, name: str, database: str) -> None:
 
 
 @contextmanager
-def served_for(members: ReplicaSetOfThree, folder: Path, name: str) -> Iterator[Service]:
+def served_for(members: ReplicaSetOfThree, folder: Path, name: str, **more: str) -> Iterator[Service]:
     url = members.url.replace("://", f"://{name}:{name}@") + "&authSource=admin"
-    with Service(folder, {"MONGO_URL": url, "MONGO_DB": name}) as service:
+    with Service(folder, {"MONGO_URL": url, "MONGO_DB": name, **more}) as service:
         service.wait_until_ready()
         yield service
         assert service.stop() == 0
@@ -113,6 +113,46 @@ async def test_one_who_may_not_create_the_collection_is_served_and_told_what_to_
         (told,) = service.log("validator_not_ours")
     assert carried_out(administrator, told["run"])["ok"] == 1
     assert rules_of(administrator, "bare") == documents.VALIDATOR
+
+
+async def test_one_who_may_make_no_index_keeps_a_ledger_without_and_is_told_what_to_run(
+    members: tuple[ReplicaSetOfThree, Mongo], tmp_path: Path
+) -> None:
+    of_set, administrator = members
+    make_bare_user(administrator, "indexless", "indexless")
+    database = administrator["indexless"]
+    with served_for(of_set, tmp_path, "indexless", LEDGER="on") as service:
+        database["stores"].insert_one({"_id": "north", "items": {"chair": 2}})
+        wait_until(lambda: database["movements"].find_one() is not None, f"a row; {service.complaints}")
+        (told,) = service.log("ledger_indexes_not_ours")
+        assert service.log("ledger_not_ours") == []
+    for line in told["run"].split("; "):
+        assert carried_out(administrator, line)["ok"] == 1
+    assert {"by item", "by time", "by actor", "by reference"} < database[
+        "movements"
+    ].index_information().keys()
+
+
+async def test_one_who_may_keep_no_ledger_is_served_without_and_told_once(
+    members: tuple[ReplicaSetOfThree, Mongo], tmp_path: Path
+) -> None:
+    of_set, administrator = members
+    ours = [
+        {"resource": {"db": "ledgerless", "collection": name}, "actions": list(BARE)}
+        for name in ("stores", "heartbeats", "claims")
+    ]
+    whole = {"resource": {"db": "ledgerless", "collection": ""}, "actions": ["changeStream", "find"]}
+    administrator.admin.command({"createRole": "ledgerless", "privileges": [*ours, whole], "roles": []})
+    make_user(administrator, "ledgerless", ["ledgerless"])
+    with served_for(of_set, tmp_path, "ledgerless", LEDGER="on") as service:
+        async with listening(service, "north", snapshot=True) as socket:
+            assert await socket.items() == {}
+            administrator["ledgerless"]["stores"].insert_one({"_id": "north", "items": {"chair": 2}})
+            assert await socket.items() == {"chair": 2}
+        assert len(service.log("ledger_not_ours")) == 1
+        wait_until(lambda: service.log("ledger_failed") != [], "a keeper was tried")
+    with served_for(of_set, tmp_path, "ledgerless") as service:
+        assert service.readiness() == 200
 
 
 async def test_one_who_may_not_change_the_validator_is_served_and_told_what_to_run(

@@ -14,7 +14,7 @@ from tests.unit.test_access_settings import OF_ACCESS, WHOLE
 
 VARIABLES = (
     *("MONGO_URL", "MONGO_DB", "DATA_DIR", "EMBEDDED_MONGO_PORT", "HOST", "PORT", "WORKERS"),
-    *("IDEMPOTENCY_HOURS", "REQUIRE_IDEMPOTENCY_KEY", *OF_ACCESS),
+    *("IDEMPOTENCY_HOURS", "REQUIRE_IDEMPOTENCY_KEY", "LEDGER", "LEDGER_DAYS", *OF_ACCESS),
 )
 
 
@@ -22,6 +22,7 @@ def test_without_any_variable_the_defaults_hold() -> None:
     settings = Settings.read({})
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
     assert settings.database_url == "mongodb://127.0.0.1:27018/?replicaSet=rs0"
+    assert (settings.ledger, settings.ledger_days) == (True, 400)
 
 
 def test_every_variable_is_read() -> None:
@@ -36,8 +37,11 @@ def test_every_variable_is_read() -> None:
             "WORKERS": "4",
             "IDEMPOTENCY_HOURS": "48",
             "REQUIRE_IDEMPOTENCY_KEY": "True",
+            "LEDGER": "Off",
+            "LEDGER_DAYS": "30",
         }
     )
+    assert (settings.ledger, settings.ledger_days) == (False, 30)
     assert (settings.idempotency_hours, settings.require_idempotency_key) == (48, True)
     assert settings.database_url == "mongodb://a,b/?replicaSet=x"
     assert (settings.mongo_db, settings.data_dir, settings.host) == ("stock", Path("/somewhere"), "::1")
@@ -66,6 +70,9 @@ def test_every_variable_is_read() -> None:
         ("EMBEDDED_MONGO_PORT", "65536"),
         ("WORKERS", "257"),
         ("WORKERS", "0"),
+        ("LEDGER", "true"),
+        ("LEDGER_DAYS", "0"),
+        ("LEDGER_DAYS", "36501"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_the_variable_and_keeps_secrets(

@@ -132,3 +132,18 @@ def test_what_was_found_out_is_told() -> None:
     counts.claims, counts.in_doubt = 9, 0
     told = counts.told()
     assert (told["claims_made_total",], told["stores_in_doubt",]) == (9, 0)
+
+
+def test_what_the_keepers_did_and_how_far_the_ledger_is_are_told() -> None:
+    counts = Counts()
+    counts.ledger.update(rows=5, leases=1, gaps=2, unexplained=3)
+    counts.ledger_lag = 1.5
+    for _ in range(2):
+        told = counts.told()
+        assert (told["ledger_rows_total",], told["ledger_leases_total",]) == (5, 1)
+        assert (told["ledger_gaps_total",], told["ledger_unexplained_lines_total",]) == (2, 3)
+        assert told["ledger_lag_seconds",] == 1.5
+    counts.ledger["rows"] += 2
+    counts.ledger_lag = 0.0
+    told = counts.told()
+    assert (told["ledger_rows_total",], told["ledger_lag_seconds",]) == (7, 0)

@@ -147,7 +147,7 @@ def test_what_is_asked_wrongly_is_refused_by_name(kept: Api, query: str, name: s
 
 
 def test_ten_thousand_movements_are_one_spreadsheet(kept: Api, path: str) -> None:
-    items = [{"item_id": f"=i{number}", "quantity": 1} for number in range(10_000)]
+    items = [{"item_id": f"=i{number:04}", "quantity": 1} for number in range(10_000)]
     kept.call("post", f"{path}/group_op", {"operation": "supply", "items": items, "reference": "007"})
     movements(kept, f"{path}/movements?limit=1&after=0.0&item_id=%3Di9999", 1)
     answer = kept.call("get", f"{path}/xlsx_movements", seconds=60)
@@ -158,13 +158,10 @@ def test_ten_thousand_movements_are_one_spreadsheet(kept: Api, path: str) -> Non
     assert len(rows) == 4 + 10_000
     assert [row[1] for row in rows[4:]] == [line["item_id"] for line in items]
     assert {row[2:8] for row in rows[4:]} == {(1, 1, "supply", None, "007", None)}
-    short = kept.call("get", f"{path}/xlsx_movements?limit=9999&order=desc", seconds=60)
+    short = kept.call("get", f"{path}/xlsx_movements?limit=2&order=desc")
     following, _, rel = short.headers["link"].partition("; ")
     assert rel == 'rel="next"'
-    last = kept.call(
-        "get", following.strip("<>").replace("xlsx_movements", "movements").replace("9999", "100")
-    )
-    assert [row["item_id"] for row in last.json["movements"]] == ["=i0"]
+    assert [row[1] for row in rows_in(kept.call("get", following.strip("<>")))[4:]] == ["=i9997", "=i9996"]
 
 
 def test_a_key_with_another_reference_is_that_of_another_operation(kept: Api, path: str) -> None:

@@ -26,7 +26,7 @@ _REPORT = schemas.Report(
 _MINIMAL = schemas.Changes(schemas.StoreChanges(STORE, [schemas.ChangedLine("chair", 10)]))
 _EMPTY = schemas.Report(schemas.StoreReport(STORE, []))
 
-_TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None)
+_TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None, ledger=True)
 
 _MISSING = errors.StoreNotFound(STORE)
 _BROKEN = errors.BrokenDocument(STORE, "the quantity of 'chair' is not a whole number")

@@ -37,7 +37,7 @@ export class LastDay {
     const { toldAt } = store;
     try {
       const units = await untilAnswered(() => unitsSince(store.id, Date.now() - DAY_MS), { isWanted });
-      if (units) {
+      if (units?.length > 0) {
         store.trail.precede(units, toldAt);
         store.trail.note(Date.now(), store.units);
       }

@@ -121,7 +121,7 @@ export class History {
     if (!this.movements.isRead) {
       return "";
     }
-    const all = older === null ? `all ${count(rows.length, "change")}` : `the ${number(rows.length)} newest changes`;
+    const all = older === null ? count(rows.length, "change") : `the newest ${count(rows.length, "change")}`;
     const isBehind = lag > BEHIND_MS && Number.isFinite(completeUntil);
     return [
       this.search.value ? `${number(this.ids.length)} of ${all}` : `${all[0].toUpperCase()}${all.slice(1)}`,

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 from pymongo import MongoClient
 
 from tests.browser.conftest import Open
@@ -144,6 +144,12 @@ async def test_older_changes_come_as_one_scrolls_and_new_ones_one_question_at_a_
         if "/movements?" in url:
             asked, most = asked + change, max(most, asked + change)
 
+    async def answer_late(route: Route) -> None:
+        await asyncio.sleep(1)
+        await route.continue_()
+
+    # So slow that questions would overlap.
+    await page.page.route("**/movements?*", answer_late)
     page.page.on("request", lambda request: note(1, request.url))
     page.page.on("requestfinished", lambda request: note(-1, request.url))
     seen = page.page.locator(".history").get_by_text("item-0", exact=True)

@@ -85,8 +85,8 @@ function letIn(who, before) {
   repaint();
 }
 
-function rightsOf({ name, scopes, stores: patterns }) {
-  return JSON.stringify([name, scopes, patterns]);
+function rightsOf({ name, scopes, stores: patterns, ledger }) {
+  return JSON.stringify([name, scopes, patterns, ledger]);
 }
 
 /** Nothing that was told stays where the next one who looks could find it. */

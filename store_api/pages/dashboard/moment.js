@@ -44,7 +44,7 @@ export class Moment {
     this.input.value = at === null ? "" : localText(Date.parse(at));
     setAttribute(byId("moment-back"), "href", addressOf(storeId));
     if (at !== null) {
-      this.say("Reading…");
+      this.write("Reading…");
       this.load(this.store);
     }
   }
@@ -72,11 +72,14 @@ export class Moment {
   }
 
   say(text) {
+    this.write(text);
+    this.announce(`${byId("moment-when").textContent}: ${text}`);
+  }
+
+  write(text) {
     const moment = Date.parse(this.at);
-    const when = Number.isNaN(moment) ? this.at : fullMoment(moment);
-    setText(byId("moment-when"), `As of ${when}`);
+    setText(byId("moment-when"), `As of ${Number.isNaN(moment) ? this.at : fullMoment(moment)}`);
     setText(byId("moment-text"), text);
-    this.announce(`As of ${when}: ${text}`);
   }
 }
 

@@ -246,13 +246,14 @@ async def test_a_report_as_of_a_moment_is_none_of_now(
     await page.shows("chair", "3")
     await expect(page.figure("Units")).to_have_text("3")
     for moment, words in (
-        (written(datetime.now(UTC) - timedelta(days=500)), "the ledger does not reach back so far"),
+        (written(datetime.now(UTC) - timedelta(days=500)), "The ledger knows nothing from before"),
         (written(datetime.now(UTC) + timedelta(days=1)), "No report is of that moment."),
         (written(datetime.fromisoformat(then) - timedelta(seconds=1)), "There was no such store then."),
     ):
         await look_at(page, moment)
         await expect(notice).to_contain_text(words)
         await expect(page.page.locator(".items .all .row")).to_have_count(0)
+        await expect(page.figure("Units")).to_have_text("–")
     (keeper,) = [pid for pid in children_of(service.pid) if b"store_api.ledger.program" in command_line(pid)]
     os.kill(keeper, signal.SIGSTOP)
     try:

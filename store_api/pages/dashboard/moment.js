@@ -14,7 +14,7 @@ const AGAIN = "It is asked again by itself.";
 
 const WORDS = {
   404: "There was no such store then.",
-  410: "What was in the store then is not known: the ledger does not reach back so far.",
+  410: "What was in the store then is not known.",
   422: "No report is of that moment.",
 };
 

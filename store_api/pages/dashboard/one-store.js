@@ -138,9 +138,10 @@ export class OneStore {
   showFigures() {
     const { quantities, units, timesChanged, changedAt } = this.store;
     const isThen = this.views.past !== null;
+    const isUnknown = isThen && this.store.toldOn === 0;
     showFigures(byId("one-store-figures"), [
-      ["Items", number(quantities.size)],
-      ["Units", number(units)],
+      ["Items", isUnknown ? "–" : number(quantities.size)],
+      ["Units", isUnknown ? "–" : number(units)],
       ["Changes", isThen ? "–" : number(timesChanged)],
       ["Last change", isThen || !changedAt ? "–" : ago(changedAt, this.now)],
     ]);

@@ -19,6 +19,9 @@ from store_api.stock import Stock
 from store_api.storage.clients import Client, Documents, Primary
 from store_api.storage.driver_errors import translated
 
+MOST_OF_RARE: Final = 500
+"""Buckets of an actor beyond which the rows of a store are looked through instead."""
+
 MOST_SAMPLES: Final = 150
 """Places at which a store is looked at that has more buckets than points are wanted."""
 
@@ -141,7 +144,7 @@ class MovementReader:
         bounds = await self._places.bounds_of(wish)
         if bounds is None:
             return Page([], None, reach.end)
-        plan = plan_of(wish, bounds)
+        plan = plan_of(wish, bounds, by_actor=await self._is_rare(wish))
         found = self._buckets.find(plan.query, projection_of(wish), batch_size=plan.at_once)
         cursor = found.sort(plan.sort).hint(plan.hint)
         try:
@@ -154,6 +157,14 @@ class MovementReader:
         finally:
             await cursor.close()
         return Page(gathered.movements[: wish.limit], gathered.next, reach.end)
+
+    async def _is_rare(self, wish: Wish) -> bool:
+        """Tell whether an actor has so few rows that they are looked through sooner than those of a store."""
+        if wish.actor is None or wish.store_id is None:
+            return True
+        theirs = {"rows.a": wish.actor}
+        found = await self._buckets.count_documents(theirs, limit=MOST_OF_RARE, hint="by actor")
+        return int(found) < MOST_OF_RARE
 
     async def _stock_at(self, store_id: str, second: int) -> Stock | None:
         known = {"_id.s": store_id, "t": {"$lte": second}}

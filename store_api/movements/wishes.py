@@ -120,30 +120,33 @@ _MANY, _SOME = 500, 16
 _BATCH: Final = "_id.b"
 
 
-def plan_of(wish: Wish, bounds: Bounds) -> Plan:
+def plan_of(wish: Wish, bounds: Bounds, *, by_actor: bool = True) -> Plan:
     """Choose the index that tells most, and write the query.
+
+    What the index does not tell is no part of the query: MongoDB would look for it without end.
 
     Args:
         wish: what is wanted.
         bounds: where it is.
+        by_actor: whether the actor tells more than the store.
     """
     way = -1 if wish.descending else 1
     some = max(_SOME, wish.limit // 20)
-    batches = _between(bounds.first, bounds.last)
-    of_store: Query = {} if wish.store_id is None else {"_id.s": wish.store_id}
-    query: Query = {**of_store, **({_BATCH: batches} if batches else {})}
+    between = _between(bounds.first, bounds.last)
+    batches: Query = {_BATCH: between} if between else {}
     if wish.reference is not None:
-        return Plan({"rows.r": wish.reference, **query}, "by reference", [(_BATCH, way)], False, _MANY)
+        return Plan({"rows.r": wish.reference, **batches}, "by reference", [(_BATCH, way)], False, _MANY)
     if wish.store_id is not None and wish.item_id is not None:
-        return Plan({"rows.i": wish.item_id, **query}, "by item", [(_BATCH, way)], False, some)
-    if wish.actor is not None:
-        return Plan({"rows.a": wish.actor, **query}, "by actor", [(_BATCH, way)], False, _MANY)
+        item: Query = {"_id.s": wish.store_id, "rows.i": wish.item_id}
+        return Plan({**item, **batches}, "by item", [(_BATCH, way)], False, some)
+    if wish.actor is not None and (by_actor or wish.store_id is None):
+        return Plan({"rows.a": wish.actor, **batches}, "by actor", [(_BATCH, way)], False, _MANY)
     if wish.store_id is not None:
         whole = span_of(wish.store_id, bounds.first, bounds.last)
         return Plan({"_id": whole}, [("_id", 1)], [("_id", way)], True, some)
     seconds = _between(bounds.begin, bounds.end)
-    timed = {"t": seconds, **query} if seconds else query
-    return Plan(timed, "by time", [("t", way), (_BATCH, way)], False, _MANY)
+    timed: Query = {"t": seconds} if seconds else {}
+    return Plan({**timed, **batches}, "by time", [("t", way), (_BATCH, way)], False, _MANY)
 
 
 def span_of(store_id: str, first: int | None = None, last: int | None = None) -> Query:
@@ -176,6 +179,8 @@ def _conditions(wish: Wish) -> list[Query]:
         for field, value in equal.items()
         if value is not None
     ]
+    if wish.store_id is not None and (wish.actor is not None or wish.reference is not None):
+        found.append({"$eq": ["$_id.s", {"$literal": wish.store_id}]})
     if wish.since is not None:
         found.append({"$gte": ["$$row.t", wish.since]})
     if wish.until is not None:

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from pymongo import MongoClient
 
 from store_api.movements import pages
+from store_api.movements import reader as module
 from store_api.movements.arguments import address_of, wish_of
 from store_api.movements.pages import Page
+from store_api.movements.places import Places
 from store_api.movements.reader import MovementReader
-from store_api.movements.wishes import Position, Wish
+from store_api.movements.wishes import Plan, Position, Wish, plan_of
 from store_api.stock import StorePatterns
 from store_api.storage.clients import Client
 from tests.support.ledger_world import BEGINS, Known, LedgerWorld
@@ -195,3 +197,52 @@ async def test_a_rare_filter_reads_no_more_than_it_may_and_goes_on_from_there(
     nothing = [page async for page in turned(reader, Wish(op="clean", descending=descending))]
     assert len(nothing) > 5
     assert not any(page.movements for page in nothing)
+
+
+@pytest.mark.parametrize(
+    ("part", "index"),
+    [
+        ({"reference": "R-1", "store_id": "store-1", "actor": "till-1"}, "by reference"),
+        ({"store_id": "store-1", "item_id": "item-1", "actor": "till-1"}, "by item"),
+        ({"actor": "till-1", "store_id": "store-1"}, "by actor"),
+        ({"store_id": "store-1"}, "_id_"),
+        ({"op": "gap"}, "by time"),
+    ],
+)
+@pytest.mark.parametrize("descending", [False, True])
+async def test_the_index_that_tells_most_is_used_and_gives_the_order(
+    world: LedgerWorld, client: Client, part: Some, index: str, descending: bool
+) -> None:
+    """MongoDB sorts nothing, and looks at no more than it gives."""
+    database = world.ledger.database
+    middle = (BEGINS + world.second) // 2
+    times: tuple[Some, ...] = ({}, {"since": middle}, {"until": middle}, {"after": Position(20, 3)})
+    for time in times:
+        wish = Wish(descending=descending, **part, **time)
+        bounds = await Places(client[database.name]["movements"]).bounds_of(wish)
+        assert bounds is not None
+        plan = plan_of(wish, bounds)
+        find = {"find": "movements", "filter": plan.query, "sort": dict(plan.sort), "limit": 3}
+        hint = plan.hint if isinstance(plan.hint, str) else dict(plan.hint)
+        told = database.command("explain", {**find, "hint": hint}, verbosity="executionStats")
+        assert f"'indexName': '{index}'" in str(told["queryPlanner"]["winningPlan"])
+        assert "'SORT'" not in str(told["queryPlanner"]["winningPlan"])
+        assert told["executionStats"]["totalDocsExamined"] <= 3
+        assert told["executionStats"]["totalKeysExamined"] <= 20
+
+
+async def test_of_a_store_and_an_actor_the_one_that_tells_more_is_looked_through(
+    world: LedgerWorld, reader: MovementReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most, index in ((500, "by actor"), (1, [("_id", 1)])):
+        plans: list[Plan] = []
+
+        def note(*args: Any, plans: list[Plan] = plans, **more: Any) -> Plan:
+            plans.append(plan_of(*args, **more))
+            return plans[-1]
+
+        monkeypatch.setattr(module, "MOST_OF_RARE", most)
+        monkeypatch.setattr(module, "plan_of", note)
+        wish = Wish(store_id="store-1", actor="till-1", limit=1000)
+        assert await ids(reader, wish) == expected(world, wish)
+        assert [plan.hint for plan in plans] == [index]

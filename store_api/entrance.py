@@ -59,7 +59,7 @@ class Entrance:
             self.sessions = Sessions(self.tokens, takes_jwts=AUTH_OIDC in ways, now=time.time)
             self._key = SessionKey(client, settings.mongo_db, secrets.token_bytes, self.sessions.use)
             self.followed[SECRETS] = self._key.take
-        self.routes = SessionRoutes(self.sessions)
+        self.routes = SessionRoutes(self.sessions, settings.ledger)
         self.stays = Stays(self.tokens, time.time)
         jwts = verifier_of(settings) if AUTH_OIDC in ways else None
         self.gate = Gate(

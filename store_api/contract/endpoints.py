@@ -30,7 +30,7 @@ _SALE = schemas.Movement("17.4", _AT, STORE, "chair", -3, 7, "demand", "till-7",
 _PAGE = schemas.Movements([_SALE], f"/stores/{STORE}/movements?limit=1&after=17.4", _AT)
 _UNITS = schemas.Units([schemas.UnitsPoint(_AT, 12)], _AT)
 
-_TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None)
+_TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None, ledger=True)
 
 _MISSING = errors.StoreNotFound(STORE)
 _BROKEN = errors.BrokenDocument(STORE, "the quantity of 'chair' is not a whole number")

@@ -171,6 +171,7 @@ class Session(Struct, forbid_unknown_fields=True):
     scopes: list[Scope]
     stores: Annotated[list[str], Meta(description="Their ids, or their beginnings and `*`.")] | None
     expires: datetime | None
+    ledger: Annotated[bool, Meta(description="Whether a ledger of movements is kept.")]
 
 
 class SignedOut(Struct, forbid_unknown_fields=True):

@@ -17,13 +17,19 @@ from store_api.web.routes import Guard, add_guarded, json_answer
 
 @dataclass(frozen=True, slots=True)
 class SessionRoutes:
-    """What these routes need: who makes sessions; None where nobody is asked who they are."""
+    """What these routes need.
+
+    Args:
+        sessions: who makes sessions; None where nobody is asked who they are.
+        has_ledger: whether there is a ledger to read: a page that had to try would have its browser complain.
+    """
 
     sessions: Sessions | None
+    has_ledger: bool
 
     async def who(self, request: WholeRequest) -> HTTPResponse:
         """`GET /session`."""
-        return json_answer(session_of(request.caller))
+        return json_answer(session_of(request.caller, self.has_ledger))
 
     async def sign_in(self, request: WholeRequest) -> HTTPResponse:
         """`POST /session`.
@@ -32,11 +38,11 @@ class SessionRoutes:
             CredentialMissing: there is no token: a session is not prolonged by itself.
         """
         if self.sessions is None:
-            return json_answer(session_of(request.caller))
+            return json_answer(session_of(request.caller, self.has_ledger))
         if "authorization" not in request.headers:
             raise CredentialMissing
         signed = self.sessions.begin(request.caller)
-        said = session_of(request.caller)
+        said = session_of(request.caller, self.has_ledger)
         said.expires = datetime.fromtimestamp(signed.until, UTC)
         secure = came_over_tls(request)
         name = SECURE_NAME if secure else PLAIN_NAME
@@ -61,13 +67,14 @@ class SessionRoutes:
         return routes
 
 
-def session_of(caller: Caller) -> Session:
+def session_of(caller: Caller, has_ledger: bool) -> Session:
     """Describe who asks, and what they may do."""
     return Session(
         caller.name,
         sorted(caller.scopes),
         None if caller.patterns is None else list(caller.patterns),
         None if caller.expires is None else datetime.fromtimestamp(int(caller.expires), UTC),
+        has_ledger,
     )
 
 

@@ -160,6 +160,15 @@ async def test_searching_and_sorting(open_page: Open, stores: Stores, store_id: 
     await expect(page.page.locator("#item-found")).to_have_text("1 of 3 items")
 
 
+async def test_without_a_ledger_there_is_one_line_that_says_so(open_page: Open, store_id: str) -> None:
+    page = await open_page(f"{address_of(store_id)}/history")
+    await expect(page.page.get_by_text("This service keeps no ledger")).to_be_visible()
+    for part in (page.page.get_by_role("link", name="History"), page.page.get_by_label("As of")):
+        await expect(part).to_be_hidden()
+    await expect(page.page.get_by_role("heading", name="Units since this page was opened")).to_be_visible()
+    await expect(page.page.get_by_role("table", name="Items")).to_be_visible()
+
+
 async def test_an_open_page_asks_for_nothing_but_frames(
     open_page: Open, service: Service, stores: Stores, store_id: str
 ) -> None:

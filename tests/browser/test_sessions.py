@@ -55,9 +55,9 @@ async def sign_in(page: Dashboard, token: str) -> None:
     await expect(door(page)).to_be_hidden()
 
 
-async def signed_in(open_page: Open, token: str, *address: str) -> Dashboard:
+async def signed_in(open_page: Open, token: str, *address: str, **options: Any) -> Dashboard:
     """Open a page and sign in; that nobody was signed in before is no complaint."""
-    page = await open_page(*address, loses_network=True)
+    page = await open_page(*address, loses_network=True, **options)
     await sign_in(page, token)
     return page
 

@@ -67,6 +67,7 @@ def test_who_signs_in_is_told_who_he_is_and_keeps_no_token(api: Api, tokens: Doc
         "scopes": ["demand", "read"],
         "stores": ["berlin-*"],
         "expires": None,
+        "ledger": False,
     }
     lasts = datetime.fromisoformat(who["expires"]) - before
     assert abs(lasts.total_seconds() - LIFE_SECONDS) < 60
@@ -206,7 +207,7 @@ def test_a_session_is_no_longer_than_its_token(api: Api, tokens: Documents) -> N
 
 def test_where_nobody_is_asked_everybody_may_everything_and_there_is_no_cookie(mongo_url: str) -> None:
     with served_in_process(mongo_url) as api:
-        anybody = {"name": None, "scopes": sorted(Scope), "stores": None, "expires": None}
+        anybody = {"name": None, "scopes": sorted(Scope), "stores": None, "expires": None, "ledger": False}
         for method in ("get", "post"):
             answer = api.call(method, "/session", headers={"Cookie": f"{PLAIN_NAME}=made.up"})
             assert (answer.status, answer.json, "set-cookie" in answer.headers) == (200, anybody, False)

@@ -1,5 +1,6 @@
 /** The page of all stores: what each holds, and when it last changed. */
 
+import { addressOf } from "./address.js";
 import { byId, make, setAttribute, setText, showFigures } from "./dom.js";
 import { ago, count, number } from "./format.js";
 import { showMark } from "./marks.js";
@@ -108,11 +109,6 @@ export class AllStores {
     row.classList.toggle("broken", store.broken !== "");
     showMark(row, change, store.mark);
   }
-}
-
-/** Give the address of a store's page. */
-export function addressOf(id) {
-  return `#/stores/${encodeURIComponent(id)}`;
 }
 
 function linkTo(id) {

@@ -17,10 +17,11 @@ let onRefused = () => {};
 
 /** What went wrong, as a problem document (RFC 9457) says it. */
 export class Problem extends Error {
-  /** @param {object} document */
-  constructor(document) {
+  /** @param {object} document @param {number} retryAfter how long to wait before it is tried again; 0 is not told */
+  constructor(document, retryAfter = 0) {
     super(document.detail ?? document.title);
     this.document = document;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -60,11 +61,54 @@ export async function clean(storeId, key) {
   await change(`${storePath(storeId)}/clean`, { headers: { "Idempotency-Key": key } });
 }
 
-/** Fetch a store's spreadsheet. @returns {Promise<{content: Blob, name: string}>} */
-export async function spreadsheet(storeId) {
-  const answer = await send(`${storePath(storeId)}/xlsx_report`, {});
+/**
+ * Fetch a spreadsheet of a store.
+ *
+ * @param {"xlsx_report" | "xlsx_movements"} kind
+ * @param {Record<string, string>} query which, of those that there are
+ * @returns {Promise<{content: Blob, name: string}>}
+ */
+export async function spreadsheet(storeId, kind, query) {
+  const answer = await send(withQuery(`${storePath(storeId)}/${kind}`, query), {});
   const encoded = /filename\*=UTF-8''([^;]+)/.exec(answer.headers.get("Content-Disposition") ?? "");
   return { content: await answer.blob(), name: encoded ? decodeURIComponent(encoded[1]) : "stock.xlsx" };
+}
+
+/** Give where the movements of a store are. @param {Record<string, string>} query */
+export function movementsPath(storeId, query) {
+  return withQuery(`${storePath(storeId)}/movements`, query);
+}
+
+/**
+ * Read a page of movements, and when that was by the service's clock.
+ *
+ * @param {string} path
+ * @returns {Promise<{movements: object[], next: string | null, complete_until: string | null, askedAt: number}>}
+ */
+export async function movementsAt(path) {
+  const answer = await send(path, {});
+  return { ...(await answer.json()), askedAt: Date.parse(answer.headers.get("Date")) };
+}
+
+/** Read what a store held since a moment. @returns {Promise<{at: number, units: number}[]>} */
+export async function unitsSince(storeId, since) {
+  const { units } = await (await send(withQuery(`${storePath(storeId)}/units`, { from: secondOf(since) }), {})).json();
+  return units.map((point) => ({ ...point, at: Date.parse(point.at) }));
+}
+
+/** Read the report of a store as of a moment. @param {string} at as in `2026-11-26T21:00:00Z` */
+export async function reportAt(storeId, at) {
+  return (await (await send(withQuery(storePath(storeId), { at }), {})).json()).store.report;
+}
+
+/** Write a moment as the service reads it, to the second. @param {number} at as `Date.now()` tells it */
+export function secondOf(at) {
+  return `${new Date(at).toISOString().slice(0, -".000Z".length)}Z`;
+}
+
+function withQuery(path, query) {
+  const text = new URLSearchParams(query).toString();
+  return text ? `${path}?${text}` : path;
 }
 
 function storePath(storeId) {
@@ -87,7 +131,7 @@ async function send(path, options, patience = ANSWER_MS) {
     if (REFUSED.includes(answer.status) && path !== SESSION) {
       onRefused();
     }
-    throw new Problem(await problemIn(answer));
+    throw new Problem(await problemIn(answer), 1000 * Number(answer.headers.get("Retry-After")) || 0);
   }
   return answer;
 }

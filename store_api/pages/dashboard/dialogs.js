@@ -100,10 +100,10 @@ export class CleanDialog {
   }
 }
 
-/** Fetch a store's spreadsheet and save it; say what is wrong if that fails. */
-export async function saveSpreadsheet(storeId) {
+/** Fetch a spreadsheet of a store and save it; say what is wrong if that fails. */
+export async function saveSpreadsheet(storeId, kind, query) {
   try {
-    const { content, name } = await spreadsheet(storeId);
+    const { content, name } = await spreadsheet(storeId, kind, query);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(content);
     link.download = name;

@@ -2,6 +2,15 @@
 
 const wholes = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium", hourCycle: "h23" });
+const dayAndSeconds = new Intl.DateTimeFormat(undefined, {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const fullDate = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
   day: "numeric",
   month: "short",
@@ -33,6 +42,16 @@ export function timeOfDay(at) {
 /** `26 Nov, 21:42`, of a time as `Date.now()` tells it */
 export function dateAndTime(at) {
   return dayAndClock.format(at);
+}
+
+/** `26 Nov, 21:42:10`, of a time as `Date.now()` tells it */
+export function momentText(at) {
+  return dayAndSeconds.format(at);
+}
+
+/** `Thursday, 26 November 2026 at 21:42:10 CET`, of a time as `Date.now()` tells it */
+export function fullMoment(at) {
+  return fullDate.format(at);
 }
 
 /** `4 s ago`, `12 min ago` */

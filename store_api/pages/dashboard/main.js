@@ -1,5 +1,6 @@
 /** Wires the page: who looks, which store is looked at, what keeps it up to date, and when it is painted. */
 
+import { placeIn } from "./address.js";
 import { AllStores } from "./all-stores.js";
 import { Problem, whenRefused } from "./api.js";
 import { ConnectionLight } from "./connection-light.js";
@@ -46,28 +47,23 @@ function announce(text) {
   byId("announcement").textContent = text;
 }
 
-/** Go where the address says: `#/` is all stores, `#/stores/abc111` is one. */
+/** Go where the address says, and tell whether that is another page: not if it is another view of the same store. */
 function go() {
-  const id = idInAddress();
+  const place = placeIn(location.hash);
+  const { id } = place;
+  const isSame = page === oneStore && oneStore.id === id;
   page = id === null ? allStores : oneStore;
   if (id === null) {
     stores.keepAll();
+    oneStore.leave();
   } else {
     stores.keepOne(id);
   }
   allStores.section.hidden = page !== allStores;
   oneStore.section.hidden = page !== oneStore;
-  page.show(id);
+  page.show(id, place);
   page.paint(Date.now());
-}
-
-function idInAddress() {
-  const [, encoded] = /^#\/stores\/([^/]+)$/.exec(location.hash) ?? [];
-  try {
-    return encoded === undefined ? null : decodeURIComponent(encoded);
-  } catch {
-    return null;
-  }
+  return !isSame;
 }
 
 /** Show what somebody may see and do; who comes back as the same goes on where they were. */
@@ -89,8 +85,8 @@ function letIn(who, before) {
   repaint();
 }
 
-function rightsOf({ name, scopes, stores: patterns }) {
-  return JSON.stringify([name, scopes, patterns]);
+function rightsOf({ name, scopes, stores: patterns, ledger }) {
+  return JSON.stringify([name, scopes, patterns, ledger]);
 }
 
 /** Nothing that was told stays where the next one who looks could find it. */
@@ -128,8 +124,9 @@ function focusContent() {
 }
 
 addEventListener("hashchange", () => {
-  go();
-  focusContent();
+  if (go()) {
+    focusContent();
+  }
 });
 
 byId("skip").addEventListener("click", (event) => {

@@ -1,13 +1,15 @@
-/** The page of one store: its report, its units over time, and its last changes. */
+/** The page of one store: its report, its units over time, its last changes, and its history. */
 
 import { CleanDialog, OperationDialog, saveSpreadsheet, whileBusy } from "./dialogs.js";
 import { byId, make, setText, showFigures } from "./dom.js";
 import { ago, count, number } from "./format.js";
 import { ChangeList } from "./change-list.js";
+import { LastDay } from "./last-day.js";
 import { showMark } from "./marks.js";
 import { Order } from "./order.js";
 import { Plot } from "./plot.js";
 import { nameOf, spelled } from "./spelling.js";
+import { Views } from "./views.js";
 import { VirtualTable } from "./virtual-table.js";
 
 const RESORT_MS = 1_000;
@@ -29,6 +31,8 @@ export class OneStore {
     this.id = "";
     this.section = byId("one-store");
     this.search = byId("item-search");
+    this.views = new Views(session, repaint, announce);
+    this.lastDay = new LastDay(stores, session);
     this.plot = new Plot(byId("plot"));
     this.changes = new ChangeList(byId("changes"));
     this.operations = new OperationDialog(announce);
@@ -52,8 +56,22 @@ export class OneStore {
     this.listenToButtons();
   }
 
-  /** Show the store with this id. */
-  show(id) {
+  /** Show the store with this id. @param {import("./address.js").Place} place */
+  show(id, place) {
+    this.place = place;
+    if (id !== this.id) {
+      this.open(id);
+    }
+    this.offer();
+  }
+
+  /** Another page is shown. */
+  leave() {
+    this.id = "";
+    this.views.forget();
+  }
+
+  open(id) {
     document.title = `${spelled(id)} · Stores`;
     byId("one-store-title").replaceChildren(nameOf(id));
     this.id = id;
@@ -63,7 +81,6 @@ export class OneStore {
     this.drawnAt = 0;
     this.table.show([], "");
     this.table.toTop();
-    this.offer();
   }
 
   /** Show it anew, and offer what may be done: somebody else looks, or may do something else. */
@@ -72,7 +89,10 @@ export class OneStore {
     this.drawnAt = 0;
     this.table.show([], "");
     this.table.paint();
-    this.offer();
+    this.views.forget();
+    if (this.id !== "") {
+      this.offer();
+    }
   }
 
   /** Stop asking for what may not be done any more. @param {boolean} isSomebodyElse */
@@ -86,8 +106,10 @@ export class OneStore {
   }
 
   offer() {
+    this.views.show(this.id, this.place);
     for (const button of Object.keys(MAY)) {
-      byId(button).hidden = !this.may(button);
+      // Whoever looks at what was does nothing to what is.
+      byId(button).hidden = !this.may(button) || (this.views.past !== null && button !== "spreadsheet");
     }
     byId("one-store-foreign").hidden = this.session.who === null || this.session.sees(this.id);
   }
@@ -95,21 +117,34 @@ export class OneStore {
   /** Bring what is seen up to date. */
   paint(now) {
     this.now = now;
-    this.store = this.stores.get(this.id);
+    const live = this.stores.get(this.id);
+    const shown = this.views.past ?? live;
+    this.isStale ||= shown !== this.store;
+    this.store = shown;
     this.sync();
     this.table.paint();
-    this.changes.show(this.store);
-    this.showBroken(this.store.broken);
-    showFigures(byId("one-store-figures"), [
-      ["Items", number(this.store.quantities.size)],
-      ["Units", number(this.store.units)],
-      ["Changes", number(this.store.timesChanged)],
-      ["Last change", this.store.changedAt ? ago(this.store.changedAt, now) : "–"],
-    ]);
+    this.changes.show(live);
+    this.showBroken(live.broken);
+    this.showFigures();
+    this.views.history.paint(live);
+    this.lastDay.keep(live, now);
     if (now - this.drawnAt >= REDRAW_MS) {
       this.drawnAt = now;
-      this.plot.draw(this.store.trail, now);
+      this.plot.draw(live.trail, now);
+      setText(byId("plot-title"), `Units ${live.trail.isOfDay ? "over the last day" : "since this page was opened"}`);
     }
+  }
+
+  showFigures() {
+    const { quantities, units, timesChanged, changedAt } = this.store;
+    const isThen = this.views.past !== null;
+    const isUnknown = isThen && this.store.toldOn === 0;
+    showFigures(byId("one-store-figures"), [
+      ["Items", isUnknown ? "–" : number(quantities.size)],
+      ["Units", isUnknown ? "–" : number(units)],
+      ["Changes", isThen ? "–" : number(timesChanged)],
+      ["Last change", isThen || !changedAt ? "–" : ago(changedAt, this.now)],
+    ]);
   }
 
   showBroken(detail) {
@@ -125,7 +160,7 @@ export class OneStore {
 
   sync() {
     const { store } = this;
-    const isKnown = store.toldOn > 0 || this.stores.isSettled;
+    const isKnown = store.toldOn > 0 || (this.stores.isSettled && this.views.past === null);
     if (store.membership !== this.membership || this.isStale || this.isKnown !== isKnown) {
       this.isKnown = isKnown;
       this.membership = store.membership;
@@ -157,6 +192,9 @@ export class OneStore {
     if (!this.isKnown) {
       return "";
     }
+    if (this.views.past !== null) {
+      return "Nothing was in this store.";
+    }
     return `Nothing is in this store.${this.may("supply") ? " Supply something, and it is here." : ""}`;
   }
 
@@ -171,7 +209,7 @@ export class OneStore {
 
   /** An item's name opens the dialog for it, where it may be demanded. */
   buttonOf(item) {
-    if (!this.may("demand")) {
+    if (!this.may("demand") || this.views.past !== null) {
       return nameOf(item);
     }
     const button = make("button", { type: "button", class: "name", title: "Demand some of this" }, nameOf(item));
@@ -185,6 +223,7 @@ export class OneStore {
     }
     byId("clean").addEventListener("click", () => this.cleaning.open(this.stores.get(this.id)));
     const spreadsheet = byId("spreadsheet");
-    spreadsheet.addEventListener("click", () => whileBusy(spreadsheet, () => saveSpreadsheet(this.id)));
+    const save = () => saveSpreadsheet(this.id, ...this.views.spreadsheet());
+    spreadsheet.addEventListener("click", () => whileBusy(spreadsheet, save));
   }
 }

@@ -1,7 +1,7 @@
 /** A staircase of a store's units over time. */
 
 import { make, setAttribute, setText } from "./dom.js";
-import { number, timeOfDay } from "./format.js";
+import { dateAndTime, number, timeOfDay } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 400;
@@ -43,10 +43,11 @@ export class Plot {
     setAttribute(this.area, "d", `${stairs}V${HEIGHT}H0Z`);
     setText(this.most, number(most));
     setText(this.least, most === least ? "" : number(least));
-    setText(this.from, timeOfDay(from));
-    setText(this.to, timeOfDay(now));
+    const time = trail.isOfDay ? dateAndTime : timeOfDay;
+    setText(this.from, time(from));
+    setText(this.to, time(now));
     const [first, last] = [trail.values[0], trail.values.at(-1)].map(number);
-    const words = `Units: ${first} at ${timeOfDay(from)}, now ${last}; at least ${number(least)}, at most ${number(most)}`;
+    const words = `Units: ${first} at ${time(from)}, now ${last}; at least ${number(least)}, at most ${number(most)}`;
     setAttribute(this.picture, "aria-label", words);
   }
 

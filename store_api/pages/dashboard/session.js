@@ -11,7 +11,8 @@ const ENDED = "Your session has ended. Sign in to go on where you were.";
 const OTHER_PAGES = "store_api session";
 
 /**
- * @typedef {{name: string | null, scopes: string[], stores: string[] | null, expires: string | null}} Who
+ * @typedef {{name: string | null, scopes: string[], stores: string[] | null, expires: string | null,
+ *   ledger: boolean}} Who
  */
 
 /** The session of this page. Its token is only in the form, and on its way; the cookie no script can read. */
@@ -39,6 +40,11 @@ export class Session {
   /** @param {"read" | "supply" | "demand" | "clean"} scope */
   may(scope) {
     return this.who?.scopes.includes(scope) ?? false;
+  }
+
+  /** Whether there is a ledger, and they may read it. */
+  get hasLedger() {
+    return this.may("read") && this.who.ledger;
   }
 
   /** Whether a store is one of theirs. */

@@ -45,6 +45,10 @@ export class Store {
     this.trail = new Trail();
     /** The number of the connection on which it was last told; 0 is never. */
     this.toldOn = 0;
+    /** When it was first told on that connection. */
+    this.toldAt = 0;
+    /** The number of the connection since which its last day was asked for. */
+    this.dayOn = 0;
     this.isGone = false;
     /** What is wrong with its document, since when no change of it can be told; empty when nothing is. */
     this.broken = "";
@@ -80,6 +84,7 @@ export class Store {
     }
     const lines = report.concat(Array.from(gone, (item) => ({ item_id: item, quantity: 0 })));
     const steps = this.put(lines);
+    this.toldAt = at;
     if (this.toldOn === 0) {
       this.trail.note(at, this.units);
     } else {

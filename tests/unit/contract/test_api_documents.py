@@ -81,7 +81,7 @@ def test_every_route_is_documented_and_nothing_else() -> None:
         Rest(NOTHING, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         History(None, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         Operators(NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
-        SessionRoutes(None).blueprint(OPEN_GATE.guard),
+        SessionRoutes(None, has_ledger=True).blueprint(OPEN_GATE.guard),
     )
     assert routes == {
         (method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods

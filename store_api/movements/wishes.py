@@ -116,7 +116,10 @@ class Plan(NamedTuple):
     at_once: int
 
 
-_MANY, _SOME = 500, 16
+_MANY, _SOME = 64, 16
+"""Buckets that are fetched at once. Each may have a page of rows: what is fetched and not needed costs more
+than to ask again does."""
+
 _BATCH: Final = "_id.b"
 
 
@@ -131,7 +134,7 @@ def plan_of(wish: Wish, bounds: Bounds, *, by_actor: bool = True) -> Plan:
         by_actor: whether the actor tells more than the store.
     """
     way = -1 if wish.descending else 1
-    some = max(_SOME, wish.limit // 20)
+    some = max(_SOME, wish.limit // 200)
     between = _between(bounds.first, bounds.last)
     batches: Query = {_BATCH: between} if between else {}
     if wish.reference is not None:

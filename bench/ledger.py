@@ -168,7 +168,7 @@ def reading() -> Iterator[tuple[str, str]]:
             history.more(store_id, rows=100_000, until=now - 60)
         history.end()
         with running("store_api", PORT, {"MONGO_URL": url, "MONGO_DB": database.name}):
-            while database["ledger_state"].find_one({"_id": "stream"})["off"]:
+            while database["ledger_state"].find_one({"_id": "stream", "off": True}):
                 time.sleep(0.05)
             moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - DAY_SECONDS))
             for store_id, before in (("young", 0), ("old", 1_000_000)):

@@ -1,0 +1,1 @@
+"""Reading the ledger: pages of rows, reports of the past, sums."""

@@ -15,6 +15,9 @@ StoreApiError
 │   ├── UpgradeRequired
 │   ├── ForeignPage
 │   ├── StoreNotFound
+│   ├── NoLedger            the service keeps none
+│   ├── HistoryExpired      what is asked for was too long ago
+│   ├── LedgerBehind        or too short a while ago
 │   ├── OutOfStock
 │   ├── QuantityOverflow
 │   ├── UnfitDocument       between repository and committer: why, is found out by a reading
@@ -167,6 +170,32 @@ class StoreNotFound(NotApplied):
     def __init__(self, store_id: str) -> None:
         super().__init__(f"There is no store {store_id!r}.")
         self.store_id = store_id
+
+
+class NoLedger(NotApplied):
+    """This service keeps no ledger (LEDGER=off)."""
+
+    slug = "no-ledger"
+
+
+class HistoryExpired(NotApplied):
+    """The ledger does not reach back that far.
+
+    Args:
+        begins: when what it knows begins, as it is written for people.
+    """
+
+    slug = "history-expired"
+
+    def __init__(self, begins: str) -> None:
+        super().__init__(f"The ledger knows nothing from before {begins}.")
+        self.begins = begins
+
+
+class LedgerBehind(NotApplied):
+    """Not all that happened up to that moment is in the ledger yet; ask again in a moment."""
+
+    slug = "ledger-behind"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,13 @@ from store_api.errors import PartDied
 from store_api.feed import Feed
 from store_api.ledger.attending import LedgerAttendant, note_off
 from store_api.ledger.program import Task
+from store_api.movements.reader import MovementReader
+from store_api.movements.routes import History
 from store_api.pages.routes import pages
 from store_api.reports.workbook_job import WorkbookBuilder
 from store_api.settings import Settings
+from store_api.storage import clients
 from store_api.storage.claims import ClaimCollection
-from store_api.storage.clients import (
-    LOOK_SECONDS,
-    blocking,
-    connect,
-    connect_sender,
-    connect_watcher,
-    look_for_primary,
-    members_are_known,
-)
 from store_api.storage.documents import LAST
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
@@ -92,7 +86,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     gate = service.entrance.gate
-    for part in (service.rest, service.sockets, service.operators, service.entrance.routes):
+    for part in (service.rest, service.history, service.sockets, service.operators, service.entrance.routes):
         app.blueprint(part.blueprint(gate.guard))
     app.blueprint(pages(gate.guard_page))
     app.before_server_start(service.start)
@@ -134,9 +128,9 @@ class Service:
     """
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
-        self._client = connect(settings.database_url)
-        self._watcher_client = connect_watcher(settings.database_url)
-        self._sender_client = connect_sender(settings.database_url)
+        self._client = clients.connect(settings.database_url)
+        self._watcher_client = clients.connect_watcher(settings.database_url)
+        self._sender_client = clients.connect_sender(settings.database_url)
         name, hours = settings.mongo_db, settings.idempotency_hours
         self._name = name
         self.stores = StoreWriter(self._client, name, writes=self._sender_client, hours=hours)
@@ -149,7 +143,7 @@ class Service:
         self.entrance = Entrance(settings, self._client)
         self.feed = Feed(self.stores.snapshot, wire_of, on_told=self._note_delay)
         self.watcher = parts.watcher(
-            blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
+            clients.blocking(self._watcher_client[settings.mongo_db][COLLECTION]),
             on_change=self.feed.take,
             on_afresh=self._begin_afresh,
             random=random.random,
@@ -167,8 +161,10 @@ class Service:
         )
         self.metrics = Metrics(self._sources())
         self.committer.on_written = self.metrics.note_write
-        build_workbook = WorkbookBuilder().build
-        self.rest = Rest(self.stores, self.committer, build_workbook, settings.require_idempotency_key)
+        workbooks, keys = WorkbookBuilder(), settings.require_idempotency_key
+        reader = MovementReader(self._client, name, self.stores.primary) if settings.ledger else None
+        self.history = History(reader, workbooks, time.time)
+        self.rest = Rest(self.stores, self.committer, workbooks.build, keys, self.history)
         self.operators = Operators(self.readiness, self.metrics)
         self.sockets = Sockets(self.feed, self.entrance.stays)
         self._tasks: list[asyncio.Task[None]] = []
@@ -203,7 +199,7 @@ class Service:
         ]
         for task in for_ever:
             task.add_done_callback(lambda task: stop_if_dead(app, task))
-        self._tasks = [*for_ever, asyncio.create_task(look_for_primary(self._client))]
+        self._tasks = [*for_ever, asyncio.create_task(clients.look_for_primary(self._client))]
         if (parent := multiprocessing.parent_process()) is not None:
             stop_with_parent(app, parent.sentinel)
 
@@ -230,8 +226,8 @@ class Service:
 
     async def _watch(self) -> None:
         """Follow the stores, from when MongoDB's members are known: the stream would look them up, too."""
-        while not members_are_known(self._client):  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_SECONDS)
+        while not clients.members_are_known(self._client):  # noqa: ASYNC110
+            await asyncio.sleep(clients.LOOK_SECONDS)
         await self.watcher.run()
 
     def _note_delay(self, change: StoreChange) -> None:

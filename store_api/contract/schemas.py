@@ -97,6 +97,63 @@ class Overview(Struct, forbid_unknown_fields=True):
     next: str | None
 
 
+Moment = Annotated[
+    datetime,
+    Meta(description="A whole second of the replica set's own time.", examples=["2026-11-26T21:00:00Z"]),
+]
+CompleteUntil = Annotated[
+    datetime | None,
+    Meta(description="The last second of which the ledger has everything; null while it has no such second."),
+]
+Op = Literal["supply", "demand", "clean", "direct", "opening", "gap"]
+"""What moved the stock."""
+
+
+class Movement(Struct, forbid_unknown_fields=True, gc=False):
+    """One row of the ledger: an item's quantity changed by `delta`, and was `quantity` after that."""
+
+    id: Annotated[str, Meta(pattern="^[0-9]+[.][0-9]+$")]
+    at: Moment
+    store_id: str
+    item_id: str
+    delta: int
+    quantity: Annotated[int, Meta(ge=0, le=LARGEST_QUANTITY)]
+    op: Op
+    actor: str | None
+    reference: str | None
+    reason: str | None
+
+
+class Movements(Struct, forbid_unknown_fields=True):
+    """One page of the ledger, and where the next one is; it may be short, or empty, and not the last."""
+
+    movements: list[Movement]
+    next: str | None
+    complete_until: CompleteUntil
+
+
+class PastReport(Struct, forbid_unknown_fields=True):
+    """The report as it was after a second, and up to when such a question can be answered."""
+
+    store: StoreReport
+    at: Moment
+    complete_until: CompleteUntil
+
+
+class UnitsPoint(Struct, forbid_unknown_fields=True):
+    """How many pieces a store held, from a second on."""
+
+    at: Moment
+    units: Count
+
+
+class Units(Struct, forbid_unknown_fields=True):
+    """How many pieces a store held over time."""
+
+    units: list[UnitsPoint]
+    complete_until: CompleteUntil
+
+
 class Health(Struct, forbid_unknown_fields=True):
     """The service is well."""
 

@@ -36,6 +36,10 @@ SCOPES: Final[Mapping[str, frozenset[Scope]]] = {
     "GET /stores": frozenset({Scope.READ}),
     "GET /stores/{store_id}": frozenset({Scope.READ}),
     "GET /stores/{store_id}/xlsx_report": frozenset({Scope.READ}),
+    "GET /movements": frozenset({Scope.READ}),
+    "GET /stores/{store_id}/movements": frozenset({Scope.READ}),
+    "GET /stores/{store_id}/xlsx_movements": frozenset({Scope.READ}),
+    "GET /stores/{store_id}/units": frozenset({Scope.READ}),
     # Which of the two, the body says.
     "POST /stores/{store_id}": frozenset({Scope.SUPPLY, Scope.DEMAND}),
     "POST /stores/{store_id}/group_op": frozenset({Scope.SUPPLY, Scope.DEMAND}),

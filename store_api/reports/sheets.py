@@ -18,9 +18,34 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that a workbook is made of."""
+    """All that a workbook is made of; `exact`: it is of what there was after that very second."""
 
     sheets: Sequence[Sheet]
+    at: datetime
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MovementLine:
+    """One movement: by how much an item changed, and to how many pieces; None is what nobody knows."""
+
+    at: datetime
+    item_id: str
+    delta: int
+    quantity: int
+    op: str
+    actor: str | None
+    reference: str | None
+    reason: str | None
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MovementsJob:
+    """All that a workbook of movements is made of: those of one store, and its own time."""
+
+    store_id: str
+    lines: Sequence[MovementLine]
     at: datetime
 
 

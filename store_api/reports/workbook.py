@@ -41,7 +41,7 @@ _READ_AS_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _UNFIT_FOR_TITLE = re.compile(rf"[\[\]:*?/\\]|{_READ_AS_ESCAPE.pattern}")
 
 
-def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
+def workbook(sheets: Sequence[Sheet], at: datetime, *, exact: bool = False) -> bytes:
     """Build the XLSX file: a sheet a store, sorted by item. Blocks, for about 20 us a line.
 
     Ids are always text, never a formula, a date or a number; what XML cannot hold in them becomes U+FFFD.
@@ -52,6 +52,7 @@ def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
     Args:
         sheets: the stores; none gives one empty sheet.
         at: the time of the report, with its time zone.
+        exact: whether it is the report as of that very second.
 
     Raises:
         ValueError: `at` has no time zone.
@@ -64,7 +65,7 @@ def workbook(sheets: Sequence[Sheet], at: datetime) -> bytes:
     titles = sheet_titles(page.store_id for page in pages)
     for page, title in zip(pages, titles, strict=True):
         sheet = book.create_sheet(title)
-        _write(sheet, page, at)
+        _write(sheet, page, f"{at.astimezone(UTC):%Y-%m-%dT%H:%M{':%S' if exact else ''}Z}")
         # Or each sheet keeps a file open until all are written, and a process may have 1,024 of them.
         sheet.close()
     file = io.BytesIO()
@@ -93,32 +94,32 @@ def _pages(sheet: Sheet) -> Iterator[Sheet]:
         yield Sheet(sheet.store_id, lines[start : start + rows])
 
 
-def _write(sheet: Worksheet, page: Sheet, at: datetime) -> None:
+def _write(sheet: Worksheet, page: Sheet, at: str) -> None:
     _lay_out(sheet, page)
     item, number, long_number = (WriteOnlyCell(sheet) for _ in range(3))
     # Text to the program too, or `007` becomes 7 once somebody edits the cell.
     item.number_format = long_number.number_format = "@"
     long_number.alignment = _RIGHT
     number.number_format = "#,##0"
-    sheet.append(["Store", _set_text(item, page.store_id), *_spelling(sheet, page.store_id)])
-    sheet.append(["Time (UTC)", f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"])
+    sheet.append(["Store", set_text(item, page.store_id), *_spelling(sheet, page.store_id)])
+    sheet.append(["Time (UTC)", at])
     sheet.append([])
     sheet.append(_header(sheet, page))
     for item_id, quantity in page.lines:
         # A write-only row is on disk once appended: its cells can be used again.
         if quantity < 10**DIGITS:
             number.value = quantity
-            sheet.append((_set_text(item, item_id), number, *_spelling(sheet, item_id)))
+            sheet.append((set_text(item, item_id), number, *_spelling(sheet, item_id)))
         else:
-            pieces = _set_text(long_number, str(quantity))
-            sheet.append((_set_text(item, item_id), pieces, *_spelling(sheet, item_id)))
+            pieces = set_text(long_number, str(quantity))
+            sheet.append((set_text(item, item_id), pieces, *_spelling(sheet, item_id)))
 
 
 def _spelling(sheet: Worksheet, name: str) -> Iterator[Cell]:
     """Give the cell that spells an id out, where that says more than the id does."""
     spelling = spelled(legible(name[:TEXT_CHARACTERS]))
     if spelling != name:
-        yield _set_text(WriteOnlyCell(sheet), spelling)
+        yield set_text(WriteOnlyCell(sheet), spelling)
 
 
 def _lay_out(sheet: Worksheet, page: Sheet) -> None:
@@ -143,7 +144,8 @@ def _header(sheet: Worksheet, page: Sheet) -> list[Cell]:
     return cells
 
 
-def _set_text(cell: Cell, text: str) -> Cell:
+def set_text(cell: Cell, text: str) -> Cell:
+    """Put a text into a cell as such, whatever it looks like; gives the cell."""
     cell.value = _READ_AS_ESCAPE.sub("_x005F_", legible(text[:TEXT_CHARACTERS]))
     cell.data_type = "s"  # openpyxl has just taken `=1+1` for a formula and `#N/A` for an error
     return cell
@@ -163,7 +165,7 @@ def main() -> None:
     """Build the workbook of the `Job` on stdin, giving way to the processes that serve."""
     os.nice(5)
     job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
-    sys.stdout.buffer.write(workbook(job.sheets, job.at))
+    sys.stdout.buffer.write(workbook(job.sheets, job.at, exact=job.exact))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from store_api.processes import run_job
-from store_api.reports.sheets import Job, Sheet, legible
+from store_api.reports.sheets import Job, MovementsJob, Sheet, legible
 
 AT_ONCE = 2
 """Workbooks that are built at the same time, each on a core of its own while it lasts."""
@@ -28,7 +28,7 @@ class WorkbookBuilder:
         """Whether the next one has to wait for its turn."""
         return self._turns.locked()
 
-    async def build(self, sheets: Sequence[Sheet], at: datetime) -> bytes:
+    async def build(self, sheets: Sequence[Sheet], at: datetime, *, exact: bool = False) -> bytes:
         """Build the XLSX file of `workbook`, leaving the event loop free.
 
         Cancelling it ends its process and removes what that left on disk. An interpreter's start makes even a
@@ -41,14 +41,23 @@ class WorkbookBuilder:
             RuntimeError: the process failed; the message holds the end of what it said.
         """
         async with self._turns:
-            return await run_job("store_api.reports.workbook", _encode(sheets, at))
+            return await run_job("store_api.reports.workbook", _encode(sheets, at, exact))
+
+    async def build_movements(self, job: MovementsJob) -> bytes:
+        """Build the XLSX file of `movements_workbook`, as `build` does.
+
+        Raises:
+            RuntimeError: the process failed; the message holds the end of what it said.
+        """
+        async with self._turns:
+            return await run_job("store_api.reports.movements_workbook", msgspec.json.encode(job))
 
 
-def _encode(sheets: Sequence[Sheet], at: datetime) -> bytes:
+def _encode(sheets: Sequence[Sheet], at: datetime, exact: bool) -> bytes:
     try:
-        return msgspec.json.encode(Job(sheets, at))
+        return msgspec.json.encode(Job(sheets, at, exact))
     except UnicodeEncodeError:  # a lone surrogate, which UTF-8 cannot hold
-        return msgspec.json.encode(Job([_legible(sheet) for sheet in sheets], at))
+        return msgspec.json.encode(Job([_legible(sheet) for sheet in sheets], at, exact))
 
 
 def _legible(sheet: Sheet) -> Sheet:

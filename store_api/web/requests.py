@@ -6,26 +6,23 @@ from typing import TypeVar
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import UnsetType
 
 from store_api.contract.bodies import (
     ITEM_ID,
     LIMIT_RULE,
     LONGEST_ID,
     MOST_STORES,
+    REASON,
     STORE_ID_RULE,
     UNPRINTABLE,
     USUAL_STORES,
+    CleanBody,
     GroupBody,
     ItemBody,
 )
 from store_api.contract.channels import ONLY, ONLY_CHANGES, SNAPSHOT, SNAPSHOT_VALUES
-from store_api.errors import (
-    ContentCoded,
-    InvalidInput,
-    NotJson,
-    UpgradeRequired,
-    WrongMediaType,
-)
+from store_api.errors import ContentCoded, InvalidInput, NotJson, UpgradeRequired, WrongMediaType
 from store_api.http.fields import asks_for_websocket, charsets, codings, preference
 from store_api.http.grammar import Fields, elements
 from store_api.stock import Operation, OperationKind, sum_items
@@ -36,9 +33,15 @@ Body = TypeVar("Body")
 _STORE_ID = re.compile(f"[^/{UNPRINTABLE}]{{1,{LONGEST_ID}}}")
 _decode_item: Callable[[bytes], ItemBody] = msgspec.json.Decoder(ItemBody).decode
 _decode_group: Callable[[bytes], GroupBody] = msgspec.json.Decoder(GroupBody).decode
-_READABLE = {f"Expected `str` matching regex {ITEM_ID!r}": "Expected `str` of printable characters"}
+_decode_clean: Callable[[bytes], CleanBody] = msgspec.json.Decoder(CleanBody).decode
+_READABLE = {
+    f"Expected `str` matching regex {ITEM_ID!r}": "Expected `str` of printable characters",
+    f"Expected `str` matching regex {REASON!r}": "Expected `str` of a-z, 0-9, _, . and -",
+}
 # Quotes of members' names and texts: "operation", "item_id", "quantity"; "operation", "items"; one line's.
 _ITEM_QUOTES, _GROUP_QUOTES, _LINE_QUOTES = 10, 6, 6
+# Those of "reference", or "reason", and of its text.
+_NOTE_QUOTES = 4
 _USUAL_PREFERENCES = {"return=minimal": True, "return=representation": False}
 _UTF_8 = ("utf-8", "utf8")
 _KINDS = {"demand": OperationKind.DEMAND, "supply": OperationKind.SUPPLY}
@@ -102,7 +105,7 @@ def subprotocols(headers: Fields) -> list[str]:
     return elements(", ".join(headers.getall("sec-websocket-protocol", ())))
 
 
-def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+def item_operation(store_id: str, body: bytes, *, minimal: bool, actor: str | None = None) -> Operation:
     """Read the operation of `POST /stores/{store_id}`.
 
     Raises:
@@ -110,12 +113,16 @@ def item_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
         InvalidInput: it has not the right shape.
     """
     wish = _decode(_decode_item, body)
-    if body.count(b'"') != _ITEM_QUOTES:
-        require_members_once(body, _ITEM_QUOTES)
-    return Operation(store_id, _KINDS[wish.operation], {wish.item_id: wish.quantity}, minimal)
+    kind, items = _KINDS[wish.operation], {wish.item_id: wish.quantity}
+    if body.count(b'"') == _ITEM_QUOTES:
+        # There is neither a reference nor a reason: each would have quotes of its own.
+        return Operation(store_id, kind, items, minimal, None, actor)
+    reference, reason, quotes = _notes_of(wish)
+    require_members_once(body, _ITEM_QUOTES + quotes)
+    return Operation(store_id, kind, items, minimal, None, actor, reference, reason)
 
 
-def group_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
+def group_operation(store_id: str, body: bytes, *, minimal: bool, actor: str | None = None) -> Operation:
     """Read the operation of `POST /stores/{store_id}/group_op`; a repeated item is summed.
 
     Raises:
@@ -123,11 +130,19 @@ def group_operation(store_id: str, body: bytes, *, minimal: bool) -> Operation:
         InvalidInput: it has not the right shape.
     """
     wish = _decode(_decode_group, body)
-    expected = _GROUP_QUOTES + _LINE_QUOTES * len(wish.items)
+    reference, reason, quotes = _notes_of(wish)
+    expected = _GROUP_QUOTES + _LINE_QUOTES * len(wish.items) + quotes
     if body.count(b'"') != expected:
         require_members_once(body, expected)
     items = sum_items((line.item_id, line.quantity) for line in wish.items)
-    return Operation(store_id, _KINDS[wish.operation], items, minimal)
+    return Operation(store_id, _KINDS[wish.operation], items, minimal, None, actor, reference, reason)
+
+
+def _notes_of(wish: ItemBody | GroupBody | CleanBody) -> tuple[str | None, str | None, int]:
+    """Give the reference and the reason of a body, and how many quotes they have."""
+    reference = None if isinstance(wish.reference, UnsetType) else wish.reference
+    reason = None if isinstance(wish.reason, UnsetType) else wish.reason
+    return reference, reason, _NOTE_QUOTES * ((reference is not None) + (reason is not None))
 
 
 def require_members_once(body: bytes, expected: int) -> None:
@@ -148,9 +163,20 @@ def require_members_once(body: bytes, expected: int) -> None:
         raise InvalidInput("A member of an object is named twice.", "$")
 
 
-def clean_operation(store_id: str, *, minimal: bool) -> Operation:
-    """Make the operation of `POST /stores/{store_id}/clean`."""
-    return Operation(store_id, OperationKind.CLEAN, {}, minimal)
+def clean_operation(
+    store_id: str, body: bytes = b"", *, minimal: bool, actor: str | None = None
+) -> Operation:
+    """Read the operation of `POST /stores/{store_id}/clean`, whose body may be empty.
+
+    Raises:
+        NotJson: there is a body, and it is not JSON.
+        InvalidInput: it has not the right shape.
+    """
+    if not body:
+        return Operation(store_id, OperationKind.CLEAN, {}, minimal, None, actor)
+    reference, reason, quotes = _notes_of(_decode(_decode_clean, body))
+    require_members_once(body, quotes)
+    return Operation(store_id, OperationKind.CLEAN, {}, minimal, None, actor, reference, reason)
 
 
 def prefers_minimal(lines: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """The HTTP contract: routes that read a request, ask, and answer."""
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from store_api.contract import schemas
 from store_api.contract.endpoints import JSON, XLSX
 from store_api.contract.schemas import Overview
 from store_api.contract.scopes import SCOPE_OF, Scope
-from store_api.errors import StoreApiError, StoreNotFound
+from store_api.errors import NoLedger, StoreApiError, StoreNotFound
 from store_api.reports.encoding import ReportEncoder
 from store_api.reports.sheets import Sheet, legible
 from store_api.stock import Operation, Replayed, Reply, Report, Stock, StorePatterns, StoreSummary
@@ -55,6 +55,18 @@ class Stores(Protocol):
         ...
 
 
+class Past(Protocol):
+    """Who answers what a store held at a moment (`?at=`)."""
+
+    async def report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}?at=`."""
+        ...
+
+    async def xlsx_report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
+        """`GET /stores/{store_id}/xlsx_report?at=`."""
+        ...
+
+
 class Operations(Protocol):
     """Who carries operations out."""
 
@@ -67,21 +79,26 @@ class Operations(Protocol):
 class Rest:
     """What the routes need: where stores are read, who carries operations out, who builds workbooks.
 
-    And whether every operation must have a key.
+    And whether every operation must have a key, and who answers for the past.
     """
 
     stores: Stores
     operations: Operations
-    build_workbook: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]]
+    build_workbook: Callable[..., Awaitable[bytes]]
     requires_keys: bool = False
+    past: Past | None = None
     encode: Callable[[Report], bytes] = field(default_factory=ReportEncoder)
 
     async def report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}`."""
+        if b"?" in request.raw_url and (past := self._past_of(request)) is not None:
+            return await past.report(request, store_id)
         return WholeAnswer(self.encode(await self._report(store_id)), JSON)
 
     async def xlsx_report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report`."""
+        if (past := self._past_of(request)) is not None:
+            return await past.xlsx_report(request, store_id)
         report = await self._report(store_id)
         at = datetime.now(UTC)
         sheet = Sheet(report.store_id, tuple(report.lines.items()))
@@ -99,7 +116,11 @@ class Rest:
     async def clean(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`POST /stores/{store_id}/clean`."""
         minimal = is_told_little(request) or prefers_minimal(request.headers.getall("prefer", ()))
-        return await self._commit(request, clean_operation(store_id_of(store_id), minimal=minimal), "clean")
+        body = request.body
+        if body:
+            _require_json(request)
+        operation = clean_operation(store_id_of(store_id), body, minimal=minimal, actor=request.caller.name)
+        return await self._commit(request, operation, "clean")
 
     async def overview(self, request: WholeRequest) -> HTTPResponse:
         """`GET /stores`."""
@@ -126,6 +147,14 @@ class Rest:
         add_guarded(routes, guard, "clean", "POST /stores/{store_id}/clean", self.clean)
         return routes
 
+    def _past_of(self, request: WholeRequest) -> Past | None:
+        """Give who answers, where a moment of the past is asked for."""
+        if "at" not in request.get_args(keep_blank_values=True):
+            return None
+        if self.past is None:
+            raise NoLedger
+        return self.past
+
     async def _report(self, segment: str) -> Report:
         store_id = store_id_of(segment)
         stock = await self.stores.read(store_id)
@@ -136,13 +165,14 @@ class Rest:
     def _operate(
         self, request: WholeRequest, segment: str, read: Callable[..., Operation], route: str
     ) -> Coroutine[Any, Any, HTTPResponse]:
+        _require_json(request)
         headers = request.headers
-        coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
-        require_json(headers.getone("content-type", None), coded)
         minimal = is_told_little(request)
         if not minimal and "prefer" in headers:
             minimal = prefers_minimal(headers.getall("prefer"))
-        return self._commit(request, read(store_id_of(segment), request.body, minimal=minimal), route)
+        actor = request.caller.name
+        operation = read(store_id_of(segment), request.body, minimal=minimal, actor=actor)
+        return self._commit(request, operation, route)
 
     async def _commit(self, request: WholeRequest, operation: Operation, route: str) -> HTTPResponse:
         request.caller.require(SCOPE_OF[operation.kind])
@@ -180,6 +210,12 @@ def path_of_route(path: str) -> str:
     return path.replace("{store_id}", "<store_id:str>")
 
 
+def _require_json(request: WholeRequest) -> None:
+    headers = request.headers
+    coded = headers.getall("content-encoding") if "content-encoding" in headers else ()
+    require_json(headers.getone("content-type", None), coded)
+
+
 def is_told_little(request: WholeRequest) -> bool:
     """Tell whether who asks may not read: an answer tells them what they asked for, and no more."""
     return Scope.READ not in request.caller.scopes
@@ -194,14 +230,14 @@ def json_answer(shape: Struct) -> HTTPResponse:
     return WholeAnswer(msgspec.json.encode(shape), JSON)
 
 
-def content_disposition(store_id: str, at: datetime) -> str:
+def content_disposition(store_id: str, at: datetime, start: str = "stock-") -> str:
     """Name the file for a browser: `stock-abc111-2026-01-31.xlsx`, the day in UTC (RFC 6266, RFC 8187).
 
     The first name is plain ASCII for old programs, the second is the true one, percent-encoded. The prefix
     keeps a store id from being a hidden file (`.x`), an option (`-x`) or a device (`CON`). File systems take
     255 bytes: of an id that is longer, what fits.
     """
-    start, end = "stock-", f"-{at.astimezone(UTC):%Y-%m-%d}.xlsx"
+    end = f"-{at.astimezone(UTC):%Y-%m-%d}.xlsx"
     room = LONGEST_FILE_NAME - len(start) - len(end)
     shown = re.sub(r"[/\\]", "-", legible(store_id)).encode()[:room].decode(errors="ignore")
     name = f"{start}{shown}{end}"

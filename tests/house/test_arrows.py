@@ -31,7 +31,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.sending": ("", "bson pymongo"),
     "store_api.feed": ("reports stock storage watchers", ""),
     "store_api.ledger": ("stock storage telemetry watchers", "bson msgspec pymongo"),
-    "store_api.movements": ("ledger storage", "bson msgspec pymongo"),
+    "store_api.movements": (
+        "contract ledger reports stock storage web",
+        "bson msgspec pymongo sanic",
+    ),
     "store_api.telemetry": ("stock", "msgspec prometheus_client"),
     "store_api.tokens": ("access contract embedded settings storage", "msgspec pymongo"),
     "store_api.web": ("access claims contract feed http reports stock telemetry", "msgspec sanic websockets"),
@@ -40,7 +43,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.entrance": ("access gate http settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
-        "commit entrance feed ledger pages reports settings storage telemetry watchers web",
+        "commit entrance feed ledger movements pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
     "store_api.early_stop": ("", ""),
@@ -94,7 +97,7 @@ ONLY_HERE: dict[str, Set[str]] = {
         "bot.telegram.session",
     },
     "websockets": {"store_api.web.socket_writers"},
-    "openpyxl": {"store_api.reports.workbook"},
+    "openpyxl": {"store_api.reports.movements_workbook", "store_api.reports.workbook"},
 }
 
 LIGHT = (

@@ -1,0 +1,1 @@
+"""Reading the ledger, against MongoDB."""

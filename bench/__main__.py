@@ -1,4 +1,4 @@
-"""`make bench`: writes, pushes and memory, everything in one run on one machine, into `bench/results/`."""
+"""`make bench`: writes, pushes, ledger, memory: all in one run on one machine, into `bench/results/`."""
 
 import argparse
 import resource
@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.broadcasts import broadcasts
+from bench.ledger import ledger_figures
 from bench.memory import memory_growth
 from bench.pushes import pushes
 from bench.results import Figures, machine, write_page, write_plot
 from bench.writes import measure_writes
 
 RESULTS = Path(__file__).parent / "results"
-PARTS = ("writes", "pushes", "memory")
+PARTS = ("writes", "pushes", "ledger", "memory")
 
 
 def main() -> None:
@@ -26,6 +27,8 @@ def main() -> None:
     told: Figures = []
     if "pushes" in parts:
         told += [*broadcasts(options.rounds), *pushes(options.rounds)]
+    if "ledger" in parts:
+        told += ledger_figures()
     grown = list(memory_growth()) if "memory" in parts else []
     stem = RESULTS / (options.name or started.strftime("%Y-%m-%d"))
     stem.parent.mkdir(exist_ok=True)

@@ -6,6 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -136,3 +137,17 @@ def processor_seconds_of(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def children_of(parent: int, module: str) -> list[int]:
+    """List the processes that a process has started to run a module.
+
+    Args:
+        parent: its id.
+        module: which.
+    """
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    children = {int(child) for task in tasks for child in task.read_text().split()}
+    return sorted(
+        child for child in children if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes()
+    )

@@ -1,9 +1,9 @@
 """Group commit: operations that come while a write is in flight go out together, and each has its own answer.
 
 What is decided and answered: `decide.py` and `conclude.py`; who waits for a store: `store_queue.py`. A store
-is in one write at a time, so that its operations keep their order; an idle service writes at once. Stores
-that a transaction of another program holds are in no lane, see `held_stores.py`, nor are those whose write had no
-answer, see `doubts.py`; a lane whose write is slow is replaced.
+is in one write at a time, so that its operations keep their order; an idle service writes at once. Stores in
+a transaction of another program wait apart, see `held_stores.py`, and so do those whose write had no answer,
+see `doubts.py`; a lane whose write is slow is replaced.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ import msgspec
 from store_api.ledger.rows import NOBODY, Kind, Names, Row, row_of
 from store_api.stock import LARGEST_QUANTITY, OperationKind, Stock
 from store_api.stock.ids import UNPRINTABLE
-from store_api.stock.said import KINDS, Said, read_said
+from store_api.stock.said import KINDS, Said, SaidLine, read_said
 from store_api.storage.documents import LAST, REVISION, WRITERS, quantities_in
 from watchers.changes import StoreChange
 
@@ -139,6 +139,9 @@ def _said_by(change: StoreChange) -> Said | None:
 
 def _explain(balance: Balance, said: Said, deltas: Stock, moved: Moved) -> bool:
     """Write the rows of what was said, and take them off the differences; False where it cannot be so."""
+    if len(said.lines) == 1 and said.lines[0].items is None:
+        _explain_alone(balance, said.lines[0], deltas, moved)
+        return True
     planned = list(_lines_of(said, deltas))
     running: Stock = {}
     for item_id, delta, _, _ in planned:
@@ -151,17 +154,26 @@ def _explain(balance: Balance, said: Said, deltas: Stock, moved: Moved) -> bool:
     return True
 
 
+def _explain_alone(balance: Balance, line: SaidLine, deltas: Stock, moved: Moved) -> None:
+    """Let a line explain every difference that its kind can make."""
+    kind = KINDS[line.place]
+    is_more = kind is OperationKind.SUPPLY
+    names = Names(line.actor, line.reference, line.reason)
+    for item_id, delta in deltas.items():
+        if delta and (delta > 0) is is_more:
+            quantity = balance.move(item_id, delta)
+            moved.rows.append(row_of(item_id, delta, quantity, _KIND_OF[kind], names))
+            deltas[item_id] = 0
+
+
 def _lines_of(said: Said, deltas: Stock) -> Iterator[tuple[str, int, Kind, Names]]:
     for line in said.lines:
         kind = KINDS[line.place]
         sign = 1 if kind is OperationKind.SUPPLY else -1
         names = Names(line.actor, line.reference, line.reason)
-        if line.items is None:
-            moved = [(item_id, delta) for item_id, delta in deltas.items() if delta * sign > 0]
-        else:
-            moved = [(item_id, sign * quantity) for item_id, quantity in line.items.items()]
-        for item_id, delta in moved:
-            yield item_id, delta, _KIND_OF[kind], names
+        items = deltas if line.items is None else line.items
+        for item_id, quantity in items.items():
+            yield item_id, sign * abs(quantity), _KIND_OF[kind], names
 
 
 def _names_of(balance: Balance, change: StoreChange) -> Names:

@@ -116,9 +116,10 @@ class Keeper:
         state = await self._begin()
         reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
         try:
-            await self._answer(reader, was_open=False)
+            first: Answer | None = await self._answer(reader, was_open=False)
             while not self._stopping:
-                events, is_alive = await self._gather(reader)
+                events, is_alive = await self._gather(reader, first)
+                first = None
                 state = await self._add(state, events)
                 if not is_alive:
                     raise StreamLost
@@ -157,17 +158,22 @@ class Keeper:
             self._note_failure(error, verdict.value)
             raise StreamLost from error
 
-    async def _gather(self, reader: StreamReader) -> tuple[list[Event], bool]:
+    async def _gather(self, reader: StreamReader, first: Answer | None) -> tuple[list[Event], bool]:
         """Wait for changes, and for those that come within a moment; tells also whether more can follow.
 
         An event after which nothing known is worth anything ends them: the ledger stays before it.
+
+        Args:
+            reader: of the stream.
+            first: what it has said already.
         """
         events: list[Event] = []
         deadline = None
         while len(events) < MOST_GATHERED:
             try:
                 async with asyncio.timeout_at(deadline):
-                    answer = await self._answer(reader)
+                    answer = first or await self._answer(reader)
+                    first = None
             except TimeoutError:
                 break
             for event in answer.events:
@@ -186,7 +192,9 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [change for change in map(_change_of, events) if change and change.at > state.floor]
+        changes = [change for change in map(_change_of, events) if change is not None]
+        if changes and changes[0].at <= state.floor:
+            changes = [change for change in changes if change.at > state.floor]
         await self._read(change.store_id for change in changes)
         batch = Batch(state.batch + 1)
         for change in changes:

@@ -7,8 +7,7 @@ number of its last write there (`updates.py`); `last` what the newest of those w
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -205,21 +204,32 @@ def quantities_in(fields: Mapping[str, Any], removed: Sequence[str] = ()) -> tup
     """
     is_whole = ITEMS in removed
     quantities: Stock = {}
-    for path, value in [(path, 0) for path in removed] + list(fields.items()):
-        if path == ITEMS:
+    for path in removed:
+        if path.startswith(_ITEM):
+            _count(path[len(_ITEM) :], 0, quantities)
+    for path, value in fields.items():
+        if path.startswith(_ITEM):
+            _count(path[len(_ITEM) :], value, quantities)
+        elif path == ITEMS:
             is_whole = True
-            quantities.update(_counted(value.items() if isinstance(value, dict) else ()))
-        elif path.startswith(_ITEM):
-            quantities.update(_counted([(path[len(_ITEM) :], value)]))
+            for field, quantity in value.items() if isinstance(value, dict) else ():
+                _count(field, quantity, quantities)
     return is_whole, quantities
 
 
-def _counted(fields: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, int]]:
-    for field, value in fields:
-        with suppress(ValueError):
-            item_id = item_id_of(field)
-            is_quantity = isinstance(value, int) and type(value) is not bool and 0 < value <= LARGEST_QUANTITY
-            yield item_id, int(value) if is_quantity else 0
+def _count(field: str, value: Any, quantities: Stock) -> None:
+    item_id = _lenient_id_of(field)
+    if item_id is not None:
+        is_quantity = isinstance(value, int) and type(value) is not bool and 0 < value <= LARGEST_QUANTITY
+        quantities[item_id] = int(value) if is_quantity else 0
+
+
+@lru_cache(maxsize=100_000)
+def _lenient_id_of(field: str) -> str | None:
+    try:
+        return item_id_of(field)
+    except ValueError:
+        return None
 
 
 def which(only: StorePatterns | None) -> dict[str, Any]:

@@ -97,7 +97,7 @@ async def keep(task: Task, lifeline: asyncio.Event, tell: Callable[[bytes], None
                 _end(lifeline, keeper),
             )
         ]
-        await asyncio.wait([running, *others], return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait([running, *others], return_when=asyncio.FIRST_COMPLETED)
         keeper.stop()
         await running
         for work in others:

@@ -103,12 +103,13 @@ class LookBack:
 
 
 def days_text(days: float) -> str:
-    """Write how long a stock lasts, in whole days that it lasts for certain: `under a day`, `12 days`."""
-    if days < 1:
-        return "under a day"
+    """Write how long a stock lasts, in what it lasts for certain: `under an hour`, `5 hours`, `12 days`."""
     if days >= YEAR_DAYS:
         return "over a year"
-    return "1 day" if days < 2 else f"{int(days)} days"
+    for unit, number in (("day", int(days)), ("hour", int(days * 24))):
+        if number:
+            return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    return "under an hour"
 
 
 def looked_back(look_back: LookBack, *, several: bool) -> Iterator[str]:

@@ -84,7 +84,7 @@ async def test_a_young_ledger_tells_since_it_began(
     await new_bot().daily.attend()
     lines = told(bot_api)
     assert lines[0] == "Since the ledger began: 15 sold, 7 supplied, +3 otherwise"
-    assert lines[-1].endswith("item-1 in under a day (abc111, 10 left), at the pace of the last day")
+    assert lines[-1].endswith("item-1 in 16 hours (abc111, 10 left), at the pace of the last day")
 
 
 @pytest.mark.parametrize(

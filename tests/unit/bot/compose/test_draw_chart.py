@@ -156,7 +156,7 @@ def test_what_runs_out_first_says_when_and_where() -> None:
     low = drawn(stores).panels[1]
     assert (low.title, low.note) == ("Runs out first", "at the pace of the last 7 days")
     assert [(bar.label, bar.place, bar.text) for bar in low.bars] == [
-        ("tea", "a", "under a day"), ("milk", "a", "1 day"), ("tea", "b", "over a year")
+        ("tea", "a", "6 hours"), ("milk", "a", "1 day"), ("tea", "b", "over a year")
     ]  # fmt: skip
     assert [bar.units for bar in low.bars] == [2 / 7, 9 / 7, 365]
 

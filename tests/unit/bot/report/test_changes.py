@@ -47,7 +47,7 @@ def test_what_changed_as_a_person_reads_it() -> None:
         "Sold most: till-7 600 · till-2 300",
         "Most supplied: milk 300 (xyz, by van-1)",
         "Supplied most: van-1 300",
-        "Runs out first: tea in under a day (abc111, 12 left) · milk in 12 days (xyz, 1,200 left), "
+        "Runs out first: tea in 16 hours (abc111, 12 left) · milk in 12 days (xyz, 1,200 left), "
         "at the pace of the last 7 days",
     ]
 
@@ -55,7 +55,7 @@ def test_what_changed_as_a_person_reads_it() -> None:
 def test_of_one_store_no_line_says_where() -> None:
     told = lines(LookBack(CHANGES, Outlook(OUTLOOK.items[:1], 1)), several=False)
     assert told[1] == "Most sold: tea 120 (by till-7 and others) · milk 80 (by till-2) · salt 7"
-    assert told[-1] == "Runs out first: tea in under a day (12 left), at the pace of the last day"
+    assert told[-1] == "Runs out first: tea in 16 hours (12 left), at the pace of the last day"
 
 
 def test_a_day_on_which_nothing_moved() -> None:
@@ -85,7 +85,9 @@ def test_what_is_not_known_is_one_line(look_back: LookBack, line: str) -> None:
 @pytest.mark.parametrize(
     ("days", "text"),
     [
-        (0.01, "under a day"),
+        (0.01, "under an hour"),
+        (1.9 / 24, "1 hour"),
+        (0.99, "23 hours"),
         (1, "1 day"),
         (1.99, "1 day"),
         (2, "2 days"),
@@ -94,7 +96,7 @@ def test_what_is_not_known_is_one_line(look_back: LookBack, line: str) -> None:
         (1e30, "over a year"),
     ],
 )
-def test_days_are_whole_and_for_certain(days: float, text: str) -> None:
+def test_days_and_hours_are_whole_and_for_certain(days: float, text: str) -> None:
     assert days_text(days) == text
 
 

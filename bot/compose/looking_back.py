@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Sequence
 from datetime import timedelta
+from heapq import nsmallest
 from typing import TypeVar
 
 from bot.report.changes import (
@@ -20,7 +21,7 @@ from bot.report.changes import (
 )
 from bot.report.message import day_text
 from bot.report.stocktake import EarlierReport, Stocktake
-from store_api.movements.turnover import Demanded, Flow, Known, Span, Turnover
+from store_api.movements.turnover import Flow, Known, Span, Turnover
 
 log = logging.getLogger(__name__)
 
@@ -33,9 +34,6 @@ BEHIND_SECONDS = 60
 
 LONGEST = timedelta(days=PACE_DAYS)
 """A report before that is too long ago to tell what changed since."""
-
-CANDIDATES = 10 * MOST_RUNNING_OUT
-"""Items that are looked at: what is left of them is as the report has it, which may be newer."""
 
 
 async def look_back(
@@ -89,23 +87,23 @@ async def _outlook(
     at = int(stocktake.at.timestamp())
     # What began two hours ago does not tell how a day goes.
     seconds = min(PACE_DAYS * DAY_SECONDS, max(DAY_SECONDS, at - known.begins))
-    found = await _or_not(turnover.running_out(Span(at - seconds, at, stores), CANDIDATES))
-    if isinstance(found, NotKnown):
-        return found
     days = seconds / DAY_SECONDS
-    return Outlook(_lasting(found, stocktake, days), round(days))
+    found = await _or_not(_lasting(turnover, Span(at - seconds, at, stores), stocktake, days))
+    return found if isinstance(found, NotKnown) else Outlook(found, round(days))
 
 
-def _lasting(found: Sequence[Demanded], stocktake: Stocktake, days: float) -> list[Lasting]:
+async def _lasting(turnover: Turnover, span: Span, stocktake: Stocktake, days: float) -> list[Lasting]:
     """Tell how long what the report has of each item lasts; what is used up has run out already."""
     stocks = {store.store_id: store.stock for store in stocktake.readable}
-    lasting = [
-        Lasting(one.store_id, one.item_id, left, left / one.pieces * days)
-        for one in found
-        if (left := stocks.get(one.store_id, {}).get(one.item_id, 0))
-    ]
-    lasting.sort(key=lambda one: (one.days, one.store_id, one.item_id))
-    return lasting[:MOST_RUNNING_OUT]
+    soonest: list[Lasting] = []
+    async for some in turnover.demanded(span):
+        soonest += (
+            Lasting(one.store_id, one.item_id, left, left / one.pieces * days)
+            for one in some
+            if (left := stocks.get(one.store_id, {}).get(one.item_id, 0))
+        )
+        soonest = nsmallest(MOST_RUNNING_OUT, soonest, key=lambda one: (one.days, one.store_id, one.item_id))
+    return soonest
 
 
 def _side(flow: Flow) -> Side:

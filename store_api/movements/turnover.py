@@ -1,9 +1,9 @@
 """Sums of the ledger: what was sold and supplied between two moments, by whom, and what runs out first.
 
-MongoDB adds up, and gives the few lines that are asked for; each question has so many seconds, and no more.
+MongoDB adds up, and gives little more than what is asked for; each question has so many seconds, and no more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -19,9 +19,14 @@ from store_api.storage.driver_errors import translated
 SECONDS: Final = 10.0
 """How long a question may take."""
 
+PAGE: Final = 1_000
+"""Items that are taken at once, where all are listed."""
+
 _DEMAND, _SUPPLY, _OPENING = Kind.DEMAND.value, Kind.SUPPLY.value, Kind.OPENING.value
 _IS_DEMAND: Final = {"$eq": ["$rows.o", _DEMAND]}
 _GONE: Final = {"$multiply": ["$rows.d", -1]}
+_PIECES: Final = {"$cond": [_IS_DEMAND, _GONE, "$rows.d"]}
+_ACTOR: Final = {"$ifNull": ["$rows.a", None]}
 _ITEM: Final = {"s": "$_id.s", "i": "$rows.i"}
 
 
@@ -101,13 +106,11 @@ class Demanded(msgspec.Struct, frozen=True):
     Args:
         store_id, item_id: which.
         pieces: how many were demanded.
-        left: how many there were after its last row.
     """
 
     store_id: str
     item_id: str
     pieces: int
-    left: int
 
 
 class Turnover:
@@ -141,28 +144,38 @@ class Turnover:
 
     async def flows(self, span: Span, most: int) -> Flows:
         """Add up what was moved; `most` lines and actors of each kind are named."""
-        lines = {row["_id"]: row for row in await self._ask(span, _flows_by_item(most))}
-        actors = {row["_id"]: row for row in await self._ask(span, _flows_by_actor(most))}
-        sold, supplied = (_flow_of(lines.get(kind, {}), actors.get(kind, {})) for kind in (_DEMAND, _SUPPLY))
-        return Flows(sold, supplied, int(lines.get(None, {}).get("pieces", 0)))
+        actors = {row["_id"]: row for row in await self._ask(span, _by_actor(most))}
+        lines = {row["_id"]: row["lines"] for row in await self._ask(span, _by_item(most))}
+        named = [(kind, line["s"], line["i"]) for kind, found in lines.items() for line in found]
+        # Only of these few: to know it of all items takes MongoDB many times as long.
+        here = Span(span.after, span.until, sorted({store_id for _, store_id, _ in named}))
+        by = [row["_id"] | row for row in await self._ask(here, _actors_of(named))] if named else []
+        sold, supplied = (
+            _flow_of(kind, lines.get(kind, ()), actors.get(kind, {}), by) for kind in (_DEMAND, _SUPPLY)
+        )
+        return Flows(sold, supplied, int(actors.get(None, {}).get("pieces", 0)))
 
-    async def running_out(self, span: Span, most: int) -> list[Demanded]:
-        """List up to `most` items that were demanded and are not used up, those first that last shortest."""
-        rows = await self._ask(span, _running_out(most))
-        return [
-            Demanded(row["_id"]["s"], row["_id"]["i"], int(row["pieces"]), int(row["left"])) for row in rows
-        ]
+    async def demanded(self, span: Span) -> AsyncIterator[list[Demanded]]:
+        """List all items that were demanded, in any order, some at a time."""
+        sums = [{"$match": {"rows.o": _DEMAND}}, _sum(_ITEM, _GONE)]
+        with translated(writing=False), pymongo.timeout(self._seconds):
+            found = self._movements.aggregate(await self._rows_of(span) + sums, allowDiskUse=True)
+            while rows := await found.to_list(PAGE):
+                yield [Demanded(row["_id"]["s"], row["_id"]["i"], int(row["pieces"])) for row in rows]
 
     async def _ask(self, span: Span, sums: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add up rows, each by itself; the second of a bucket is that of its last row."""
         with translated(writing=False), pymongo.timeout(self._seconds):
-            rows: list[dict[str, Any]] = [
-                {"$match": await self._buckets_of(span)},
-                {"$project": {f"rows.{field}": 1 for field in "ntidqoa"}},
-                {"$unwind": "$rows"},
-                {"$match": {"rows.t": {"$gt": span.after, "$lte": span.until}}},
-            ]
+            rows = await self._rows_of(span)
             return await self._movements.aggregate(rows + sums, allowDiskUse=True).to_list(None)
+
+    async def _rows_of(self, span: Span) -> list[dict[str, Any]]:
+        """Begin with each row by itself; the second of a bucket is that of its last row."""
+        return [
+            {"$match": await self._buckets_of(span)},
+            {"$project": {f"rows.{field}": 1 for field in "tidoa"}},
+            {"$unwind": "$rows"},
+            {"$match": {"rows.t": {"$gt": span.after, "$lte": span.until}}},
+        ]
 
     async def _buckets_of(self, span: Span) -> dict[str, Any]:
         """Find those that may hold such rows; of some stores from a batch on, which an index has."""
@@ -177,55 +190,51 @@ class Turnover:
         return {"$or": [{"_id": between} for between in ids]}
 
 
-def _kinds(by: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Add up pieces by kind, null for what is neither demand nor supply, and by something else."""
-    kind = {"$cond": [{"$in": ["$rows.o", [_DEMAND, _SUPPLY]]}, "$rows.o", None]}
-    pieces = {"$cond": [_IS_DEMAND, _GONE, "$rows.d"]}
-    return [{"$match": {"rows.o": {"$ne": _OPENING}}}, _sum({"k": kind, **by}, pieces)]
-
-
 def _sum(key: Any, pieces: Any, **others: Any) -> dict[str, Any]:
     return {"$group": {"_id": key, "pieces": {"$sum": pieces}, **others}}
 
 
-def _flows_by_item(most: int) -> list[dict[str, Any]]:
-    actor = {"$top": {"sortBy": {"pieces": -1, "_id.a": 1}, "output": "$_id.a"}}
-    line = {"s": "$_id.s", "i": "$_id.i", "pieces": "$pieces", "actor": "$actor", "actors": "$actors"}
-    most_first = {"pieces": -1, "_id.s": 1, "_id.i": 1}
-    lines = {"$topN": {"n": most, "sortBy": most_first, "output": line}}
-    item = {"k": "$_id.k", "s": "$_id.s", "i": "$_id.i"}
+def _first(most: int, **fields: str) -> dict[str, Any]:
+    """Keep those of most pieces, and of each these fields."""
+    order = {"pieces": -1, **dict.fromkeys(("_id.s", "_id.i", "_id.a"), 1)}
+    return {"$topN": {"n": most, "sortBy": order, "output": {"pieces": "$pieces", **fields}}}
+
+
+def _by_actor(most: int) -> list[dict[str, Any]]:
+    """Add up by kind, null for what is neither demand nor supply, and find who moved most; null is nobody."""
+    kind = {"$cond": [{"$in": ["$rows.o", [_DEMAND, _SUPPLY]]}, "$rows.o", None]}
     return [
-        *_kinds({**_ITEM, "a": {"$ifNull": ["$rows.a", None]}}),
-        _sum(item, "$pieces", actor=actor, actors={"$sum": 1}),
-        _sum("$_id.k", "$pieces", lines=lines),
+        {"$match": {"rows.o": {"$ne": _OPENING}}},
+        _sum({"k": kind, "a": _ACTOR}, _PIECES),
+        _sum("$_id.k", "$pieces", actors=_first(most + 1, actor="$_id.a")),
     ]
 
 
-def _flows_by_actor(most: int) -> list[dict[str, Any]]:
-    actor = {"actor": "$_id.a", "pieces": "$pieces"}
-    actors = {"$topN": {"n": most, "sortBy": {"pieces": -1, "_id.a": 1}, "output": actor}}
+def _by_item(most: int) -> list[dict[str, Any]]:
     return [
-        {"$match": {"rows.a": {"$type": "string"}}},
-        *_kinds({"a": "$rows.a"}),
-        _sum("$_id.k", "$pieces", actors=actors),
+        {"$match": {"rows.o": {"$in": [_DEMAND, _SUPPLY]}}},
+        _sum({"o": "$rows.o", **_ITEM}, _PIECES),
+        {"$group": {"_id": "$_id.o", "lines": _first(most, s="$_id.s", i="$_id.i")}},
     ]
 
 
-def _running_out(most: int) -> list[dict[str, Any]]:
-    left = {"$top": {"sortBy": {"_id.b": -1, "rows.n": -1}, "output": "$rows.q"}}
-    return [
-        _sum(_ITEM, {"$cond": [_IS_DEMAND, _GONE, 0]}, left=left),
-        {"$match": {"pieces": {"$gt": 0}, "left": {"$gt": 0}}},
-        {"$set": {"lasts": {"$divide": ["$left", "$pieces"]}}},
-        {"$sort": {"lasts": 1, "_id.s": 1, "_id.i": 1}},
-        {"$limit": most},
-    ]
+def _actors_of(named: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
+    these = [{"rows.o": kind, "_id.s": store_id, "rows.i": item_id} for kind, store_id, item_id in named]
+    return [{"$match": {"$or": these}}, _sum({"o": "$rows.o", **_ITEM, "a": _ACTOR}, _PIECES)]
 
 
-def _flow_of(found: Mapping[str, Any], by: Mapping[str, Any]) -> Flow:
-    lines = [
-        Moved(line["s"], line["i"], int(line["pieces"]), line["actor"], line["actors"])
-        for line in found.get("lines", ())
+def _flow_of(
+    kind: str,
+    lines: Sequence[Mapping[str, Any]],
+    sums: Mapping[str, Any],
+    by: Sequence[Mapping[str, Any]],
+) -> Flow:
+    actors = [
+        (one["actor"], int(one["pieces"])) for one in sums.get("actors", ()) if one["actor"] is not None
     ]
-    actors = [(one["actor"], int(one["pieces"])) for one in by.get("actors", ())]
-    return Flow(int(found.get("pieces", 0)), lines, actors)
+    moved = []
+    for line in lines:
+        its = [one for one in by if (one["o"], one["s"], one["i"]) == (kind, line["s"], line["i"])]
+        actor = max(its, key=lambda one: (one["pieces"], one["a"] or ""))["a"] if its else None
+        moved.append(Moved(line["s"], line["i"], int(line["pieces"]), actor, len(its)))
+    return Flow(int(sums.get("pieces", 0)), moved, actors)

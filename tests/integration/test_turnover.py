@@ -8,6 +8,7 @@ from pymongo import MongoClient
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.rows import NOBODY, Kind, Names
+from store_api.movements import turnover as turnover_module
 from store_api.movements.turnover import Demanded, Flow, Flows, Known, Moved, Span, Turnover
 from store_api.storage.clients import Client
 from tests.support.ledger_documents import LedgerDocuments
@@ -18,6 +19,12 @@ T = 1_795_000_000
 TILL, OTHER, VAN = Names("till-7", "R-1", "sale"), Names("till-2"), Names("van-1", None, "purchase")
 
 NOTHING = Flow(0, [], [])
+
+
+async def all_demanded(turnover: Turnover, span: Span) -> list[Demanded]:
+    """List what was demanded, by store and item."""
+    found = [one async for some in turnover.demanded(span) for one in some]
+    return sorted(found, key=lambda one: (one.store_id, one.item_id))
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ async def test_where_none_is_kept_nothing_is_known(turnover: Turnover, ledger: L
     ledger.is_whole(T, T + 59, off=True)
     assert await turnover.known() is None
     assert await turnover.flows(Span(T, T + 60), 5) == Flows(NOTHING, NOTHING, 0)
-    assert await turnover.running_out(Span(T, T + 60), 5) == []
+    assert await all_demanded(turnover, Span(T, T + 60)) == []
 
 
 async def test_from_when_to_when_all_is_known(turnover: Turnover, ledger: LedgerDocuments) -> None:
@@ -98,14 +105,17 @@ async def test_only_what_is_asked_for_counts(
 
 
 @pytest.mark.usefixtures("kept")
-async def test_what_runs_out_first(turnover: Turnover) -> None:
-    found = await turnover.running_out(Span(T, T + 30), 5)
-    # Of milk and salt nothing is left, and rice was not asked for.
-    assert found == [Demanded("abc", "tea", 60, 40), Demanded("xyz", "tea", 3, 2**40 - 3)]
-    assert await turnover.running_out(Span(T, T + 30), 1) == found[:1]
-    assert await turnover.running_out(Span(T, T + 10, ["abc"]), 5) == [
-        Demanded("abc", "milk", 45, 5),
-        Demanded("abc", "tea", 40, 60),
+async def test_what_was_demanded(turnover: Turnover, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnover_module, "PAGE", 2)
+    assert await all_demanded(turnover, Span(T, T + 30)) == [
+        Demanded("abc", "milk", 45),
+        Demanded("abc", "salt", 9),
+        Demanded("abc", "tea", 60),
+        Demanded("xyz", "tea", 3),
+    ]
+    assert await all_demanded(turnover, Span(T + 10, T + 30, ["abc"])) == [
+        Demanded("abc", "salt", 9),
+        Demanded("abc", "tea", 20),
     ]
 
 
@@ -114,7 +124,7 @@ async def test_an_answer_that_does_not_come_in_time_is_none(client: Client, data
     for question in (
         hurried.known(),
         hurried.flows(Span(T, T + 30), 3),
-        hurried.running_out(Span(T, T + 30), 3),
+        all_demanded(hurried, Span(T, T + 30)),
     ):
         with pytest.raises(DatabaseUnavailable):
             await question

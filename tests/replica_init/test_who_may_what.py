@@ -153,7 +153,7 @@ def test_the_bot_may_do_all_that_it_does(begun: Begun, service: Mongo) -> None:
             turnover = Turnover(client, "store_api")
             assert await turnover.known() is None
             assert (await turnover.flows(Span(0, 2**31), 3)).sold.pieces == 0
-            assert await turnover.running_out(Span(0, 2**31, ["south"]), 3) == []
+            assert [some async for some in turnover.demanded(Span(0, 2**31, ["south"]))] == []
             assert await client["store_api"]["ledger_checkpoints"].find_one() is None
         finally:
             repository.close()

@@ -129,7 +129,7 @@ class Commands:
             return
         # Of one store there is no history to show.
         past = Past() if store_id else await tools.past()
-        composed = await tools.composer.compose(stocktake, past)
+        composed = await tools.composer.compose(stocktake, past, only=store_id or None)
         await deliver(tools.chat, composed, self._persistence())
 
     async def _say(self, text: str) -> None:

@@ -1,7 +1,7 @@
 """`make demo`: replays a real supermarket chain's receipts through the running service, then checks it.
 
 Every store gets as opening stock what it sells in a year; then every basket is one demand, in order of
-time; in the end every store must hold exactly what the receipts say.
+time; in the end every store must hold exactly what the receipts say, and the ledger must have the same rows.
 """
 
 import argparse
@@ -9,9 +9,11 @@ import asyncio
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import NoReturn
+from uuid import uuid4
 
 import uvloop
 
@@ -58,13 +60,26 @@ async def _demo(options: argparse.Namespace) -> int:
         await calls[0].probe()
         receipts = load().first(options.stores, options.baskets)
         print(_opening_line(receipts, options), flush=True)
-        replay = Replay(receipts, calls, options.prefix, options.speed)
+        opening = f"opening-{uuid4().hex[:12]}"
+        replay = Replay(receipts, calls, options.prefix, opening, time.time, options.speed)
         await replay.open_stores()
         seconds = await replay.sell()
         print(_closing_line(replay, len(receipts.baskets), seconds), flush=True)
         verdict = await replay.check()
-        print(verdict.line())
-        return 0 if verdict.passed else 1
+        print(verdict.line(), flush=True)
+        proved = await _prove(replay)
+        return 0 if verdict.passed and proved else 1
+
+
+async def _prove(replay: Replay) -> bool:
+    """Prove the ledger and say so; a service without one has nothing to prove."""
+    begin = time.monotonic()
+    verdict = await replay.prove()
+    if verdict is None:
+        print("The service keeps no ledger (LEDGER=off): there is nothing to prove.")
+        return True
+    print(verdict.line(time.monotonic() - begin))
+    return verdict.passed
 
 
 def _opening_line(receipts: Receipts, options: argparse.Namespace) -> str:
@@ -81,7 +96,7 @@ def _closing_line(replay: Replay, baskets: int, seconds: float) -> str:
         f"{replay.retries:,} retries, {len(replay.refused):,} refused, "
         f"{len(replay.unknown):,} of unknown outcome"
     )
-    return line + (f" (first refusal: {replay.refused[0].detail})" if replay.refused else "")
+    return line + (f" (first refusal: {replay.refused[0][1].detail})" if replay.refused else "")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -29,10 +29,25 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class Basket(msgspec.Struct, frozen=True, gc=False):
-    """What one customer bought at once in one store; never empty."""
+    """What one customer bought at once in one store; never empty.
+
+    Args:
+        store_id: where.
+        lines: what; an item may be in several.
+        number: of the receipt, which no other has.
+    """
 
     store_id: str
     lines: tuple[Line, ...]
+    number: str
+
+    @property
+    def pieces(self) -> dict[str, int]:
+        """How many pieces of each item."""
+        pieces: dict[str, int] = {}
+        for line in self.lines:
+            pieces[line.item_id] = pieces.get(line.item_id, 0) + line.quantity
+        return pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +82,17 @@ class Receipts:
         return {store_id: {item: n for item, n in stock.items() if n} for store_id, stock in left.items()}
 
 
-def group_operation(operation: str, lines: Iterable[Line]) -> bytes:
+class Why(msgspec.Struct, frozen=True):
+    """What the ledger is told of an operation: what it belongs to, and why it is done."""
+
+    reference: str
+    reason: str
+
+
+def group_operation(operation: str, lines: Iterable[Line], why: Why | None = None) -> bytes:
     """Encode the body of a `group_op` call; `operation` is "supply" or "demand"."""
-    return msgspec.json.encode({"operation": operation, "items": lines})
+    told = {} if why is None else msgspec.structs.asdict(why)
+    return msgspec.json.encode({"operation": operation, "items": lines, **told})
 
 
 def in_calls(lines: tuple[Line, ...], most: int = MOST_LINES) -> Iterator[tuple[Line, ...]]:
@@ -113,10 +136,11 @@ def _baskets(sales: pa.Table) -> tuple[Basket, ...]:
     columns = ("transaction_timestamp", "basket_id", "product_id")
     sales = sales.sort_by([(column, "ascending") for column in columns])
     stores, lines = _texts(sales["store_id"]), _lines(sales["product_id"], sales["quantity"])
-    ends = pc.run_end_encode(sales["basket_id"].combine_chunks()).run_ends.to_pylist()
+    runs = pc.run_end_encode(sales["basket_id"].combine_chunks())
+    numbers, ends = runs.values.to_pylist(), runs.run_ends.to_pylist()
     return tuple(
-        Basket(stores[start], tuple(lines[start:end]))
-        for start, end in zip([0, *ends[:-1]], ends, strict=True)
+        Basket(stores[start], tuple(lines[start:end]), str(number))
+        for number, start, end in zip(numbers, [0, *ends[:-1]], ends, strict=True)
     )
 
 

@@ -3,42 +3,59 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from tqdm import tqdm
 
-from bench.demo.receipts import Basket, Receipts, in_calls
+from bench.demo.ledger_proof import LedgerVerdict, StoreProof
+from bench.demo.receipts import Basket, Receipts, Why, in_calls
 from bench.demo.verdict import Verdict
-from bench.load.stock_calls import Answer, CannotGoOn, Outcome, StockCalls
+from bench.load.stock_calls import Answer, CannotGoOn, Outcome, StockCalls, movements_of
 
 _OPENING_TRIES = 5
+
+_LEDGER = "/movements?limit=1&order=desc"
+_LOOK_SECONDS, _LEDGER_PATIENCE = 0.2, 60.0
 
 _Work = TypeVar("_Work")
 
 
 class Replay:
-    """One replay; call `open_stores`, `sell` and `check`, in this order.
+    """One replay; call `open_stores`, `sell`, `check` and `prove`, in this order.
 
     Args:
         receipts: what to replay.
         calls: one for each connection; they share the work, each takes what comes next.
         prefix: put before the id of each store, so that no other store of the service is touched.
+        opening: the reference of what opens the stores, which no earlier replay had.
+        now: gives the seconds since 1970.
         speed: baskets a second; None is as fast as it goes.
 
     Attributes:
         unknown: baskets that may or may not have been sold.
-        refused: answers to baskets that the service said no to; none is expected.
+        refused: baskets that the service said no to, and its answers; none is expected.
     """
 
     def __init__(
-        self, receipts: Receipts, calls: Sequence[StockCalls], prefix: str, speed: float | None = None
+        self,
+        receipts: Receipts,
+        calls: Sequence[StockCalls],
+        prefix: str,
+        opening: str,
+        now: Callable[[], float],
+        speed: float | None = None,
     ) -> None:
         self._receipts = receipts
         self._calls = calls
         self._prefix = prefix
+        self._opening = Why(opening, "purchase")
+        self._now = now
         self._speed = speed
+        self._since: datetime | None = None
+        self._sold_at = 0.0
         self.unknown: list[Basket] = []
-        self.refused: list[Answer] = []
+        self.refused: list[tuple[Basket, Answer]] = []
         self._reopened = 0
 
     @property
@@ -52,6 +69,9 @@ class Replay:
         Raises:
             CannotGoOn: the service refuses it, or is away for too long.
         """
+        ledger = await self._calls[0].movements(_LEDGER)
+        # What is older is of an earlier replay; and by the service's clock, not by ours.
+        self._since = None if ledger is None else ledger.complete_until
         await self._share("opening", "store", self._receipts.opening, self._open_store)
 
     async def _open_store(self, calls: StockCalls, store_id: str) -> None:
@@ -65,11 +85,11 @@ class Replay:
         raise CannotGoOn(f"did not open store {self._prefix}{store_id}: {answer.detail}")
 
     async def _open_once(self, calls: StockCalls, store_id: str) -> Answer:
-        answer = await calls.clean(self._prefix + store_id)
+        answer = await calls.clean(self._prefix + store_id, self._opening)
         if answer.outcome is not Outcome.APPLIED and answer.status != 404:
             return answer
         for lines in in_calls(self._receipts.opening[store_id]):
-            answer = await calls.change(self._prefix + store_id, "supply", lines)
+            answer = await calls.change(self._prefix + store_id, "supply", lines, self._opening)
             if answer.outcome is not Outcome.APPLIED:
                 break
         return answer
@@ -87,13 +107,15 @@ class Replay:
             number, basket = numbered
             if self._speed:  # each basket has its own moment, so a late one does not delay the rest
                 await asyncio.sleep(max(0.0, start + number / self._speed - clock()))
-            answer = await calls.change(self._prefix + basket.store_id, "demand", basket.lines)
+            why = Why(basket.number, "sale")
+            answer = await calls.change(self._prefix + basket.store_id, "demand", basket.lines, why)
             if answer.outcome is Outcome.UNKNOWN:
                 self.unknown.append(basket)
             elif answer.outcome is Outcome.REFUSED:
-                self.refused.append(answer)
+                self.refused.append((basket, answer))
 
         await self._share("selling", "basket", list(enumerate(self._receipts.baskets)), sell_basket)
+        self._sold_at = self._now()
         return clock() - start
 
     async def check(self) -> Verdict:
@@ -116,6 +138,54 @@ class Replay:
 
         await self._share("checking", "store", self._receipts.closing().items(), check_store)
         return verdict
+
+    async def prove(self) -> LedgerVerdict | None:
+        """Compare the ledger with the receipts, row by row; None where the service keeps none.
+
+        Raises:
+            CannotGoOn: the service does not give it, or it does not get complete.
+        """
+        if not await self._ledger_is_complete():
+            return None
+        verdict = LedgerVerdict()
+        receipts: dict[str, dict[str, dict[str, int]]] = {}
+        for basket in self._receipts.baskets:
+            receipts.setdefault(basket.store_id, {})[basket.number] = basket.pieces
+        perhaps = {basket.number for basket in self.unknown}
+        refused = {basket.number for basket, _ in self.refused}
+
+        async def prove_store(calls: StockCalls, store_id: str) -> None:
+            opened = {line.item_id: line.quantity for line in self._receipts.opening[store_id]}
+            sold = receipts.get(store_id, {})
+            proof = StoreProof(self._opening.reference, opened, sold, perhaps, refused)
+            address: str | None = movements_of(self._prefix + store_id, self._since)
+            while address is not None and (page := await calls.movements(address)) is not None:
+                proof.take(page.movements)
+                address = page.next
+            stock = await calls.report(self._prefix + store_id)
+            verdict.add(self._prefix + store_id, proof, stock or {})
+
+        await self._share("proving", "store", self._receipts.opening, prove_store)
+        return verdict
+
+    async def _ledger_is_complete(self) -> bool:
+        """Wait until the ledger has all that was sold; False where there is no ledger."""
+        clock = asyncio.get_running_loop().time
+        seen, patient_until = None, clock() + _LEDGER_PATIENCE
+        while True:
+            ledger = await self._calls[0].movements(_LEDGER)
+            if ledger is None:
+                return False
+            until = ledger.complete_until
+            if until is not None and until.timestamp() > self._sold_at:
+                return True
+            if until != seen:
+                seen, patient_until = until, clock() + _LEDGER_PATIENCE
+            if clock() > patient_until:
+                raise CannotGoOn(
+                    f"has a ledger that has been complete until {until} for {_LEDGER_PATIENCE:g} s"
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _share(
         self,

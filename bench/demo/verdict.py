@@ -64,18 +64,19 @@ class Verdict:
         stores = self.exact + len(self.uncertain) + len(self.different)
         if self.different:
             differ = f"{len(self.different):,} of {stores:,} stores differ"
-            return f"Check FAILED: {differ}: {_few(self.different)}."
+            return f"Check FAILED: {differ}: {few(self.different)}."
         held = "to the piece what they opened with less what they sold"
         if self.uncertain:
             return (
                 f"Check passed as far as it can: {self.exact:,} of {stores:,} stores hold {held}; "
                 f"{len(self.uncertain):,} cannot be compared exactly, and hold what the unknown outcomes "
-                f"allow: {_few(self.uncertain)}."
+                f"allow: {few(self.uncertain)}."
             )
         return f"Check passed: all {stores:,} stores hold {held}; {self.sold_out:,} are sold out."
 
 
-def _few(texts: Iterable[str]) -> str:
+def few(texts: Iterable[str]) -> str:
+    """Name the first of many in one line."""
     named = sorted(texts)
     more = len(named) - _NAMED
     return "; ".join(named[:_NAMED]) + (f"; and {more:,} more" if more > 0 else "")

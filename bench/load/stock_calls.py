@@ -8,6 +8,7 @@ where patience ends before anybody says.
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -15,7 +16,8 @@ from uuid import uuid4
 
 import msgspec
 
-from bench.demo.receipts import Line, group_operation
+from bench.demo.ledger_proof import Row
+from bench.demo.receipts import Line, Why, group_operation
 from bench.load.http_client import NO_HEADERS, AnswerLost, Connection, Response, ServiceUnreachable
 
 _MINIMAL = {"prefer": "return=minimal"}
@@ -82,6 +84,26 @@ def describe(response: Response) -> str:
     return f"{response.status} {problem.get('detail') or problem.get('title') or ''}".rstrip()
 
 
+class Movements(msgspec.Struct):
+    """A page of the ledger.
+
+    Args:
+        movements: its rows.
+        next: the address of the page after it; None where it is the last one.
+        complete_until: the second up to which the ledger has all rows; None where nobody knows.
+    """
+
+    movements: list[Row]
+    next: str | None = None
+    complete_until: datetime | None = None
+
+
+def movements_of(store_id: str, since: datetime | None) -> str:
+    """Give the address of a store's first page of rows, from a moment on."""
+    begin = "" if since is None else f"&from={since:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_path(store_id)}/movements?limit=1000{begin}"
+
+
 class StockCalls:
     """The calls over one connection.
 
@@ -118,13 +140,15 @@ class StockCalls:
         if response.status != 200 or "stores" not in problem_of(response):
             raise CannotGoOn(f"is not this stock service: GET /stores was answered {describe(response)}")
 
-    async def change(self, store_id: str, operation: str, lines: Iterable[Line]) -> Answer:
+    async def change(
+        self, store_id: str, operation: str, lines: Iterable[Line], why: Why | None = None
+    ) -> Answer:
         """Supply or demand some lines as one operation."""
-        return await self._post(f"{_path(store_id)}/group_op", group_operation(operation, lines))
+        return await self._post(f"{_path(store_id)}/group_op", group_operation(operation, lines, why))
 
-    async def clean(self, store_id: str) -> Answer:
+    async def clean(self, store_id: str, why: Why | None = None) -> Answer:
         """Empty a store; one that does not exist is refused with status 404."""
-        return await self._post(f"{_path(store_id)}/clean", b"")
+        return await self._post(f"{_path(store_id)}/clean", b"" if why is None else msgspec.json.encode(why))
 
     async def report(self, store_id: str) -> dict[str, int] | None:
         """Read a store's stock in pieces by item; None when there is no such store.
@@ -139,6 +163,19 @@ class StockCalls:
             raise CannotGoOn(f"does not give the report of store {store_id}: {describe(response)}")
         lines = msgspec.json.decode(response.body, type=_Document).store.report
         return {line.item_id: line.quantity for line in lines}
+
+    async def movements(self, address: str) -> Movements | None:
+        """Read a page of the ledger; None where the service keeps none.
+
+        Raises:
+            CannotGoOn: the service does not give it.
+        """
+        response = await self._patiently("GET", address, b"")
+        if problem_of(response).get("type") == "/problems/no-ledger":
+            return None
+        if response.status != 200:
+            raise CannotGoOn(f"does not give {address}: {describe(response)}")
+        return msgspec.json.decode(response.body, type=Movements)
 
     async def _post(self, path: str, body: bytes) -> Answer:
         headers = {**self._post_headers, "idempotency-key": uuid4().hex}

@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from bot.compose.looking_back import look_back
 from bot.compose.stocktaking import take_stock
+from bot.report.changes import LookBack, Outlook
 from bot.report.chart import MOST_DAYS, Picture, picture
 from bot.report.message import Heading, caption, picture_heading, report_text
 from bot.report.stocktake import EarlierReport, Stocktake
 from bot.report.timetable import DueReport
+from store_api.movements.turnover import Turnover
 from store_api.processes import run_job
 from store_api.reports.sheets import Sheet
 from store_api.reports.workbook_job import WorkbookBuilder
@@ -61,6 +64,7 @@ class Composer:
 
     Args:
         repository: where they are.
+        turnover: adds up their ledger.
         store_ids: which; None for all.
         zone: whose clock reports show.
         draw: makes the picture.
@@ -70,6 +74,7 @@ class Composer:
     def __init__(
         self,
         repository: StoreWriter,
+        turnover: Turnover,
         store_ids: Sequence[str] | None,
         zone: ZoneInfo,
         *,
@@ -77,6 +82,7 @@ class Composer:
         build: Callable[[Sequence[Sheet], datetime], Awaitable[bytes]] | None = None,
     ) -> None:
         self._repository = repository
+        self._turnover = turnover
         self.store_ids = store_ids
         self._zone = zone
         self._draw = draw
@@ -91,12 +97,22 @@ class Composer:
         return await take_stock(self._repository, self.store_ids if only is None else (only,), at)
 
     async def compose(
-        self, stocktake: Stocktake, past: Past, late: DueReport | None = None
+        self, stocktake: Stocktake, past: Past, late: DueReport | None = None, only: str | None = None
     ) -> ComposedReport:
-        """Make a report of a stocktake; what cannot be made is left out, and the message says so."""
-        heading, today = Heading(self._zone, late), stocktake.at.astimezone(self._zone).date()
+        """Make a report of a stocktake; what cannot be made is left out, and the message says so.
+
+        Args:
+            stocktake: what there is.
+            past: what went before.
+            late: the day's report that it is, where it comes too late.
+            only: the one store that it is of.
+        """
+        today = stocktake.at.astimezone(self._zone).date()
+        stores = self.store_ids if only is None else (only,)
+        told = await look_back(self._turnover, stocktake, past.earlier, stores)
+        heading = Heading(self._zone, late, look_back=told)
         drawing, workbook = await asyncio.gather(
-            _or_none("picture", self._picture(stocktake, past, today)),
+            _or_none("picture", self._picture(stocktake, past, told, today)),
             _or_none("workbook", self._build(_sheets(stocktake), stocktake.at)),
         )
         made = {"picture": drawing, "workbook": workbook}
@@ -110,7 +126,7 @@ class Composer:
             workbook,
         )
 
-    async def _picture(self, stocktake: Stocktake, past: Past, today: date) -> bytes:
+    async def _picture(self, stocktake: Stocktake, past: Past, told: LookBack, today: date) -> bytes:
         units = sum(totals.units for totals in stocktake.totals().values())
         days = [(day, then) for day, then in past.days if day < today][-MOST_DAYS:]
         chosen = await asyncio.to_thread(
@@ -119,6 +135,7 @@ class Composer:
             past.earlier,
             [*days, (today, units)] if days else [],
             picture_heading(stocktake, self._zone),
+            told.outlook if isinstance(told.outlook, Outlook) else None,
         )
         return await self._draw(chosen)
 

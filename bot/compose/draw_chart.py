@@ -31,9 +31,6 @@ TREND_INCHES, BAR_INCHES, PANEL_INCHES, HEAD_INCHES = 1.5, 0.27, 0.55, 0.75
 LABEL_SIZE, SMALL_SIZE = 10.0, 9.5
 LABEL_INCHES, PLACE_INCHES, PADDING_INCHES = 1.75, 1.2, 0.35
 
-LITTLE = 10.0
-"""Pieces that do not look like much: low lines are drawn on a scale that ends there or later."""
-
 INK, FAINT, LINE = "#1f2933", "#616e7c", "#d3dae2"
 STOCK, LOW, MORE, LESS = "#2a6f97", "#d9822b", "#1b7f4b", "#b3261e"
 
@@ -132,7 +129,8 @@ def _draw_bars(axes: Axes, panel: Panel, ruler: Ruler, inches: float) -> None:
     """
     _title(axes, panel.title, panel.note)
     places = range(len(panel.bars))
-    amounts, beside = [amount(bar.units) for bar in panel.bars], [_beside(bar, ruler) for bar in panel.bars]
+    amounts = [bar.text or amount(bar.units) for bar in panel.bars]
+    beside = [_beside(bar, ruler) for bar in panel.bars]
     drawn = axes.barh(places, [bar.units for bar in panel.bars], 0.62, color=LOW if panel.is_low else STOCK)
     axes.set_yticks(places, [_label(bar, ruler) for bar in panel.bars])
     axes.bar_label(drawn, amounts, padding=4, weight="bold", size=SMALL_SIZE)
@@ -144,7 +142,7 @@ def _draw_bars(axes: Axes, panel: Panel, ruler: Ruler, inches: float) -> None:
     }
     for place, (text, colour) in zip(places, beside, strict=True):
         axes.text(1.0, place, text, color=colour, **right)
-    widest = max(LITTLE if panel.is_low else 1.0, *(bar.units for bar in panel.bars))
+    widest = max(1.0, *(bar.units for bar in panel.bars))
     words = ruler.widest(amounts, SMALL_SIZE, "bold") + ruler.widest([text for text, _ in beside], SMALL_SIZE)
     axes.set_xlim(0, widest * inches / max(0.5, inches - words - PADDING_INCHES))
     axes.set_ylim(len(panel.bars) - 0.4, -0.6)

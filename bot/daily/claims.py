@@ -2,8 +2,8 @@
 
     {"_id": "2026-01-31", "owner": "...", "lease_until": ..., "claimed_at": ..., "late": false,
      "parts": {"message": {"id": 17, "at": ...}}, "units": "120",
-     "stores": [{"store": "abc111", "lines": 2, "pieces": "120"}], "sent_at": ..., "failed": "...",
-     "not_before": ...}
+     "stores": [{"store": "abc111", "lines": 2, "pieces": "120"}], "read_at": ..., "sent_at": ...,
+     "failed": "...", "not_before": ...}
 
 Leases and waits count by MongoDB's clock alone, so that bots need not agree on the time.
 """
@@ -113,8 +113,10 @@ class Claims:
                 self._ours(day), [{"$set": {f"parts.{part}": {"id": message_id, "at": "$$NOW"}}}]
             )
 
-    async def note_totals(self, day: date, totals: Mapping[str, Totals], *, late: bool) -> None:
-        """Write down what the day's message told, for the next one to compare with."""
+    async def note_totals(
+        self, day: date, totals: Mapping[str, Totals], read_at: datetime, *, late: bool
+    ) -> None:
+        """Write down what the day's message told, and of when, for the next one to compare with."""
         stores = [
             # As text, because a sum may be larger than any number of MongoDB's.
             {"store": store_id, "lines": one.items, "pieces": str(one.units)}
@@ -123,7 +125,8 @@ class Claims:
         units = str(sum(one.units for one in totals.values()))
         with translated(writing=True):
             await self._reports.update_one(
-                self._ours(day), {"$set": {"stores": stores, "units": units, "late": late}}
+                self._ours(day),
+                {"$set": {"stores": stores, "units": units, "read_at": read_at, "late": late}},
             )
 
     async def finish(self, day: date) -> None:
@@ -210,4 +213,4 @@ def _claim_of(document: dict[str, Any], *, ours: bool) -> Claim:
 
 def _earlier(document: dict[str, Any]) -> EarlierReport:
     stores = {row["store"]: Totals(row["lines"], int(row["pieces"])) for row in document["stores"]}
-    return EarlierReport(date.fromisoformat(document["_id"]), stores)
+    return EarlierReport(date.fromisoformat(document["_id"]), stores, document.get("read_at"))

@@ -10,6 +10,7 @@ import pymongo
 from bot.compose.composer import Composer
 from bot.daily.claims import Claims
 from bot.settings import BotSettings
+from store_api.movements.turnover import Turnover
 from store_api.storage.clients import connect, look_for_primary
 from store_api.storage.writer import StoreWriter
 
@@ -21,11 +22,12 @@ async def stores_of(settings: BotSettings) -> AsyncIterator[tuple[Claims, Compos
     """Connect, whether or not MongoDB is there yet, and let go at the end."""
     client = connect(settings.database_url)
     repository = StoreWriter(client, settings.mongo_db)
+    turnover = Turnover(client, settings.mongo_db)
     opening = asyncio.create_task(look_for_primary(client, announce=False))
     try:
         yield (
             Claims(client, settings.mongo_db, uuid4().hex),
-            Composer(repository, settings.store_ids, settings.report_tz),
+            Composer(repository, turnover, settings.store_ids, settings.report_tz),
         )
     finally:
         opening.cancel()

@@ -101,8 +101,10 @@ class DayReport:
         stocktake = await self._ask(lambda: tools.composer.take_stock(tools.clock.now()))
         report = await tools.composer.compose(stocktake, past, late)
         if MESSAGE not in self._sent_already:
-            totals = stocktake.totals()
-            await self._ask(lambda: self._claims.note_totals(self._day, totals, late=late is not None))
+            totals, read_at = stocktake.totals(), stocktake.at
+            await self._ask(
+                lambda: self._claims.note_totals(self._day, totals, read_at, late=late is not None)
+            )
         await deliver(
             tools.chat,
             report,

@@ -6,22 +6,32 @@ from heapq import nsmallest
 
 import msgspec
 
+from bot.report.changes import MOST_RUNNING_OUT, YEAR_DAYS, Outlook, days_text
 from bot.report.message import day_text
 from bot.report.shown_names import shown
 from bot.report.stocktake import EarlierReport, Stocktake, StoreStock
 
-MOST_BARS, MOST_LOW_BARS = 10, 8
+MOST_BARS = 10
 MOST_DAYS = 30
 LONGEST_LABEL = 20
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One bar: what it is of, its pieces, those at the last report (None: not compared), and where it is."""
+    """One bar.
+
+    Args:
+        label: what it is of.
+        units: how long it is: pieces, or days.
+        before: its pieces at the last report; None where they are not compared.
+        place: where it is.
+        text: what is written at its end in place of its number.
+    """
 
     label: str
     units: float
     before: float | None = None
     place: str = ""
+    text: str = ""
 
 
 class Panel(msgspec.Struct, frozen=True):
@@ -30,8 +40,8 @@ class Panel(msgspec.Struct, frozen=True):
     Args:
         title: what they are.
         bars: at least one.
-        note: what the changes beside them count from.
-        is_low: whether they are what there is least of.
+        note: what the changes beside them count from, or what their days do.
+        is_low: whether they are what runs out.
     """
 
     title: str
@@ -61,14 +71,16 @@ def picture(
     earlier: EarlierReport | None,
     days: Sequence[tuple[date, int]],
     heading: tuple[str, str],
+    outlook: Outlook | None = None,
 ) -> Picture:
-    """Choose what is worth a bar: the stores or, of a single one, its largest lines; and its least.
+    """Choose what is worth a bar: the stores or, of a single one, its largest lines; and what runs out first.
 
     Args:
         stocktake: what there is.
         earlier: the report to compare with.
         days: the last days' units, the oldest first, today the last.
         heading: title and subtitle.
+        outlook: what runs out first; None where nobody knows.
     """
     stores = [store for store in stocktake.readable if store.stock]
     panels = []
@@ -81,8 +93,8 @@ def picture(
         panels.append(
             Panel("Largest", [_line(quantity, item_id) for quantity, item_id in _largest(stores[0])])
         )
-    if lowest := list(_lowest(stores)):
-        panels.append(Panel("Least in stock", lowest, is_low=True))
+    if outlook is not None and (lasting := list(_lasting(outlook, several=len(stocktake.stores) > 1))):
+        panels.append(Panel("Runs out first", lasting, outlook.pace, is_low=True))
     trend = [(day, float(units)) for day, units in days[-MOST_DAYS:]]
     return Picture(*heading, trend, panels)
 
@@ -100,20 +112,13 @@ def _largest(store: StoreStock) -> list[tuple[int, str]]:
     return nsmallest(MOST_BARS, lines, key=lambda line: (-line[0], line[1]))
 
 
-def _lowest(stores: Sequence[StoreStock]) -> Iterator[Bar]:
-    """The lowest lines of all stores; of a single store, those that are not among its largest."""
-    several = len(stores) > 1
-    shown_already = {item_id for _, item_id in _largest(stores[0])} if len(stores) == 1 else set()
-    lines = (
-        (quantity, item_id, store.store_id)
-        for store in stores
-        for item_id, quantity in store.stock.items()
-        if item_id not in shown_already
-    )
-    for quantity, item_id, store_id in nsmallest(MOST_LOW_BARS, lines):
-        yield _line(quantity, item_id, store_id if several else None)
+def _lasting(outlook: Outlook, *, several: bool) -> Iterator[Bar]:
+    for item in outlook.items[:MOST_RUNNING_OUT]:
+        place = shown(item.store_id, LONGEST_LABEL) if several else ""
+        # Longer than a year is not told apart, and would make the others' bars look like nothing.
+        days = min(item.days, float(YEAR_DAYS))
+        yield Bar(shown(item.item_id, LONGEST_LABEL), days, place=place, text=days_text(item.days))
 
 
-def _line(quantity: int, item_id: str, store_id: str | None = None) -> Bar:
-    place = "" if store_id is None else shown(store_id, LONGEST_LABEL)
-    return Bar(shown(item_id, LONGEST_LABEL), float(quantity), place=place)
+def _line(quantity: int, item_id: str) -> Bar:
+    return Bar(shown(item_id, LONGEST_LABEL), float(quantity))

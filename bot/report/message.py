@@ -9,6 +9,7 @@ from datetime import date, datetime
 from heapq import nlargest, nsmallest
 from zoneinfo import ZoneInfo
 
+from bot.report.changes import LookBack, looked_back
 from bot.report.shown_names import shown, utf16_units
 from bot.report.stocktake import EarlierReport, Stocktake, StoreStock
 from bot.report.timetable import DueReport
@@ -33,11 +34,13 @@ class Heading:
         zone: whose clock it shows.
         late: the day's report that it is, where it comes too late.
         without: what could not be built to go with it, as `picture`.
+        look_back: what the ledger tells; None where it was not asked.
     """
 
     zone: ZoneInfo
     late: DueReport | None = None
     without: Sequence[str] = ()
+    look_back: LookBack | None = None
 
 
 def report_text(stocktake: Stocktake, earlier: EarlierReport | None, heading: Heading) -> str:
@@ -48,7 +51,10 @@ def report_text(stocktake: Stocktake, earlier: EarlierReport | None, heading: He
         earlier: the last report before, where there was one.
         heading: what stands over it.
     """
-    head = "\n".join([*_head(stocktake, earlier, heading), *_gone(stocktake, earlier)])
+    told = (
+        [] if heading.look_back is None else looked_back(heading.look_back, several=len(stocktake.stores) > 1)
+    )
+    head = "\n".join([*_head(stocktake, earlier, heading), *_gone(stocktake, earlier), *told])
     room = LONGEST_MESSAGE - utf16_units(head)
     if len(stocktake.stores) <= _MOST_BLOCKS:
         for lines in (3, 2, 1):

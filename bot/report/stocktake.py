@@ -61,10 +61,17 @@ class Stocktake:
 
 @dataclass(frozen=True, slots=True)
 class EarlierReport:
-    """A report that was sent: of what day, and what each store held then."""
+    """A report that was sent.
+
+    Args:
+        day: of what day.
+        stores: what each store held then.
+        at: when that was read; None of one that an older bot sent.
+    """
 
     day: date
     stores: Mapping[str, Totals]
+    at: datetime | None = None
 
     @property
     def units(self) -> int:

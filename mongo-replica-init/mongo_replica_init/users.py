@@ -14,6 +14,9 @@ COLLECTION = "stores"
 REPORTS = "evening_reports"
 """Where the bot writes down which day's report was sent."""
 
+LEDGER = ("movements", "ledger_checkpoints", "ledger_state")
+"""Where the service writes down what moved the stock."""
+
 _DURABLE = {"w": "majority", "wtimeout": 10_000}
 
 
@@ -56,12 +59,16 @@ def writer_user(settings: Settings, password: str) -> User:
 
 
 def bot_user(settings: Settings, password: str) -> User:
-    """Describe the bot's user: it reads stores, and notes which reports it has sent; it sees nothing else."""
+    """Describe the bot's user: it reads stores and their ledger, and notes which reports it has sent."""
     stores = {"db": settings.database, "collection": COLLECTION}
     reports = {"db": settings.database, "collection": REPORTS}
     allowed = [
         {"resource": stores, "actions": ["find"]},
         {"resource": reports, "actions": ["find", "insert", "remove", "update"]},
+        *(
+            {"resource": {"db": settings.database, "collection": name}, "actions": ["find"]}
+            for name in LEDGER
+        ),
     ]
     return User(settings.bot_user, password, allowed, [])
 

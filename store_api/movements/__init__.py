@@ -1,1 +1,1 @@
-"""Reading the ledger: pages of movements, what a store held at a moment, and its pieces over time."""
+"""Reading the ledger: pages of movements, what a store held at a moment, its pieces over time, sums."""

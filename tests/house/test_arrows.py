@@ -62,12 +62,12 @@ TABLE: dict[str, tuple[str, str]] = {
     "bot.retries": ("clock errors", ""),
     "bot.report": ("store_api.stock", "msgspec"),
     "bot.compose": (
-        "report store_api.processes store_api.reports store_api.stock store_api.storage",
+        "report store_api.movements store_api.processes store_api.reports store_api.stock store_api.storage",
         "matplotlib msgspec",
     ),
     "bot.telegram": ("clock errors retries", "aiogram aiohttp"),  # aiohttp is what aiogram asks with
     "bot.daily": (
-        "clock compose errors report retries settings store_api.storage telegram",
+        "clock compose errors report retries settings store_api.movements store_api.storage telegram",
         "aiocron pymongo",
     ),
     "bot.commands": ("compose daily errors report retries telegram", "aiogram"),

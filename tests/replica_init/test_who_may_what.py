@@ -16,6 +16,7 @@ from bot.report.stocktake import Totals
 from store_api.access.known_tokens import caller_of
 from store_api.access.token_text import hint_of, is_token, token_id
 from store_api.contract.scopes import EVERY_SCOPE
+from store_api.movements.turnover import Span, Turnover
 from store_api.storage.clients import connect
 from store_api.storage.writer import StoreWriter
 from tests.replica_init.conftest import Begun
@@ -120,6 +121,9 @@ def test_the_bot_writes_to_no_store_and_nowhere_else(begun: Begun, service: Mong
             lambda: stores.delete_one({"_id": "south"}),
             stores.drop,
             mongo["elsewhere"]["evening_reports"].find_one,
+            lambda: mongo["store_api"]["movements"].insert_one({}),
+            lambda: mongo["store_api"]["ledger_state"].update_one({}, {"$set": {"off": True}}, upsert=True),
+            lambda: mongo["store_api"]["ledger_checkpoints"].delete_one({}),
             lambda: mongo.admin.command("usersInfo"),
         ]
         assert [refusal_of(attempt) for attempt in attempts] == [13] * len(attempts)
@@ -139,13 +143,18 @@ def test_the_bot_may_do_all_that_it_does(begun: Begun, service: Mongo) -> None:
             assert len((await take_stock(repository, ["south"], NOON)).stores) == 1
             assert (await claims.claim(TODAY)).state is ClaimState.OURS
             assert await claims.renew(TODAY)
-            await claims.note_totals(TODAY, {"south": Totals(1, 3)}, late=False)
+            await claims.note_totals(TODAY, {"south": Totals(1, 3)}, NOON, late=False)
             await claims.note_sent(TODAY, "message", 17)
             await claims.put_off(TODAY, 0)
             await claims.fail(TODAY, "no reason")
             await claims.finish(TODAY)
             assert await claims.last_sent() is not None
             assert await claims.history(7) == [(TODAY, 3)]
+            turnover = Turnover(client, "store_api")
+            assert await turnover.known() is None
+            assert (await turnover.flows(Span(0, 2**31), 3)).sold.pieces == 0
+            assert [some async for some in turnover.demanded(Span(0, 2**31, ["south"]))] == []
+            assert await client["store_api"]["ledger_checkpoints"].find_one() is None
         finally:
             repository.close()
             client.close()

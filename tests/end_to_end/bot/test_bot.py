@@ -2,6 +2,7 @@
 
 import io
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from store_api.storage import clients
 from tests.end_to_end.bot.conftest import Documents
 from tests.support.bot_api import STRANGER, TOKEN, USER, BotApi, Stall
 from tests.support.bot_process import BotProcess
+from tests.support.ledger_documents import LedgerDocuments
 from tests.support.mongod import found_mongod, free_port
 
 WHOLE = ["sendMessage", "sendPhoto", "sendDocument"]
@@ -35,6 +37,9 @@ def sheets(file: bytes) -> dict[str, dict[object, object]]:
 def test_commands_are_answered_to_the_one_user_and_nobody_else(
     tmp_path: Path, bot_api: BotApi, settings: dict[str, str], stores: Documents
 ) -> None:
+    ledger, now = LedgerDocuments(stores.database), int(time.time())
+    ledger.is_whole(now - 10 * 86_400, now + 60)
+    ledger.sell("abc111", now - 3600, "item-1", 20, 10, "till-7")
     group = {"id": -100, "type": "supergroup", "title": "Everybody"}
     with BotProcess(tmp_path, settings) as bot:
         bot.wait_for("started")
@@ -61,7 +66,9 @@ def test_commands_are_answered_to_the_one_user_and_nobody_else(
     assert all(command in start for command in ("/report", "/report STORE_ID", "/stores", "/help"))
     assert "▪ abc111: 3 items, 1,099,511,627,789 units" in all_stores
     assert report.count("▪") == 2
+    assert "Most sold: item-1 20 (abc111, by till-7)\n" in report
     assert one_store.count("▪") == 1
+    assert "Runs out first: item-1 in 3 days (10 left), at the pace of the last 7 days\n" in one_store
     assert missing == "There is no store nowhere. /stores lists them."
     whole, single = bot_api.files("sendDocument")
     assert sheets(whole.content) == {

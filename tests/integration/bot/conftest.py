@@ -17,6 +17,7 @@ from bot.daily.day_report import Tools
 from bot.report.chart import Picture
 from bot.report.timetable import Timetable
 from bot.telegram.chat import Chat
+from store_api.movements.turnover import Turnover
 from store_api.reports.sheets import Sheet
 from store_api.reports.workbook import workbook
 from store_api.storage.clients import Client
@@ -86,7 +87,9 @@ class NewBot:
         """Make one."""
         clock = VirtualClock(now)
         repository = StoreWriter(self.client, self.database_name)
-        composer = Composer(repository, store_ids, TIMETABLE.zone, draw=draw_here, build=build_here)
+        turnover = Turnover(self.client, self.database_name)
+        zone = TIMETABLE.zone
+        composer = Composer(repository, turnover, store_ids, zone, draw=draw_here, build=build_here)
         claims = claims_of(self.client, self.database_name)
         return Bot(Tools(claims, composer, self.chat, clock.clock, Random(1)), clock)
 

@@ -14,6 +14,7 @@ from store_api.storage.clients import Client
 from tests.integration.bot.conftest import claims_of
 
 DAY = date(2026, 11, 24)
+AT = datetime(2026, 11, 24, 21, tzinfo=UTC)
 Notes = Collection[dict[str, Any]]
 
 
@@ -78,7 +79,7 @@ async def test_one_who_lost_the_day_writes_nothing_into_it(
     let_lapse(notes)
     await other.claim(DAY)
     await claims.note_sent(DAY, "message", 1)
-    await claims.note_totals(DAY, {"a": Totals(1, 1)}, late=False)
+    await claims.note_totals(DAY, {"a": Totals(1, 1)}, AT, late=False)
     await claims.fail(DAY, "anything")
     await claims.finish(DAY)
     await claims.release(DAY)
@@ -120,7 +121,7 @@ async def test_a_released_day_can_be_had_at_once(claims: Claims, other: Claims) 
 
 async def report_of(claims: Claims, day: date, totals: dict[str, Totals], *, sent: bool = True) -> None:
     await claims.claim(day)
-    await claims.note_totals(day, totals, late=False)
+    await claims.note_totals(day, totals, AT, late=False)
     if sent:
         await claims.note_sent(day, "message", 1)
         await claims.finish(day)
@@ -132,8 +133,8 @@ async def test_the_last_report_is_the_last_that_reached_the_user(claims: Claims)
     await report_of(claims, DAY - timedelta(days=5), huge)
     await report_of(claims, DAY - timedelta(days=1), {"x": Totals(1, 1)}, sent=False)
     await report_of(claims, DAY, {"y": Totals(1, 1)})
-    assert await claims.last_sent(before=DAY) == EarlierReport(DAY - timedelta(days=5), huge)
-    assert await claims.last_sent() == EarlierReport(DAY, {"y": Totals(1, 1)})
+    assert await claims.last_sent(before=DAY) == EarlierReport(DAY - timedelta(days=5), huge, AT)
+    assert await claims.last_sent() == EarlierReport(DAY, {"y": Totals(1, 1)}, AT)
 
 
 async def test_the_history_is_in_order_and_old_days_go(claims: Claims, notes: Notes) -> None:

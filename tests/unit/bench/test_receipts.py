@@ -4,7 +4,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from bench.demo.receipts import Basket, Line, Receipts, from_table, group_operation, in_calls, load
+from bench.demo.receipts import Basket, Line, Receipts, Why, from_table, group_operation, in_calls, load
 
 MORNING, NOON, EVENING = (datetime(2017, 1, 1, hour) for hour in (9, 12, 18))  # noqa: DTZ001
 
@@ -37,17 +37,17 @@ def whole_year() -> Receipts:
 
 def test_baskets_come_in_order_of_time(receipts: Receipts) -> None:
     assert receipts.baskets == (
-        Basket("7", (Line("50", 3), Line("60", 1))),
-        Basket("9", (Line("50", 4),)),
-        Basket("7", (Line("50", 2),)),
+        Basket("7", (Line("50", 3), Line("60", 1)), "101"),
+        Basket("9", (Line("50", 4),), "102"),
+        Basket("7", (Line("50", 2),), "103"),
     )
 
 
 def test_two_baskets_of_the_same_second_stay_two_even_when_their_lines_are_mixed() -> None:
     mixed = [(7, 2, 50, 1, NOON), (9, 1, 50, 2, NOON), (7, 2, 60, 3, NOON), (9, 1, 60, 4, NOON)]
     assert from_table(table(mixed)).baskets == (
-        Basket("9", (Line("50", 2), Line("60", 4))),
-        Basket("7", (Line("50", 1), Line("60", 3))),
+        Basket("9", (Line("50", 2), Line("60", 4)), "1"),
+        Basket("7", (Line("50", 1), Line("60", 3)), "2"),
     )
 
 
@@ -91,6 +91,12 @@ def test_a_group_operation_is_the_body_of_the_contract() -> None:
         "operation": "demand",
         "items": [{"item_id": "50", "quantity": 3}, {"item_id": "60", "quantity": 1}],
     }
+    told = msgspec.json.decode(group_operation("demand", (Line("50", 3),), Why("101", "sale")))
+    assert (told["reference"], told["reason"]) == ("101", "sale")
+
+
+def test_an_item_that_is_on_a_receipt_twice_is_one_of_as_many_pieces() -> None:
+    assert Basket("7", (Line("50", 3), Line("60", 1), Line("50", 2)), "1").pieces == {"50": 5, "60": 1}
 
 
 @pytest.mark.parametrize(("lines", "sizes"), [(0, []), (2, [2]), (3, [3]), (7, [3, 3, 1])])
@@ -106,6 +112,7 @@ def test_the_real_receipts_have_the_figures_they_are_known_for(whole_year: Recei
     assert (len(whole_year.opening), len(items), len(whole_year.baskets)) == (457, 68_260, 155_518)
     assert sum(len(basket.lines) for basket in whole_year.baskets) == 1_469_307 - 8_869
     assert max(len(basket.lines) for basket in whole_year.baskets) == 161
+    assert len({basket.number for basket in whole_year.baskets}) == 155_518
 
 
 def test_the_real_opening_stock_fits_the_limits_of_the_service(whole_year: Receipts) -> None:

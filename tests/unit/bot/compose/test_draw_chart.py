@@ -17,6 +17,7 @@ from matplotlib.transforms import Bbox, BboxBase
 
 from bot.compose.draw_chart import figure_of, png, style
 from bot.compose.fonts import amount
+from bot.report.changes import Lasting, Outlook
 from bot.report.chart import Picture, picture
 from bot.report.stocktake import EarlierReport, Stocktake, StoreStock, Totals, Trouble
 
@@ -48,11 +49,17 @@ def store(store_id: str, lines: int, seed: int = 1, largest: int = 10**4) -> Sto
     return StoreStock(store_id, {name: random.randint(1, largest) for name in names})
 
 
+def outlook_of(stores: list[StoreStock]) -> Outlook:
+    """Let what there is least of be sold at a piece a week."""
+    lines = [(left, one.store_id, item_id) for one in stores for item_id, left in one.stock.items() if left]
+    return Outlook([Lasting(store_id, item_id, n, n / 7) for n, store_id, item_id in sorted(lines)[:8]], 7)
+
+
 def drawn(stores: list[StoreStock], days: int = 0, earlier: bool = True) -> Picture:
     before = {one.store_id: Totals(1, one.totals.units + change) for change, one in enumerate(stores)}
     history = [(TODAY - timedelta(days=days - number), 100 + number % 7) for number in range(1, days + 1)]
     past = EarlierReport(TODAY - timedelta(days=1), before) if earlier else None
-    return picture(Stocktake(AT, stores), past, history, HEADING)
+    return picture(Stocktake(AT, stores), past, history, HEADING, outlook_of(stores))
 
 
 SCENES = {
@@ -138,17 +145,26 @@ def test_of_many_stores_the_largest_are_shown() -> None:
     assert units == sorted(units, reverse=True)
 
 
-def test_of_one_store_its_lines_are_shown_and_none_twice() -> None:
+def test_of_one_store_its_largest_lines_are_shown() -> None:
     largest, low = drawn([StoreStock("s", {f"item-{n:02}": n for n in range(1, 15)})]).panels
     assert [bar.units for bar in largest.bars] == [14, 13, 12, 11, 10, 9, 8, 7, 6, 5]
-    assert [bar.label for bar in low.bars] == ["item-01", "item-02", "item-03", "item-04"]
+    assert [bar.place for bar in low.bars] == [""] * 8
 
 
-def test_what_there_is_least_of_says_where() -> None:
-    low = drawn([StoreStock("a", {"tea": 2, "milk": 9}), StoreStock("b", {"tea": 1})]).panels[1]
-    assert [(bar.label, bar.place, bar.units) for bar in low.bars] == [
-        ("tea", "b", 1.0), ("tea", "a", 2.0), ("milk", "a", 9.0)
+def test_what_runs_out_first_says_when_and_where() -> None:
+    stores = [StoreStock("a", {"tea": 2, "milk": 9}), StoreStock("b", {"tea": 4000})]
+    low = drawn(stores).panels[1]
+    assert (low.title, low.note) == ("Runs out first", "at the pace of the last 7 days")
+    assert [(bar.label, bar.place, bar.text) for bar in low.bars] == [
+        ("tea", "a", "6 hours"), ("milk", "a", "1 day"), ("tea", "b", "over a year")
     ]  # fmt: skip
+    assert [bar.units for bar in low.bars] == [2 / 7, 9 / 7, 365]
+
+
+def test_without_a_ledger_nothing_is_said_to_run_out() -> None:
+    stores = Stocktake(AT, [StoreStock("a", {"tea": 2})])
+    for outlook in (None, Outlook([], 7)):
+        assert [panel.title for panel in picture(stores, None, [], HEADING, outlook).panels] == ["Largest"]
 
 
 def test_stores_in_trouble_are_left_out() -> None:

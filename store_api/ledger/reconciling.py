@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.balances import Balance, checkpoint_after, correct
-from store_api.ledger.collection import LedgerCollections, Reconciling, State, Superseded
+from store_api.ledger.collection import STATE, LedgerCollections, Reconciling, State, Superseded
 from store_api.ledger.rows import Batch, Kind
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
@@ -175,11 +175,12 @@ class Reconciler:
         with client.start_session(causal_consistency=True) as session:
             client.admin.command("ping", session=session)
             self._database[STORES].find_one({}, {"_id": 1}, session=session)
-        reply = self._database.command(
-            {"find": STORES, "limit": 1, "projection": {"_id": 1}, "readConcern": {"level": "snapshot"}}
-        )
-        at: Timestamp | None = reply["cursor"].get("atClusterTime")
-        if at is None:
-            # There is no collection just now, so there is no moment either.
-            raise DatabaseUnavailable
-        return at
+        for name in (STORES, STATE):
+            reply = self._database.command(
+                {"find": name, "limit": 1, "projection": {"_id": 1}, "readConcern": {"level": "snapshot"}}
+            )
+            # Where there is no such collection just now, there is no moment either.
+            if (at := reply["cursor"].get("atClusterTime")) is not None:
+                found: Timestamp = at
+                return found
+        raise DatabaseUnavailable

@@ -18,8 +18,12 @@ KINDS: Final = (OperationKind.SUPPLY, OperationKind.DEMAND, OperationKind.CLEAN)
 _PLACES: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
+LONGEST_ACTOR: Final = 256
+"""Characters: the subject of a JWT has up to 200, and we put a word before it."""
+
 # What others put there in our name must be fit to be kept, and to be told.
 _Name = Annotated[str, msgspec.Meta(pattern=rf"\A[^{UNPRINTABLE}]{{1,{LONGEST_ID}}}\Z")]
+_Actor = Annotated[str, msgspec.Meta(pattern=rf"\A[^{UNPRINTABLE}]{{1,{LONGEST_ACTOR}}}\Z")]
 _Pieces = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_QUANTITY)]
 
 
@@ -35,7 +39,7 @@ class SaidLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     place: Annotated[int, msgspec.Meta(ge=0, lt=len(KINDS))]
-    actor: _Name | None = None
+    actor: _Actor | None = None
     reference: _Name | None = None
     reason: _Name | None = None
     items: dict[_Name, _Pieces] | None = None
@@ -90,4 +94,5 @@ def read_said(written: bytes) -> Said | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     is_alone = len(said.lines) == 1
-    return said if all((line.items is None) is is_alone for line in said.lines) else None
+    is_ours = said.lines and all((line.items is None) is is_alone for line in said.lines)
+    return said if is_ours else None

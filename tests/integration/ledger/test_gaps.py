@@ -112,6 +112,15 @@ async def test_off_and_on_again_a_gap_says_what_happened_meanwhile(kept: Kept) -
     assert kept.told("store-2")[1:] == [("chair", -2, 0, "gap")]
 
 
+async def test_a_ledger_whose_place_is_forgotten_goes_on_from_its_rows(kept: Kept) -> None:
+    found(kept)
+    await kept.check()
+    kept.database[STATE].drop()
+    kept.stores.update_one({"_id": "store-1"}, {"$inc": {"items.chair": 3}})
+    await kept.check()
+    assert kept.told("store-1")[1:] == [("chair", 3, 4, "opening")]
+
+
 async def test_put_right_piece_by_piece_by_as_many_keepers(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:

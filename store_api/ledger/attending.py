@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 from pymongo.errors import PyMongoError
@@ -28,6 +29,9 @@ LOOK_SECONDS: Final = 2.0
 
 BEHIND_SECONDS: Final = 60.0
 """A ledger that lags by more than this is said, once."""
+
+LONGEST_PAUSE_SECONDS: Final = 60.0
+"""How long none is started after several that failed soon: where MongoDB refuses, none can keep it."""
 
 STOP_SECONDS: Final = 5.0
 """How long a keeper may take for the batch in hand."""
@@ -58,6 +62,8 @@ class LedgerAttendant:
         self._process: asyncio.subprocess.Process | None = None
         self._is_behind = False
         self._told = Figures()
+        self._rests_until = 0.0
+        self._failures = 0
         self.counts: Counter[str] = Counter()
         self.lag = 0.0
 
@@ -76,7 +82,7 @@ class LedgerAttendant:
             while True:
                 try:
                     await self._look()
-                    if self._process is None and await self._is_free():
+                    if self._process is None and self._now() >= self._rests_until and await self._is_free():
                         await self._start()
                 except PyMongoError:
                     # Without MongoDB there is nothing to keep; others say so.
@@ -115,11 +121,12 @@ class LedgerAttendant:
         )
         self._process = process
         self._told = Figures()
+        task = msgspec.structs.replace(self._task, owner=uuid4().hex)
         if process.stdin is not None:
-            process.stdin.write(msgspec.json.encode(self._task) + b"\n")
-        self._following = asyncio.create_task(self._follow(process))
+            process.stdin.write(msgspec.json.encode(task) + b"\n")
+        self._following = asyncio.create_task(self._follow(process, task.owner))
 
-    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+    async def _follow(self, process: asyncio.subprocess.Process, owner: str) -> None:
         """Take over what a keeper says that it has done, until it ends."""
         if process.stdout is not None:
             async for line in process.stdout:
@@ -128,8 +135,19 @@ class LedgerAttendant:
                     for name in _COUNTED:
                         self.counts[name] += getattr(figures, name) - getattr(self._told, name)
                     self._told = figures
-        await process.wait()
+        if await process.wait():
+            # Whoever died keeps nothing any more: the next one need not wait until its lease has run out.
+            with suppress(PyMongoError):
+                free = [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
+                await self._states.update_one({"_id": LEASE, "owner": owner}, free)
+        self._rest(has_failed=bool(process.returncode))
         self._process = None
+
+    def _rest(self, *, has_failed: bool) -> None:
+        """Let some time pass before the next one is started, where one after the other fails."""
+        self._failures = self._failures + 1 if has_failed else 0
+        if self._failures > 1:
+            self._rests_until = self._now() + min(LONGEST_PAUSE_SECONDS, 2.0**self._failures)
 
     async def _stop(self) -> None:
         process = self._process

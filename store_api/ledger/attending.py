@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from subprocess import PIPE
 from typing import Final
+from uuid import uuid4
 
 import msgspec
 from pymongo.errors import OperationFailure, PyMongoError
@@ -30,7 +31,7 @@ BEHIND_SECONDS: Final = 60.0
 """A ledger that lags by more than this is said, once."""
 
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""How long it is waited at most before a keeper is started again, when each ends before it keeps anything."""
+"""How long none is started after several that failed soon: where MongoDB refuses, none can keep it."""
 
 STOP_SECONDS: Final = 5.0
 """How long a keeper may take for the batch in hand."""
@@ -121,9 +122,11 @@ class LedgerAttendant:
         return self._process is None and asyncio.get_running_loop().time() >= self._not_before
 
     def _note_failure(self) -> None:
+        """Let some time pass before the next one is started, where one after the other fails."""
         self._failures += 1
-        pause = min(LOOK_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
-        self._not_before = asyncio.get_running_loop().time() + pause
+        if self._failures > 1:
+            pause = min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
+            self._not_before = asyncio.get_running_loop().time() + pause
 
     async def look(self) -> None:
         """Look how far the ledger is; that it falls behind, and that it has caught up, is said once.
@@ -156,11 +159,12 @@ class LedgerAttendant:
         )
         self._process = process
         self._told = Figures()
+        task = msgspec.structs.replace(self._task, owner=uuid4().hex)
         if process.stdin is not None:
-            process.stdin.write(msgspec.json.encode(self._task) + b"\n")
-        self._following = asyncio.create_task(self._follow(process))
+            process.stdin.write(msgspec.json.encode(task) + b"\n")
+        self._following = asyncio.create_task(self._follow(process, task.owner))
 
-    async def _follow(self, process: asyncio.subprocess.Process) -> None:
+    async def _follow(self, process: asyncio.subprocess.Process, owner: str) -> None:
         """Take over what a keeper says that it has done, until it ends."""
         if process.stdout is not None:
             async for line in process.stdout:
@@ -169,12 +173,16 @@ class LedgerAttendant:
                     for name in _COUNTED:
                         self.counts[name] += getattr(figures, name) - getattr(self._told, name)
                     self._told = figures
-        await process.wait()
+        if await process.wait():
+            # Whoever died keeps nothing any more: the next one need not wait until its lease has run out.
+            with suppress(PyMongoError):
+                free = [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
+                await self._states.update_one({"_id": LEASE, "owner": owner}, free)
         self._process = None
-        if self._told.leases:
+        if process.returncode == 0 and self._told.leases:
             self._failures = 0
         else:
-            # It kept nothing: another was quicker, or it may not, or cannot.
+            # It died, or kept nothing: another was quicker, or it may not, or cannot.
             self._note_failure()
 
     async def _stop(self) -> None:

@@ -154,6 +154,11 @@ class LedgerCollections:
             off=bool(document.get("off")),
         )
 
+    def last_batch(self) -> int:
+        """Find the number of the last batch by its rows: the word that says it may be gone."""
+        last = self._movements.find_one({}, {"_id": 1}, sort=[("t", DESCENDING), ("_id.b", DESCENDING)])
+        return int(last["_id"]["b"]) if last else 0
+
     def begin(self, state: State) -> None:
         """Write a first state down, unless there is one.
 
@@ -181,6 +186,9 @@ class LedgerCollections:
                     self._checkpoints.insert_many(checkpoints, session=session)
                 # Last, so that a process that is stopped in the midst of it hardly ever holds this document.
                 self._go_on(before, after, session)
+        except BulkWriteError as error:
+            # A number that is taken is another's.
+            raise (Superseded if error.details["writeErrors"][0]["code"] == 11000 else error) from error
         except PyMongoError:
             self._session = None
             raise
@@ -247,13 +255,7 @@ class LedgerCollections:
         return balance
 
     def known_stores(self, after: str | None, last: str | None, most: int) -> list[str]:
-        """List the first stores that the ledger has after one, in order.
-
-        Args:
-            after: the one; None begins at the first of all.
-            last: the last that may be in the list; None goes up to the end.
-            most: how many are listed.
-        """
+        """List the first stores, so many, that the ledger has after one up to another; None is no bound."""
         begin = {"$gt": {"s": after, "b": MaxKey()} if after is not None else {"s": ""}}
         end = {} if last is None else {"$lt": {"s": last, "b": MaxKey()}}
         found = self._checkpoints.aggregate(

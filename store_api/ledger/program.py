@@ -46,11 +46,13 @@ class Task(msgspec.Struct):
         url: of MongoDB, with its password; so it comes by no command line.
         database: whose ledger it keeps.
         days: how long rows are kept.
+        owner: under which name it has the lease, so that who started it can let go of it; empty draws one.
     """
 
     url: str
     database: str
     days: int
+    owner: str = ""
 
 
 class Figures(msgspec.Struct):
@@ -79,7 +81,7 @@ async def keep(task: Task, lifeline: asyncio.Event, tell: Callable[[bytes], None
     """
     client = connect_watcher(task.url, "store_api ledger").delegate
     ledger = LedgerCollections(client, task.database)
-    lease = Lease(ledger.database[STATE], uuid4().hex)
+    lease = Lease(ledger.database[STATE], task.owner or uuid4().hex)
     is_ours = False
     try:
         is_ours = await asyncio.to_thread(lease.take)
@@ -173,8 +175,8 @@ def look_for_garbage_seldom() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-async def main() -> None:
-    """Read the task, and keep; whatever ends it is said in one line."""
+async def main() -> int:
+    """Read the task, and keep; whatever ends it is said in one line. Gives the exit code."""
     loop = asyncio.get_running_loop()
     lifeline = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -183,7 +185,7 @@ async def main() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     line = await reader.readline()
     if not line.endswith(b"\n"):
-        return
+        return 0
     watching = asyncio.create_task(_watch(reader, lifeline))
     try:
         await keep(msgspec.json.decode(line, type=Task), lifeline, _print)
@@ -196,8 +198,10 @@ async def main() -> None:
                 "code": getattr(error, "code", None),
             },
         )
+        return 1
     finally:
         watching.cancel()
+    return 0
 
 
 async def _watch(reader: asyncio.StreamReader, lifeline: asyncio.Event) -> None:
@@ -208,4 +212,4 @@ async def _watch(reader: asyncio.StreamReader, lifeline: asyncio.Event) -> None:
 if __name__ == "__main__":
     logs.configure(terminal=sys.stderr.isatty())
     look_for_garbage_seldom()
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

@@ -83,7 +83,7 @@ class Reconciler:
         is_first = state is None or (state.reconciling is not None and state.reconciling.kind == Kind.OPENING)
         reconciling = Reconciling(at, (Kind.OPENING if is_first else Kind.GAP).value, None)
         if state is None:
-            begun = State(0, token, at, at, at.time, reconciling)
+            begun = State(self._ledger.last_batch(), token, at, at, at.time, reconciling)
             self._ledger.begin(begun)
             return begun
         if not is_first:

@@ -4,6 +4,7 @@ It goes along in the write as one piece of bytes, which differs each time, so th
 hears of it whole, and can tell it from what was said before (docs/decisions, "What a write says of itself").
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Final
 
@@ -18,8 +19,12 @@ KINDS: Final = (OperationKind.SUPPLY, OperationKind.DEMAND, OperationKind.CLEAN)
 _PLACES: Final = {kind: place for place, kind in enumerate(KINDS)}
 
 
+LONGEST_ACTOR: Final = 256
+"""Characters: the subject of a JWT has up to 200, and we put a word before it."""
+
 # What others put there in our name must be fit to be kept, and to be told.
-_Name = Annotated[str, msgspec.Meta(pattern=rf"\A[^{UNPRINTABLE}]{{1,{LONGEST_ID}}}\Z")]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
+_Actor = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ACTOR)]
 _Pieces = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_QUANTITY)]
 
 
@@ -35,7 +40,7 @@ class SaidLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     place: Annotated[int, msgspec.Meta(ge=0, lt=len(KINDS))]
-    actor: _Name | None = None
+    actor: _Actor | None = None
     reference: _Name | None = None
     reason: _Name | None = None
     items: dict[_Name, _Pieces] | None = None
@@ -54,6 +59,7 @@ class Said(msgspec.Struct, frozen=True, array_like=True, gc=False):
     lines: list[SaidLine]
 
 
+_UNFIT: Final = re.compile(f"[{UNPRINTABLE}]")
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Said).decode
 
@@ -90,4 +96,12 @@ def read_said(written: bytes) -> Said | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     is_alone = len(said.lines) == 1
-    return said if all((line.items is None) is is_alone for line in said.lines) else None
+    texts: list[str] = []
+    for line in said.lines:
+        if (line.items is None) is not is_alone:
+            return None
+        texts += (line.actor or "", line.reference or "", line.reason or "", *(line.items or ()))
+    # One look at all of them: a search in each took ten times as long as all the rest.
+    text = "".join(texts)
+    is_fit = text.isprintable() or _UNFIT.search(text) is None
+    return said if is_fit and said.lines else None

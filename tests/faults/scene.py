@@ -63,10 +63,12 @@ class World:
 
 
 @contextmanager
-def world_of(members: ReplicaSetOfThree, folder: Path, url: str | None = None) -> Iterator[World]:
+def world_of(
+    members: ReplicaSetOfThree, folder: Path, url: str | None = None, **settings: str
+) -> Iterator[World]:
     """Start a service on a replica set, and stop it; none of what it said may be a fault of ours."""
     url = url or members.url
-    with Service(folder, {"MONGO_URL": url}) as service:
+    with Service(folder, {"MONGO_URL": url, **settings}) as service:
         service.wait_until_ready()
         yield World(members, service, url)
         pid = service.pid

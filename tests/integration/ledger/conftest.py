@@ -14,7 +14,11 @@ from tests.integration.ledger.keeping import KEEPER, Kept, Mongo
 def keeper_client(mongo_url: str) -> Iterator[Mongo]:
     """The client of a keeper, as its program has it."""
     with MongoClient[dict[str, Any]](
-        mongo_url, tz_aware=True, unicode_decode_error_handler="replace", appname=KEEPER
+        mongo_url,
+        tz_aware=True,
+        unicode_decode_error_handler="replace",
+        heartbeatFrequencyMS=500,
+        appname=KEEPER,
     ) as client:
         yield client
 

@@ -37,13 +37,14 @@ class Kept:
         self.database = mongo[name]
         self.stores: Collection[dict[str, Any]] = self.database["stores"]
 
-    async def until_kept(self, unless: Callable[[], bool] = lambda: False) -> None:
+    async def until_kept(self, unless: Callable[[], bool] = lambda: False, *, proved: bool = True) -> None:
         """Wait until the ledger has all that was written before, and prove it.
 
         No thread waits: keepers in this process need those.
 
         Args:
             unless: whether nobody keeps it any more; then it is not proved.
+            proved: whether it is proved.
 
         Raises:
             TimeoutError: it does not come so far.
@@ -54,7 +55,8 @@ class Kept:
                 if unless():
                     return
                 await asyncio.sleep(0.01)
-        assert (wrong := first_difference(self.database)) is None, wrong
+        wrong = first_difference(self.database) if proved else None
+        assert wrong is None, wrong
 
     async def check(self) -> None:
         """Let a keeper come and go, and prove the ledger then."""

@@ -13,8 +13,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
 from store_api.ledger.balances import BY, Balance, carry
-from store_api.ledger.collection import LedgerCollections, State, Superseded, is_there_already
-from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.collection import LedgerCollections, State, Superseded
+from store_api.ledger.reconciling import Reconciler, is_there_already
 from store_api.ledger.rows import Batch, Row, checkpoint_of
 from store_api.storage.schema import COLLECTION as STORES
 from watchers.changes import StoreChange, store_change_of
@@ -29,9 +29,6 @@ GATHER_SECONDS: Final = 0.4
 
 MOST_GATHERED: Final = 4_000
 """Changes that go into one batch, but for those of the answer that is begun."""
-
-MOST_ROWS: Final = 20_000
-"""Rows after which a batch is written: a transaction must be smaller than some part of MongoDB's cache."""
 
 FEWEST_ROWS: Final = 1_000
 """A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
@@ -94,7 +91,7 @@ class Keeper:
                 self._note_failure(error, "go on")
                 if is_there_already(error):
                     with suppress(PyMongoError):
-                        await asyncio.to_thread(self._ledger.skip_ahead)
+                        await asyncio.to_thread(Reconciler(self._ledger).skip_ahead)
             if self._failures and not self._stopping:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 
@@ -199,31 +196,22 @@ class Keeper:
         """Add the rows of events to the ledger; gives how far it is then."""
         if not events:
             return state
-        changes = [_change_of(event, state.floor) for event in events]
-        await self._read(change.store_id for change in changes if change)
-        touched: dict[str, int] = {}
+        changes = [change for change in map(_change_of, events) if change is not None]
+        if changes and changes[0].at <= state.floor:
+            changes = [change for change in changes if change.at > state.floor]
+        await self._read(change.store_id for change in changes)
         batch = Batch(state.batch + 1)
-        for event, change in zip(events, changes, strict=True):
-            if change is not None:
-                self._carry(batch, change)
-            if batch.rows >= MOST_ROWS or event is events[-1]:
-                state = await self._put(state, batch, event)
-                touched |= batch.touched
-                batch = Batch(state.batch + 1)
-        oldest = next((change.committed_at for change in changes if change), None)
-        if oldest is not None:
-            self.lag = max(0.0, self._now() - oldest.timestamp())
-        self._make_room(touched)
-        return state
-
-    async def _put(self, state: State, batch: Batch, event: Event) -> State:
-        """Write a batch, which ends with an event; gives how far the ledger is then."""
-        until: Timestamp = max(state.until, event["clusterTime"])
+        for change in changes:
+            self._carry(batch, change)
+        until: Timestamp = max(state.until, events[-1]["clusterTime"])
         number = batch.number if batch.buckets else state.batch
-        after = replace(state, batch=number, token=event["_id"], until=until)
+        after = replace(state, batch=number, token=events[-1]["_id"], until=until)
         checkpoints = self._checkpoints(batch)
         await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
         self.counts["rows"] += batch.rows
+        if changes and changes[0].committed_at is not None:
+            self.lag = max(0.0, self._now() - changes[0].committed_at.timestamp())
+        self._make_room(batch.touched)
         return after
 
     async def _read(self, store_ids: Iterable[str]) -> None:
@@ -270,7 +258,5 @@ class Keeper:
             items -= len(balances.pop(oldest).items) + 1
 
 
-def _change_of(event: Event, floor: Timestamp) -> StoreChange | None:
-    """Read a change of a store; None for other events, and for what is in the ledger already."""
-    change = store_change_of(event) if event["ns"].get("coll") == STORES else None
-    return change if change is not None and change.at > floor else None
+def _change_of(event: Event) -> StoreChange | None:
+    return store_change_of(event) if event["ns"].get("coll") == STORES else None

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from bson import Timestamp
+from bson import Int64, Timestamp
 from msgspec.structs import replace
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo import DESCENDING
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.balances import Balance, correct
-from store_api.ledger.collection import LedgerCollections, Reconciling, State, Superseded
-from store_api.ledger.rows import Batch, Kind, checkpoint_of
+from store_api.ledger.collection import STATE, STREAM, LedgerCollections, Reconciling, State, Superseded
+from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Batch, Kind, checkpoint_of
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
 from store_api.storage.schema import COLLECTION as STORES
@@ -23,8 +24,16 @@ STORES_AT_ONCE: Final = 200
 LINES_AT_ONCE: Final = 20_000
 """Stores, and about how many lines of them, that are put right in one batch."""
 
+DUPLICATE_KEY: Final = 11000
+
 SNAPSHOT_GONE: Final = frozenset({239, 246})
 """SnapshotTooOld, SnapshotUnavailable: MongoDB keeps a moment for five minutes (error_codes.yml)."""
+
+
+def is_there_already(error: Exception) -> bool:
+    """Tell whether a batch was refused because what it would write is there already."""
+    refused = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
+    return any(each["code"] == DUPLICATE_KEY for each in refused)
 
 
 class Reconciler:
@@ -76,6 +85,24 @@ class Reconciler:
         if state is None or (state.off and state.reconciling is None):
             with suppress(DuplicateKeyError, Superseded):
                 self._begin(state)
+
+    def skip_ahead(self) -> None:
+        """Go on after the last batch that there is, where the state is older than that.
+
+        It is so when a backup was restored whose parts are of different moments: what would be written next
+        is there already. Whoever keeps the ledger next puts it right from a reading of all stores.
+
+        Raises:
+            PyMongoError: it may have been done.
+        """
+        latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
+        found = [
+            self._database[name].find_one({}, {"_id": 1}, sort=latest) for name in (MOVEMENTS, CHECKPOINTS)
+        ]
+        last = max((each["_id"]["b"] for each in found if each is not None), default=0)
+        older = {"_id": STREAM, "b": {"$lt": last}}
+        ahead = {"b": Int64(last), "off": True, "reconciling": None}
+        self._database[STATE].update_one(older, {"$set": ahead})
 
     def _begin(self, state: State | None) -> State:
         token = self._token()

@@ -1,30 +1,34 @@
 """Every endpoint of the HTTP contract: what goes in, what comes out, and how it can fail."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 from store_api import errors
 from store_api.contract import schemas
 from store_api.contract.bodies import (
     LIMIT_RULE,
     STORE_ID_RULE,
+    CleanBody,
     GroupBody,
     ItemBody,
     ItemLine,
 )
-from store_api.contract.parameters import STORE
+from store_api.contract.calls import STORE, Endpoint, Success
 from store_api.contract.problems import not_ready
 from store_api.contract.scopes import Scope
 
-JSON = "application/json"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _REPORT = schemas.Report(
     schemas.StoreReport(STORE, [schemas.ReportLine("chair", 10), schemas.ReportLine("table", 2)])
 )
 _MINIMAL = schemas.Changes(schemas.StoreChanges(STORE, [schemas.ChangedLine("chair", 10)]))
 _EMPTY = schemas.Report(schemas.StoreReport(STORE, []))
+
+_AT = datetime(2026, 11, 26, 21, tzinfo=UTC)
+_PAST = schemas.PastReport(_REPORT.store, _AT, _AT)
+_SALE = schemas.Movement("17.4", _AT, STORE, "chair", -3, 7, "demand", "till-7", "R-1009", "sale")
+_PAGE = schemas.Movements([_SALE], f"/stores/{STORE}/movements?limit=1&after=17.4", _AT)
+_UNITS = schemas.Units([schemas.UnitsPoint(_AT, 12)], _AT)
 
 _TILL = schemas.Session("till-7", [Scope.DEMAND, Scope.READ], ["abc111", "berlin-*"], None)
 
@@ -38,6 +42,9 @@ _NOT_READY = not_ready("/health/ready", primary_reachable=False, change_stream_a
 _FAULT = HTTPStatus.INTERNAL_SERVER_ERROR
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
+_BAD_MOMENT = errors.InvalidInput("A moment is written as 2026-11-26T21:00:00Z, in UTC.", "from")
+_LEDGER = (errors.NoLedger(), _BAD_MOMENT, _AWAY, errors.OutcomeUnknown())
+_PASSING = (errors.HistoryExpired("2026-11-01T00:00:00Z"), errors.LedgerBehind(), errors.NoLedger())
 _READING = (_MISSING, _BAD_ID, _BROKEN, _AWAY, errors.OutcomeUnknown())
 _WRITING = (
     *(_MISSING, _BROKEN, _AWAY),
@@ -55,69 +62,6 @@ _WITH_BODY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
-    """What comes back when all is well.
-
-    Args:
-        description: in one sentence.
-        shape: of its JSON; None where it is no JSON.
-        examples: by name.
-        media_type: what it is.
-        schema: more about what is no JSON.
-        headers: by name, what each is for.
-        may_be_minimal: whether it may hold just the items of the operation.
-    """
-
-    description: str
-    shape: Any = None
-    examples: Mapping[str, Any] = field(default_factory=dict)
-    media_type: str = JSON
-    schema: Mapping[str, Any] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    may_be_minimal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One operation.
-
-    Args:
-        method: of the request.
-        path: as OpenAPI templates it.
-        name: unique, for generated clients.
-        summary: a few words.
-        description: what one must know.
-        answer: when all is well.
-        failures: which of our errors it can end with.
-        plain: the statuses that are problems without a type.
-        problems: further problems, whole.
-        parameters: names in `PARAMETERS`.
-        body: the shape of its JSON body, if it has one.
-        examples: bodies, by name.
-        tag: whom it is for.
-    """
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    description: str
-    answer: Success
-    failures: Sequence[errors.StoreApiError] = ()
-    plain: Sequence[int] = (_FAULT,)
-    problems: Sequence[schemas.Problem] = ()
-    parameters: Sequence[str] = ()
-    body: Any = None
-    examples: Mapping[str, Any] = field(default_factory=dict)
-    tag: str = "stores"
-
-    @property
-    def instance(self) -> str:
-        """The path that examples are about."""
-        return self.path.replace("{store_id}", STORE)
-
-
 KEY_TEXT = "The key, bare, where the operation has one."
 REPLAYED_TEXT = "`true`, where the operation had ended before; else it is not there."
 
@@ -125,13 +69,17 @@ _AFTER = Success(
     "The report after the operation.",
     schemas.Report,
     {"whole": _REPORT, "minimal": _MINIMAL},
+    or_shape=schemas.Changes,
     headers={
         "Preference-Applied": "`return=minimal`, where the report is minimal.",
         "Idempotency-Key": KEY_TEXT,
         "Idempotent-Replayed": REPLAYED_TEXT,
     },
-    may_be_minimal=True,
 )
+
+_FILE = {"Content-Disposition": "The name to save it under."}
+_LINK = {"Link": 'The address of the following page, with `rel="next"`, where there is one.'}
+_FILTERS = ("item_id", "op", "actor", "reference", "from", "to", "order")
 
 ENDPOINTS = (
     Endpoint(
@@ -147,10 +95,10 @@ ENDPOINTS = (
     ),
     Endpoint(
         *("GET", "/stores/{store_id}", "readStore", "The report of a store"),
-        "What the store holds. An item of which nothing is left is not in it.",
-        Success("The report.", schemas.Report, {"report": _REPORT}),
-        _READING,
-        parameters=("store_id",),
+        "What the store holds, or held after the second `at`. An item of which nothing is left is not in it.",
+        Success("The report.", schemas.Report, {"now": _REPORT, "then": _PAST}, or_shape=schemas.PastReport),
+        (*_READING, *_PASSING),
+        parameters=("store_id", "at"),
     ),
     Endpoint(
         *("POST", "/stores/{store_id}", "operate", "Demand or supply an item"),
@@ -162,7 +110,7 @@ ENDPOINTS = (
         body=ItemBody,
         examples={
             "supply": ItemBody(item_id="chair", quantity=10, operation="supply"),
-            "demand": ItemBody(item_id="chair", quantity=3, operation="demand"),
+            "demand": ItemBody("chair", 3, "demand", reference="R-1009", reason="sale"),
         },
     ),
     Endpoint(
@@ -180,11 +128,14 @@ ENDPOINTS = (
     ),
     Endpoint(
         *("POST", "/stores/{store_id}/clean", "clean", "Empty a store"),
-        "Everything in the store goes; the store stays. It takes no body.",
+        "Everything in the store goes; the store stays. The body may be left out.",
         Success("The report, which is empty.", schemas.Report, {"empty": _EMPTY}, headers=_AFTER.headers),
-        (*_WRITING, _BAD_ID),
+        (*_WRITING, _BAD_ID, errors.NotJson(), errors.WrongMediaType(), errors.ContentCoded()),
         (_TOO_LARGE, _FAULT),
         parameters=("store_id", "prefer", "idempotency_key"),
+        body=CleanBody,
+        examples={"an inventory": CleanBody(reference="inventory-2026", reason="count")},
+        may_lack_body=True,
     ),
     Endpoint(
         *(
@@ -193,15 +144,43 @@ ENDPOINTS = (
             "readSpreadsheet",
             "The report of a store as a spreadsheet",
         ),
-        "Sorted by item.",
-        Success(
-            "The spreadsheet.",
-            media_type=XLSX,
-            schema={"format": "binary"},
-            headers={"Content-Disposition": "The name to save it under."},
+        "Sorted by item; as it is, or as it was after the second `at`.",
+        Success("The spreadsheet.", media_type=XLSX, schema={"format": "binary"}, headers=_FILE),
+        (*_READING, *_PASSING),
+        parameters=("store_id", "at"),
+    ),
+    Endpoint(
+        *("GET", "/movements", "listMovements", "What changed the stock of all stores"),
+        "The ledger's rows, page by page, in the order of the commits; of one's own stores alone.",
+        Success("One page.", schemas.Movements, {"page": _PAGE}),
+        (*_LEDGER, errors.StoreForbidden()),
+        parameters=("of_store", *_FILTERS, "movements_limit", "movements_after"),
+    ),
+    Endpoint(
+        *("GET", "/stores/{store_id}/movements", "listStoreMovements", "What changed the stock of a store"),
+        "The ledger's rows of one store, page by page, in the order of the commits.",
+        Success("One page.", schemas.Movements, {"page": _PAGE}),
+        _LEDGER,
+        parameters=("store_id", *_FILTERS, "movements_limit", "movements_after"),
+    ),
+    Endpoint(
+        *(
+            "GET",
+            "/stores/{store_id}/xlsx_movements",
+            "readMovementsSpreadsheet",
+            "The same as a spreadsheet",
         ),
-        _READING,
-        parameters=("store_id",),
+        "Up to 10,000 of the ledger's rows of one store.",
+        Success("The spreadsheet.", media_type=XLSX, schema={"format": "binary"}, headers={**_FILE, **_LINK}),
+        _LEDGER,
+        parameters=("store_id", *_FILTERS, "sheet_limit", "movements_after"),
+    ),
+    Endpoint(
+        *("GET", "/stores/{store_id}/units", "readUnits", "How many pieces a store held over time"),
+        "At most 300 points; the first one is what it held at `from`, a day ago unless told otherwise.",
+        Success("The points, oldest first.", schemas.Units, {"one": _UNITS}),
+        _LEDGER,
+        parameters=("store_id", "from", "to"),
     ),
     Endpoint(
         *("GET", "/session", "readSession", "Who asks, and what they may do"),

@@ -8,8 +8,8 @@ import msgspec
 
 from store_api import errors
 from store_api.contract import schemas
-from store_api.contract.endpoints import ENDPOINTS, KEY_TEXT, REPLAYED_TEXT, Endpoint, Success
-from store_api.contract.parameters import PARAMETERS
+from store_api.contract.calls import PARAMETERS, Endpoint, Success
+from store_api.contract.endpoints import ENDPOINTS, KEY_TEXT, REPLAYED_TEXT
 from store_api.contract.problems import PROBLEM_JSON, RETRY_AFTER_SECONDS, plain_problem, problem_of
 from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES, Scope
 
@@ -73,7 +73,7 @@ _NOT_YET_READ = (
 def document() -> dict[str, Any]:
     """Write the whole document."""
     bodies = [endpoint.body for endpoint in ENDPOINTS if endpoint.body is not None]
-    answers = [endpoint.answer.shape for endpoint in ENDPOINTS if endpoint.answer.shape is not None]
+    answers = [shape for endpoint in ENDPOINTS for shape in endpoint.answer.shapes]
     return {
         "openapi": "3.1.0",
         "info": {"title": "store_api", "version": VERSION, "description": DESCRIPTION},
@@ -85,7 +85,7 @@ def document() -> dict[str, Any]:
         ],
         "paths": _paths(ENDPOINTS),
         "components": {
-            "schemas": schemas.schemas_of(*bodies, *answers, schemas.Changes, schemas.Problem),
+            "schemas": schemas.schemas_of(*bodies, *answers, schemas.Problem),
             "parameters": PARAMETERS,
             "headers": {name: _header(text, kind) for name, text, kind in _HEADERS},
             "securitySchemes": _WAYS_IN,
@@ -114,7 +114,10 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.body is not None:
         content = {"schema": _reference(endpoint.body), "examples": _examples(endpoint.examples)}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {
+            "required": not endpoint.may_lack_body,
+            "content": {"application/json": content},
+        }
     return operation
 
 
@@ -168,9 +171,8 @@ def _answer(answer: Success) -> dict[str, Any]:
 
 
 def _answer_schema(answer: Success) -> dict[str, Any]:
-    if answer.shape is schemas.Report and answer.may_be_minimal:
-        return {"anyOf": [_reference(schemas.Report), _reference(schemas.Changes)]}
-    return _reference(answer.shape)
+    references = [_reference(shape) for shape in answer.shapes]
+    return references[0] if len(references) == 1 else {"anyOf": references}
 
 
 def _problems(endpoint: Endpoint) -> dict[str, Any]:

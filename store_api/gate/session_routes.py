@@ -7,7 +7,7 @@ import msgspec
 from sanic import Blueprint, HTTPResponse
 
 from store_api.access.callers import Caller
-from store_api.contract.endpoints import JSON
+from store_api.contract.calls import JSON
 from store_api.contract.schemas import Session, SignedOut
 from store_api.errors import CredentialMissing
 from store_api.gate.sessions import PLAIN_NAME, SECURE_NAME, Sessions

@@ -55,24 +55,26 @@ class History:
 
     async def of_all(self, request: WholeRequest) -> HTTPResponse:
         """`GET /movements`."""
+        reader = self._reader
         wish = wish_of(_arguments(request), None, USUAL_MOVEMENTS, MOST_MOVEMENTS)
         if wish.store_id is not None:
             request.caller.require_store(wish.store_id)
         else:
             wish = replace(wish, only=request.caller.stores)
-        return json_answer(_movements(await self._reader.page(wish), wish, "/movements", names_store=True))
+        return json_answer(_movements(await reader.page(wish), wish, "/movements", names_store=True))
 
     async def of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/movements`."""
+        reader = self._reader
         wish = wish_of(_arguments(request), store_id_of(store_id), USUAL_MOVEMENTS, MOST_MOVEMENTS)
         path = f"/stores/{quote(wish.store_id or '', safe='')}/movements"
-        return json_answer(_movements(await self._reader.page(wish), wish, path, names_store=False))
+        return json_answer(_movements(await reader.page(wish), wish, path, names_store=False))
 
     async def xlsx_of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_movements`."""
-        name = store_id_of(store_id)
+        reader, name = self._reader, store_id_of(store_id)
         wish = wish_of(_arguments(request), name, MOST_SHEET_MOVEMENTS, MOST_SHEET_MOVEMENTS)
-        page = await self._reader.page(wish)
+        page = await reader.page(wish)
         at = datetime.fromtimestamp(self.now(), UTC)
         job = MovementsJob(name, [_line_of(movement) for movement in page.movements], at)
         head = f"content-disposition: {content_disposition(name, at, 'movements-')}\r\n"
@@ -83,11 +85,12 @@ class History:
 
     async def units(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/units`."""
-        name, arguments, now = store_id_of(store_id), _arguments(request), int(self.now())
+        reader, name, arguments = self._reader, store_id_of(store_id), _arguments(request)
+        now = int(self.now())
         since, until = second_of(arguments, "from"), second_of(arguments, "to")
         until = now if until is None else min(until, now)
         since = until - DAY_SECONDS if since is None else since
-        points, end = await self._reader.units(name, since, until)
+        points, end = await reader.units(name, since, until)
         told = [schemas.UnitsPoint(moment_of(point.second), point.units) for point in points]
         return json_answer(schemas.Units(told, _moment(end)))
 
@@ -106,10 +109,11 @@ class History:
 
     async def _report_at(self, request: WholeRequest, segment: str) -> tuple[Report, datetime, datetime]:
         """Read a report as it was, which moment that is, and up to when such a question can be answered."""
-        store_id, second = store_id_of(segment), second_of(_arguments(request), "at")
+        reader, store_id = self._reader, store_id_of(segment)
+        second = second_of(_arguments(request), "at")
         # Whoever calls this has seen that there is one.
         second = 0 if second is None else second
-        stock, end = await self._reader.stock_at(store_id, second, int(self.now()))
+        stock, end = await reader.stock_at(store_id, second, int(self.now()))
         return Report.of(store_id, stock), moment_of(second), moment_of(end)
 
     def blueprint(self, guard: Guard) -> Blueprint:

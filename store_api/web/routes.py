@@ -13,7 +13,8 @@ from sanic import Blueprint, HTTPResponse
 
 from store_api.claims.naming import HEADER, key_in, key_lines, named
 from store_api.contract import schemas
-from store_api.contract.endpoints import JSON, XLSX
+from store_api.contract.calls import JSON
+from store_api.contract.endpoints import XLSX
 from store_api.contract.schemas import Overview
 from store_api.contract.scopes import SCOPE_OF, Scope
 from store_api.errors import NoLedger, StoreApiError, StoreNotFound

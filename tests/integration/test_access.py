@@ -67,7 +67,7 @@ def world(served: World) -> World:
 
 @pytest.fixture(scope="module")
 def served(mongo_url: str) -> Iterator[World]:
-    with served_in_process(mongo_url, {"AUTH": "tokens"}) as api:
+    with served_in_process(mongo_url, {"AUTH": "tokens", "LEDGER": "on"}) as api:
         yield World(api, tokens_in(api.stores.database))
 
 

@@ -64,7 +64,7 @@ class LedgerWorld:
             if store_id not in self.stocks:
                 new.add(store_id)
             made = self._gone(store_id) if rows is None else rows
-            stock = self.stocks.get(store_id) or {}
+            stock = dict(self.stocks.get(store_id) or {})
             for row in made:
                 stock[row["i"]] = row["q"]
             stock = {item_id: quantity for item_id, quantity in stock.items() if quantity}

@@ -18,7 +18,7 @@ from store_api.stock import StorePatterns
 from store_api.storage.clients import Client
 from tests.support.ledger_world import BEGINS, Known, LedgerWorld
 
-BATCHES = 60
+BATCHES = 40
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +68,26 @@ async def turned(reader: MovementReader, wish: Wish) -> AsyncIterator[Page]:
         wish = replace(following, only=wish.only)
 
 
+def is_after(row: str, place: tuple[int, int], *, descending: bool) -> bool:
+    batch, number = map(int, row.split("."))
+    return (batch, number) < place if descending else (batch, number) > place
+
+
 async def ids(reader: MovementReader, wish: Wish) -> list[str]:
     return [str(movement.place) async for page in turned(reader, wish) for movement in page.movements]
 
 
-ONE: tuple[dict[str, Any], ...] = (
+Some = dict[str, Any]
+"""A part of a wish."""
+
+SOME: tuple[Some, ...] = ({}, {"store_id": "store-1"}, {"actor": "till-1"})
+ONE: tuple[Some, ...] = (
     {},
     {"store_id": "store-1"},
     {"store_id": "store-1", "item_id": "item-2"},
     {"store_id": "none"},
 )
-TWO: tuple[dict[str, Any], ...] = (
+TWO: tuple[Some, ...] = (
     {},
     {"reference": "$ref"},
     {"actor": "$actor"},
@@ -93,7 +102,7 @@ async def test_every_filter_finds_what_a_list_of_all_rows_has(
     world: LedgerWorld, reader: MovementReader, limit: int, descending: bool
 ) -> None:
     middle = (BEGINS + world.second) // 2
-    times: list[dict[str, Any]] = [
+    times: list[Some] = [
         {},
         {"since": middle},
         {"until": middle},
@@ -113,12 +122,12 @@ async def test_every_filter_finds_what_a_list_of_all_rows_has(
 async def test_every_second_is_a_bound_that_leaves_out_no_row_and_adds_none(
     world: LedgerWorld, reader: MovementReader, descending: bool
 ) -> None:
-    for second in range(BEGINS - 1, world.second + 2):
-        for one in ({}, {"store_id": "store-1"}, {"actor": "till-1"}):
-            for time in ({"since": second}, {"until": second}):
-                wish = Wish(limit=20, descending=descending, **one, **time)
-                page = await reader.page(wish)
-                assert [str(each.place) for each in page.movements] == expected(world, wish)[:20], wish
+    for second in range(BEGINS - 1, world.second + 2, 2):
+        times: list[Some] = [{"since": second}, {"until": second}]
+        for one, time in product(SOME, times):
+            wish = Wish(limit=20, descending=descending, **one, **time)
+            page = await reader.page(wish)
+            assert [str(each.place) for each in page.movements] == expected(world, wish)[:20], wish
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -126,17 +135,19 @@ async def test_the_id_of_any_row_is_a_place_to_go_on_from(
     world: LedgerWorld, reader: MovementReader, descending: bool
 ) -> None:
     middle = (BEGINS + world.second) // 2
-    for one in ({}, {"store_id": "store-2"}, {"reference": "R-1"}, {"since": middle}, {"until": middle}):
+    parts: list[Some] = [
+        {},
+        {"store_id": "store-2"},
+        {"reference": "R-1"},
+        {"since": middle},
+        {"until": middle},
+    ]
+    for one in parts:
         wish = Wish(limit=5, descending=descending, **one)
         wanted = expected(world, wish)
-        for known in world.rows[::9]:
-            places = [tuple(map(int, each.split("."))) for each in wanted]
+        for known in world.rows[::11]:
             mine = (known.batch, known.number)
-            later = [
-                each
-                for each, place in zip(wanted, places, strict=True)
-                if (place < mine if descending else place > mine)
-            ]
+            later = [each for each in wanted if is_after(each, mine, descending=descending)]
             page = await reader.page(replace(wish, after=Position(*mine)))
             assert [str(each.place) for each in page.movements] == later[:5], (wish, mine)
 
@@ -148,7 +159,7 @@ async def test_rows_that_come_meanwhile_are_neither_seen_twice_nor_left_out(
     growing, reader = LedgerWorld(other_program, database_name, 2), MovementReader(client, database_name)
     for _ in range(10):
         growing.add(growing.some(8))
-    for one in ({}, {"store_id": "store-1"}, {"actor": "till-1"}):
+    for one in SOME:
         for descending in (False, True):
             wish = Wish(limit=7, descending=descending, **one)
             before, found = expected(growing, wish), []
@@ -172,11 +183,12 @@ async def test_a_rare_filter_reads_no_more_than_it_may_and_goes_on_from_there(
     world: LedgerWorld, reader: MovementReader, monkeypatch: pytest.MonkeyPatch, descending: bool
 ) -> None:
     monkeypatch.setattr(pages, "MOST_ROWS", 40)
-    for one in (
+    rare: tuple[Some, ...] = (
         {"op": "gap"},
         {"store_id": "store-1", "reference": "R-1", "op": "supply"},
         {"store_id": "store-1"},
-    ):
+    )
+    for one in rare:
         wish = Wish(limit=30, descending=descending, **one)
         turns = [page async for page in turned(reader, wish)]
         assert [str(each.place) for page in turns for each in page.movements] == expected(world, wish)

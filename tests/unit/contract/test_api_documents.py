@@ -19,6 +19,7 @@ from store_api.contract.bodies import StoreId
 from store_api.contract.scopes import EVERY_SCOPE, OPEN, SCOPES
 from store_api.gate.gate import OPEN_GATE
 from store_api.gate.session_routes import SessionRoutes
+from store_api.movements.routes import History
 from store_api.pages.routes import assets
 from store_api.web.operators import Operators
 from store_api.web.routes import Rest
@@ -78,6 +79,7 @@ def test_the_document_is_openapi_3_1() -> None:
 def test_every_route_is_documented_and_nothing_else() -> None:
     routes = routed(
         Rest(NOTHING, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
+        History(None, NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         Operators(NOTHING, NOTHING).blueprint(OPEN_GATE.guard),
         SessionRoutes(None).blueprint(OPEN_GATE.guard),
     )

@@ -1,5 +1,7 @@
 """What the body of an operation may be, and which words of the client are at fault when it is not."""
 
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -199,6 +201,79 @@ def test_a_group_without_items_or_with_more_than_that_is_refused() -> None:
 
 def test_a_clean_needs_no_body() -> None:
     assert clean_operation("s", minimal=True) == Operation("s", OperationKind.CLEAN, {}, minimal=True)
+
+
+# What an operation belongs to, and why
+
+NOTES: tuple[dict[str, str], ...] = (
+    {},
+    {"reference": "R-1009"},
+    {"reason": "sale"},
+    {"reference": 'a "b" \\ ü', "reason": "a.b_c-9"},
+    {"reference": "x" * 128, "reason": "y" * 64},
+)
+
+
+def read_clean(body: bytes) -> Operation:
+    return clean_operation("s", body, minimal=False)
+
+
+def with_notes(notes: Mapping[str, Any]) -> dict[Callable[[bytes], Operation], bytes]:
+    """Bodies of each kind that say this, by who reads them."""
+    return {
+        read_item: item_body(**notes),
+        read_group: group_body([line(), line("b")], **notes),
+        read_clean: json.dumps(notes).encode(),
+    }
+
+
+@pytest.mark.parametrize("notes", NOTES)
+def test_a_reference_and_a_reason_are_read_as_they_are_written(notes: dict[str, str]) -> None:
+    for read, body in with_notes(notes).items():
+        operation = read(body)
+        assert (operation.reference, operation.reason) == (notes.get("reference"), notes.get("reason"))
+
+
+@pytest.mark.parametrize(
+    ("notes", "path"),
+    [
+        ({"reference": ""}, "$.reference"),
+        ({"reference": "x" * 129}, "$.reference"),
+        ({"reference": "a\nb"}, "$.reference"),
+        ({"reference": None}, "$.reference"),
+        ({"reference": 7}, "$.reference"),
+        ({"reason": ""}, "$.reason"),
+        ({"reason": "Sale"}, "$.reason"),
+        ({"reason": "y" * 65}, "$.reason"),
+        ({"reason": "a b"}, "$.reason"),
+        ({"actor": "till-7"}, "$"),
+    ],
+)
+def test_a_reference_or_a_reason_that_is_none_is_refused_where_it_stands(
+    notes: dict[str, Any], path: str
+) -> None:
+    for read, body in with_notes(notes).items():
+        with pytest.raises(InvalidInput) as refused:
+            read(body)
+        assert refused.value.path == path
+        assert "regex" not in str(refused.value)
+
+
+def test_a_reference_that_is_named_twice_is_refused() -> None:
+    for read, body in with_notes({"reference": "a"}).items():
+        twice = body[:-1] + b', "reference": "b"}'
+        with pytest.raises(InvalidInput) as refused:
+            read(twice)
+        assert refused.value.path == "$"
+        assert read(body).reference == "a"
+
+
+def test_who_asks_is_no_part_of_a_body() -> None:
+    for read in (item_operation, group_operation, clean_operation):
+        body = {item_operation: item_body(), group_operation: group_body([line()]), clean_operation: b""}[
+            read
+        ]
+        assert read("s", body, minimal=False, actor="till-7").actor == "till-7"
 
 
 @pytest.mark.parametrize(("arguments", "only"), [({}, False), ({"only": ["changes"]}, True)])

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from bson import Timestamp
@@ -14,7 +13,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from store_api.errors import StoreApiError
 from store_api.ledger.balances import BY, Balance, carry
 from store_api.ledger.collection import LedgerCollections, State, Superseded
-from store_api.ledger.reconciling import Reconciler, is_there_already
+from store_api.ledger.reconciling import Reconciler
 from store_api.ledger.rows import Batch, Row, checkpoint_of
 from store_api.storage.schema import COLLECTION as STORES
 from watchers.changes import StoreChange, store_change_of
@@ -89,9 +88,7 @@ class Keeper:
                 self._is_lost = True
             except (PyMongoError, StoreApiError) as error:
                 self._note_failure(error, "go on")
-                if is_there_already(error):
-                    with suppress(PyMongoError):
-                        await asyncio.to_thread(Reconciler(self._ledger).skip_ahead)
+                await asyncio.to_thread(Reconciler(self._ledger).skip_ahead, error)
             if self._failures and not self._stopping:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 

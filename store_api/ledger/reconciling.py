@@ -8,7 +8,7 @@ from typing import Any, Final
 from bson import Int64, Timestamp
 from msgspec.structs import replace
 from pymongo import DESCENDING
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.balances import Balance, correct
@@ -28,12 +28,6 @@ DUPLICATE_KEY: Final = 11000
 
 SNAPSHOT_GONE: Final = frozenset({239, 246})
 """SnapshotTooOld, SnapshotUnavailable: MongoDB keeps a moment for five minutes (error_codes.yml)."""
-
-
-def is_there_already(error: Exception) -> bool:
-    """Tell whether a batch was refused because what it would write is there already."""
-    refused = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
-    return any(each["code"] == DUPLICATE_KEY for each in refused)
 
 
 class Reconciler:
@@ -86,23 +80,26 @@ class Reconciler:
             with suppress(DuplicateKeyError, Superseded):
                 self._begin(state)
 
-    def skip_ahead(self) -> None:
-        """Go on after the last batch that there is, where the state is older than that.
+    def skip_ahead(self, error: Exception) -> None:
+        """Go on after the last batch that there is, where one was refused since it is there already.
 
-        It is so when a backup was restored whose parts are of different moments: what would be written next
-        is there already. Whoever keeps the ledger next puts it right from a reading of all stores.
+        It is so when a backup was restored whose parts are of different moments, and the state is older than
+        the rows. Whoever keeps the ledger next puts it right from a reading of all stores.
 
-        Raises:
-            PyMongoError: it may have been done.
+        Args:
+            error: by which a batch failed; most say other things.
         """
+        refused = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
+        if not any(each["code"] == DUPLICATE_KEY for each in refused):
+            return
         latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
-        found = [
-            self._database[name].find_one({}, {"_id": 1}, sort=latest) for name in (MOVEMENTS, CHECKPOINTS)
-        ]
-        last = max((each["_id"]["b"] for each in found if each is not None), default=0)
-        older = {"_id": STREAM, "b": {"$lt": last}}
-        ahead = {"b": Int64(last), "off": True, "reconciling": None}
-        self._database[STATE].update_one(older, {"$set": ahead})
+        with suppress(PyMongoError):
+            kept = [self._database[name] for name in (MOVEMENTS, CHECKPOINTS)]
+            found = [each.find_one({}, {"_id": 1}, sort=latest) for each in kept]
+            last = max((each["_id"]["b"] for each in found if each is not None), default=0)
+            older = {"_id": STREAM, "b": {"$lt": last}}
+            ahead = {"b": Int64(last), "off": True, "reconciling": None}
+            self._database[STATE].update_one(older, {"$set": ahead})
 
     def _begin(self, state: State | None) -> State:
         token = self._token()

@@ -60,11 +60,11 @@ class LedgerAttendant:
         self._states: Documents = durable_documents(client, task.database, STATE)
         self._now = now
         self._process: asyncio.subprocess.Process | None = None
-        self._failures = 0
-        self._not_before = 0.0
         self._asked_for_help = False
         self._is_behind = False
         self._told = Figures()
+        self._rests_until = 0.0
+        self._failures = 0
         self.counts: Counter[str] = Counter()
         self.lag = 0.0
 
@@ -98,14 +98,14 @@ class LedgerAttendant:
             while True:
                 try:
                     await self.look()
-                    if self._is_due() and await self._is_free():
+                    if self._process is None and self._now() >= self._rests_until and await self._is_free():
                         await self._start()
                 except PyMongoError:
                     # Without MongoDB there is nothing to keep; others say so.
                     self.lag = max(self.lag, LOOK_SECONDS)
                 except OSError as error:
                     # No process more can be had just now: the stock does not depend on it.
-                    self._note_failure()
+                    self._rest(has_failed=True)
                     log.warning(
                         "The keeper of the ledger cannot be started",
                         extra={"action": "ledger_failed", "error": type(error).__name__},
@@ -117,16 +117,6 @@ class LedgerAttendant:
     async def _is_free(self) -> bool:
         held = {"_id": LEASE, "$expr": {"$gte": ["$until", "$$NOW"]}}
         return await self._states.find_one(held, {"_id": 1}) is None
-
-    def _is_due(self) -> bool:
-        return self._process is None and asyncio.get_running_loop().time() >= self._not_before
-
-    def _note_failure(self) -> None:
-        """Let some time pass before the next one is started, where one after the other fails."""
-        self._failures += 1
-        if self._failures > 1:
-            pause = min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
-            self._not_before = asyncio.get_running_loop().time() + pause
 
     async def look(self) -> None:
         """Look how far the ledger is; that it falls behind, and that it has caught up, is said once.
@@ -178,12 +168,15 @@ class LedgerAttendant:
             with suppress(PyMongoError):
                 free = [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
                 await self._states.update_one({"_id": LEASE, "owner": owner}, free)
+        # One that told nothing kept nothing: another was quicker, or it may not, or cannot.
+        self._rest(has_failed=bool(process.returncode) or not self._told.leases)
         self._process = None
-        if process.returncode == 0 and self._told.leases:
-            self._failures = 0
-        else:
-            # It died, or kept nothing: another was quicker, or it may not, or cannot.
-            self._note_failure()
+
+    def _rest(self, *, has_failed: bool) -> None:
+        """Let some time pass before the next one is started, where one after the other fails."""
+        self._failures = self._failures + 1 if has_failed else 0
+        if self._failures > 1:
+            self._rests_until = self._now() + min(LONGEST_PAUSE_SECONDS, 2.0**self._failures)
 
     async def _stop(self) -> None:
         process = self._process

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 from bson import Int64, MaxKey, Timestamp
-from pymongo import ASCENDING, DESCENDING, IndexModel, MongoClient
+from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
@@ -21,9 +21,16 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.ledger.balances import BY, Balance
-from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Row, items_in, replay
+from store_api.ledger.rows import (
+    CHECKPOINTS,
+    INDEXES,
+    MOVEMENTS,
+    Row,
+    indexes_in_mongosh,
+    items_in,
+    replay,
+)
 from store_api.storage.driver_errors import UNAUTHORIZED
-from store_api.storage.schema import in_mongosh
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +47,6 @@ READERS: Final = 8
 """Stores that are read again at once, after a start."""
 
 Documents = Collection[dict[str, Any]]
-
-_INDEXES: Final = {
-    MOVEMENTS: [
-        IndexModel([("t", ASCENDING), ("_id.b", ASCENDING)], name="by time"),
-        IndexModel([("_id.s", ASCENDING), ("rows.i", ASCENDING), ("_id.b", ASCENDING)], name="by item"),
-        IndexModel(
-            [("rows.r", ASCENDING), ("_id.b", ASCENDING)],
-            name="by reference",
-            partialFilterExpression={"rows.r": {"$exists": True}},
-        ),
-        IndexModel(
-            [("rows.a", ASCENDING), ("_id.b", ASCENDING)],
-            name="by actor",
-            partialFilterExpression={"rows.a": {"$exists": True}},
-        ),
-    ],
-    CHECKPOINTS: [IndexModel([("_id.s", ASCENDING), ("t", DESCENDING)], name="by time")],
-}
 
 
 class Superseded(Exception):
@@ -127,7 +116,7 @@ class LedgerCollections:
         A user who may not gets a warning, and the ledger is kept without.
         """
         try:
-            for name, indexes in _INDEXES.items():
+            for name, indexes in INDEXES.items():
                 self.database[name].create_indexes(indexes)
         except OperationFailure as error:
             if error.code != UNAUTHORIZED:
@@ -135,7 +124,7 @@ class LedgerCollections:
             log.warning(
                 "May not make the indexes of the ledger, and goes on without; "
                 "an administrator must run in mongosh what is in `run`",
-                extra={"action": "ledger_indexes_not_ours", "run": _to_run(self.database.name)},
+                extra={"action": "ledger_indexes_not_ours", "run": indexes_in_mongosh(self.database.name)},
             )
 
     def state(self) -> State | None:
@@ -188,7 +177,9 @@ class LedgerCollections:
                 self._go_on(before, after, session)
         except BulkWriteError as error:
             # A number that is taken is another's.
-            raise (Superseded if error.details["writeErrors"][0]["code"] == 11000 else error) from error
+            raise (
+                Superseded if error.details["writeErrors"][0]["code"] == DUPLICATE_KEY else error
+            ) from error
         except PyMongoError:
             self._session = None
             raise
@@ -215,20 +206,6 @@ class LedgerCollections:
         )
         if done.matched_count != 1:
             raise Superseded
-
-    def skip_ahead(self) -> None:
-        """Go on after the last batch that there is, where the state is older than the rows.
-
-        It is so after a backup was restored whose parts are of different moments: what would be written next
-        is there already. The ledger is then put right from a reading of all stores.
-        """
-        state = self.state()
-        latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
-        found = [each.find_one({}, {"_id": 1}, sort=latest) for each in (self._movements, self._checkpoints)]
-        last = max((each["_id"]["b"] for each in found if each is not None), default=0)
-        if state is not None and state.batch < last:
-            ahead = {"b": Int64(last), "off": True, "reconciling": None}
-            self._state.update_one({"_id": STREAM, "b": state.batch}, {"$set": ahead})
 
     def balances(self, store_ids: Iterable[str]) -> dict[str, Balance]:
         """Read what the ledger has of stores."""
@@ -268,21 +245,6 @@ class LedgerCollections:
             allowDiskUse=True,
         )
         return [row["_id"] for row in found]
-
-
-def is_there_already(error: Exception) -> bool:
-    """Tell whether a batch was refused because what it would write is there already."""
-    return isinstance(error, BulkWriteError) and any(
-        each["code"] == DUPLICATE_KEY for each in (error.details or {}).get("writeErrors", ())
-    )
-
-
-def _to_run(database: str) -> str:
-    commands = []
-    for name, models in _INDEXES.items():
-        indexes = [{**model.document, "key": dict(model.document["key"])} for model in models]
-        commands.append(in_mongosh(database, {"createIndexes": name, "indexes": indexes}))
-    return "; ".join(commands)
 
 
 def _fields_of(state: State) -> dict[str, Any]:

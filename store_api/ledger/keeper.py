@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from bson import Timestamp
@@ -13,7 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
 from store_api.ledger.balances import Balance, carry, checkpoint_after
-from store_api.ledger.collection import LedgerCollections, State, Superseded, is_there_already
+from store_api.ledger.collection import LedgerCollections, State, Superseded
 from store_api.ledger.reconciling import Reconciler
 from store_api.ledger.rows import Batch, Row
 from store_api.storage.schema import COLLECTION as STORES
@@ -88,13 +87,11 @@ class Keeper:
             except Superseded:
                 log.info("Another keeper was at the ledger", extra={"action": "ledger_superseded"})
                 self._failures += 1
+                await asyncio.to_thread(Reconciler(self._ledger).skip_ahead)
             except StreamLost:
                 self._is_lost = True
             except (PyMongoError, StoreApiError) as error:
                 self._note_failure(error, "go on")
-                if is_there_already(error):
-                    with suppress(PyMongoError):
-                        await asyncio.to_thread(self._ledger.skip_ahead)
             if self._failures and not self._stopping:
                 await asyncio.sleep(pause_seconds(self._failures, self._random))
 

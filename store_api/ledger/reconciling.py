@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from bson import Timestamp
+from bson import Int64, Timestamp
 from msgspec.structs import replace
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo import DESCENDING
+from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.balances import Balance, checkpoint_after, correct
-from store_api.ledger.collection import LedgerCollections, Reconciling, State, Superseded
-from store_api.ledger.rows import Batch, Kind
+from store_api.ledger.collection import STATE, STREAM, LedgerCollections, Reconciling, State, Superseded
+from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Batch, Kind
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
 from store_api.storage.schema import COLLECTION as STORES
@@ -76,6 +77,21 @@ class Reconciler:
         if state is None or (state.off and state.reconciling is None):
             with suppress(DuplicateKeyError, Superseded):
                 self._begin(state)
+
+    def skip_ahead(self) -> None:
+        """Go on after the last batch that there is, where the state is older than that.
+
+        It is so when a backup was restored whose parts are of different moments. Whoever keeps the ledger next
+        puts it right from a reading of all stores.
+        """
+        latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
+        with suppress(PyMongoError):
+            kept = [self._database[name] for name in (MOVEMENTS, CHECKPOINTS)]
+            found = [each.find_one({}, {"_id": 1}, sort=latest) for each in kept]
+            last = max((each["_id"]["b"] for each in found if each is not None), default=0)
+            older = {"_id": STREAM, "b": {"$lt": last}}
+            ahead = {"b": Int64(last), "off": True, "reconciling": None}
+            self._database[STATE].update_one(older, {"$set": ahead})
 
     def _begin(self, state: State | None) -> State:
         token = self._token()

@@ -20,12 +20,33 @@ from typing import Any, Final
 
 import bson
 import msgspec
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, field_of, item_id_of
+from store_api.storage.schema import in_mongosh
 
 MOVEMENTS: Final = "movements"
 CHECKPOINTS: Final = "ledger_checkpoints"
+
+INDEXES: Final = {
+    MOVEMENTS: [
+        IndexModel([("t", ASCENDING), ("_id.b", ASCENDING)], name="by time"),
+        IndexModel([("_id.s", ASCENDING), ("rows.i", ASCENDING), ("_id.b", ASCENDING)], name="by item"),
+        IndexModel(
+            [("rows.r", ASCENDING), ("_id.b", ASCENDING)],
+            name="by reference",
+            partialFilterExpression={"rows.r": {"$exists": True}},
+        ),
+        IndexModel(
+            [("rows.a", ASCENDING), ("_id.b", ASCENDING)],
+            name="by actor",
+            partialFilterExpression={"rows.a": {"$exists": True}},
+        ),
+    ],
+    CHECKPOINTS: [IndexModel([("_id.s", ASCENDING), ("t", DESCENDING)], name="by time")],
+}
+"""The indexes of these collections, without those of `_id`."""
 
 MOST_ROWS: Final = 1_000
 """Rows of one bucket."""
@@ -109,6 +130,15 @@ def replay(items: Stock, rows: Iterable[Mapping[str, Any]]) -> int:
         else:
             items.pop(row["i"], None)
     return count
+
+
+def indexes_in_mongosh(database: str) -> str:
+    """Write what an administrator runs where the service's user may make no indexes."""
+    commands = []
+    for name, models in INDEXES.items():
+        indexes = [{**model.document, "key": dict(model.document["key"])} for model in models]
+        commands.append(in_mongosh(database, {"createIndexes": name, "indexes": indexes}))
+    return "; ".join(commands)
 
 
 class Batch:

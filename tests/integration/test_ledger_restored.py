@@ -1,4 +1,4 @@
-"""Changes that come by thousands go into the ledger in batches that MongoDB takes, each row once."""
+"""A ledger whose parts are of different moments, as after the restore of a backup."""
 
 import asyncio
 import time
@@ -11,10 +11,8 @@ from pymongo import MongoClient
 from pymongo.database import Database
 
 from store_api.ledger.collection import LedgerCollections
-from store_api.ledger.keeper import MOST_ROWS, Keeper
+from store_api.ledger.keeper import Keeper
 from watchers.heartbeat import HEARTBEATS
-
-STORES, ITEMS = 45, 1_000
 
 
 @pytest.fixture
@@ -48,20 +46,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-
-
-async def test_what_another_program_inserts_at_once_goes_in_piece_by_piece(
-    mongo_url: str, database: Database[dict[str, Any]]
-) -> None:
-    items = {f"item-{number}": 7 for number in range(ITEMS)}
-    async with keeping(mongo_url, database.name) as keeper:
-        documents = [{"_id": f"store-{number}", "items": items} for number in range(STORES)]
-        await asyncio.to_thread(database["stores"].insert_many, documents)
-        await until(lambda: keeper.counts["rows"] >= STORES * ITEMS)
-    count = {"$group": {"_id": "$_id.b", "rows": {"$sum": {"$size": "$rows"}}}}
-    batches = [batch["rows"] for batch in database["movements"].aggregate([count])]
-    assert sum(batches) == STORES * ITEMS
-    assert max(batches) <= MOST_ROWS
 
 
 async def test_a_state_that_is_older_than_the_rows_as_after_a_restore_is_put_right(

@@ -4,6 +4,7 @@ MongoDB adds up, and gives little more than what is asked for; each question has
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from heapq import nsmallest
 from typing import Any, Final
 
 import msgspec
@@ -12,22 +13,19 @@ from bson import MaxKey
 
 from store_api.ledger.collection import STATE, STREAM
 from store_api.ledger.retention import RETENTION
-from store_api.ledger.rows import MOVEMENTS, Kind
+from store_api.ledger.rows import MOVEMENTS
+from store_api.movements.sums import DEMAND, DEMANDED, SUPPLY, actors_of, by_actor, by_item
 from store_api.storage.clients import Client, durable_documents
 from store_api.storage.driver_errors import translated
 
-SECONDS: Final = 10.0
+SECONDS: Final = 20.0
 """How long a question may take."""
+
+STORES_AT_ONCE: Final = 10
+"""Stores whose items are added up at once."""
 
 PAGE: Final = 1_000
 """Items that are taken at once, where all are listed."""
-
-_DEMAND, _SUPPLY, _OPENING = Kind.DEMAND.value, Kind.SUPPLY.value, Kind.OPENING.value
-_IS_DEMAND: Final = {"$eq": ["$rows.o", _DEMAND]}
-_GONE: Final = {"$multiply": ["$rows.d", -1]}
-_PIECES: Final = {"$cond": [_IS_DEMAND, _GONE, "$rows.d"]}
-_ACTOR: Final = {"$ifNull": ["$rows.a", None]}
-_ITEM: Final = {"s": "$_id.s", "i": "$rows.i"}
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -144,24 +142,44 @@ class Turnover:
 
     async def flows(self, span: Span, most: int) -> Flows:
         """Add up what was moved; `most` lines and actors of each kind are named."""
-        actors = {row["_id"]: row for row in await self._ask(span, _by_actor(most))}
-        lines = {row["_id"]: row["lines"] for row in await self._ask(span, _by_item(most))}
+        lines: dict[str, list[dict[str, Any]]] = {DEMAND: [], SUPPLY: []}
+        with translated(writing=False), pymongo.timeout(self._seconds):
+            for some in await self._by_stores(span):
+                for row in await self._ask(some, by_item(most)):
+                    found = lines[row["_id"]] + row["lines"]
+                    lines[row["_id"]] = nsmallest(most, found, key=_most_first)
+        actors = {row["_id"]: row for row in await self._ask(span, by_actor(most))}
         named = [(kind, line["s"], line["i"]) for kind, found in lines.items() for line in found]
         # Only of these few: to know it of all items takes MongoDB many times as long.
         here = Span(span.after, span.until, sorted({store_id for _, store_id, _ in named}))
-        by = [row["_id"] | row for row in await self._ask(here, _actors_of(named))] if named else []
+        by = [row["_id"] | row for row in await self._ask(here, actors_of(named))] if named else []
         sold, supplied = (
-            _flow_of(kind, lines.get(kind, ()), actors.get(kind, {}), by) for kind in (_DEMAND, _SUPPLY)
+            _flow_of(kind, lines.get(kind, ()), actors.get(kind, {}), by) for kind in (DEMAND, SUPPLY)
         )
         return Flows(sold, supplied, int(actors.get(None, {}).get("pieces", 0)))
 
     async def demanded(self, span: Span) -> AsyncIterator[list[Demanded]]:
         """List all items that were demanded, in any order, some at a time."""
-        sums = [{"$match": {"rows.o": _DEMAND}}, _sum(_ITEM, _GONE)]
         with translated(writing=False), pymongo.timeout(self._seconds):
-            found = self._movements.aggregate(await self._rows_of(span) + sums, allowDiskUse=True)
-            while rows := await found.to_list(PAGE):
-                yield [Demanded(row["_id"]["s"], row["_id"]["i"], int(row["pieces"])) for row in rows]
+            for some in await self._by_stores(span):
+                found = self._movements.aggregate(await self._rows_of(some) + DEMANDED, allowDiskUse=True)
+                while rows := await found.to_list(PAGE):
+                    yield [Demanded(row["_id"]["s"], row["_id"]["i"], int(row["pieces"])) for row in rows]
+
+    async def _by_stores(self, span: Span) -> list[Span]:
+        """Cut it into some stores each: sums of the items of all would not fit into MongoDB's memory."""
+        stores = span.stores
+        if stores is None:
+            newer: list[dict[str, Any]] = [
+                {"$match": {"t": {"$gt": span.after}}},
+                {"$group": {"_id": "$_id.s"}},
+            ]
+            found = await self._movements.aggregate(newer, allowDiskUse=True).to_list(None)
+            stores = sorted(row["_id"] for row in found)
+        return [
+            Span(span.after, span.until, stores[begin : begin + STORES_AT_ONCE])
+            for begin in range(0, len(stores), STORES_AT_ONCE)
+        ]
 
     async def _ask(self, span: Span, sums: list[dict[str, Any]]) -> list[dict[str, Any]]:
         with translated(writing=False), pymongo.timeout(self._seconds):
@@ -190,37 +208,8 @@ class Turnover:
         return {"$or": [{"_id": between} for between in ids]}
 
 
-def _sum(key: Any, pieces: Any, **others: Any) -> dict[str, Any]:
-    return {"$group": {"_id": key, "pieces": {"$sum": pieces}, **others}}
-
-
-def _first(most: int, **fields: str) -> dict[str, Any]:
-    """Keep those of most pieces, and of each these fields."""
-    order = {"pieces": -1, **dict.fromkeys(("_id.s", "_id.i", "_id.a"), 1)}
-    return {"$topN": {"n": most, "sortBy": order, "output": {"pieces": "$pieces", **fields}}}
-
-
-def _by_actor(most: int) -> list[dict[str, Any]]:
-    """Add up by kind, null for what is neither demand nor supply, and find who moved most; null is nobody."""
-    kind = {"$cond": [{"$in": ["$rows.o", [_DEMAND, _SUPPLY]]}, "$rows.o", None]}
-    return [
-        {"$match": {"rows.o": {"$ne": _OPENING}}},
-        _sum({"k": kind, "a": _ACTOR}, _PIECES),
-        _sum("$_id.k", "$pieces", actors=_first(most + 1, actor="$_id.a")),
-    ]
-
-
-def _by_item(most: int) -> list[dict[str, Any]]:
-    return [
-        {"$match": {"rows.o": {"$in": [_DEMAND, _SUPPLY]}}},
-        _sum({"o": "$rows.o", **_ITEM}, _PIECES),
-        {"$group": {"_id": "$_id.o", "lines": _first(most, s="$_id.s", i="$_id.i")}},
-    ]
-
-
-def _actors_of(named: Sequence[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    these = [{"rows.o": kind, "_id.s": store_id, "rows.i": item_id} for kind, store_id, item_id in named]
-    return [{"$match": {"$or": these}}, _sum({"o": "$rows.o", **_ITEM, "a": _ACTOR}, _PIECES)]
+def _most_first(line: Mapping[str, Any]) -> tuple[int, str, str]:
+    return -line["pieces"], line["s"], line["i"]
 
 
 def _flow_of(

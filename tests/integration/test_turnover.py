@@ -67,7 +67,11 @@ async def test_from_when_to_when_all_is_known(turnover: Turnover, ledger: Ledger
 
 
 @pytest.mark.usefixtures("kept")
-async def test_what_was_moved_item_by_item_and_by_whom(turnover: Turnover) -> None:
+@pytest.mark.parametrize("stores_at_once", [1, 10])
+async def test_what_was_moved_item_by_item_and_by_whom(
+    turnover: Turnover, monkeypatch: pytest.MonkeyPatch, stores_at_once: int
+) -> None:
+    monkeypatch.setattr(turnover_module, "STORES_AT_ONCE", stores_at_once)
     flows = await turnover.flows(Span(T, T + 30), 3)
     assert flows.sold == Flow(
         40 + 45 + 3 + 5 + 15 + 9,

@@ -23,9 +23,9 @@ from bench.load.wrk import run_wrk
 from bench.scenes import Scene, fill, scenes, write_requests
 from bench.writes import SCRIPT
 from store_api.embedded import EmbeddedMongo
+from store_api.keeping.program import look_for_garbage_seldom
 from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.keeper import Keeper
-from store_api.ledger.program import look_for_garbage_seldom
 from store_api.ledger.reconciling import Reconciler
 from store_api.stock import Operation, OperationKind, said_of
 
@@ -220,6 +220,6 @@ def memory() -> Iterator[tuple[str, str]]:
 
 def _keepers(parent: int) -> list[int]:
     """Wait for the keeper that a service starts."""
-    while not (found := children_of(parent, "store_api.ledger.program")):
+    while not (found := children_of(parent, "store_api.keeping.program")):
         time.sleep(0.05)
     return found

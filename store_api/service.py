@@ -17,8 +17,8 @@ from store_api.commit import Committer
 from store_api.entrance import Entrance, certificates_of
 from store_api.errors import PartDied
 from store_api.feed import Feed
-from store_api.ledger.attending import LedgerAttendant, note_off
-from store_api.ledger.program import Task
+from store_api.keeping.attending import LedgerAttendant, note_off
+from store_api.keeping.program import Task
 from store_api.movements.reader import MovementReader
 from store_api.movements.routes import History
 from store_api.pages.routes import pages

@@ -6,13 +6,12 @@ keepers, or one that was stopped for an hour, cannot write a change twice, or le
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
-import msgspec
-from bson import Int64, MaxKey, Timestamp
+from bson import MaxKey
 from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -30,13 +29,10 @@ from store_api.ledger.rows import (
     items_in,
     replay,
 )
+from store_api.ledger.states import STATE, STREAM, State, fields_of, state_in
 from store_api.storage.driver_errors import UNAUTHORIZED
 
 log = logging.getLogger(__name__)
-
-STATE: Final = "ledger_state"
-STREAM: Final = "stream"
-"""The document that says how far the ledger is."""
 
 SESSION: Final = "session"
 """The document that says in which session of MongoDB's the keeper writes."""
@@ -51,42 +47,6 @@ Documents = Collection[dict[str, Any]]
 
 class Superseded(Exception):
     """Another keeper has gone on from here."""
-
-
-class Reconciling(msgspec.Struct, frozen=True):
-    """That the ledger is being put right from a reading of all stores.
-
-    Args:
-        at: the moment of the reading.
-        kind: of the rows that say what differed.
-        after: the store up to which it is done; None where it has not begun.
-    """
-
-    at: Timestamp
-    kind: str
-    after: str | None
-
-
-class State(msgspec.Struct, frozen=True):
-    """How far the ledger is.
-
-    Args:
-        batch: the number of its last batch.
-        token: where the change stream is taken up.
-        until: the moment up to which it has all changes.
-        floor: changes that are not newer than this are in it already.
-        begins: the second at which it began.
-        reconciling: where it is being put right.
-        off: whether the service has run without it since.
-    """
-
-    batch: int
-    token: Mapping[str, Any]
-    until: Timestamp
-    floor: Timestamp
-    begins: int
-    reconciling: Reconciling | None = None
-    off: bool = False
 
 
 class LedgerCollections:
@@ -132,16 +92,7 @@ class LedgerCollections:
         document = self._state.find_one({"_id": STREAM})
         if document is None:
             return None
-        reconciling = document.get("reconciling")
-        return State(
-            batch=int(document["b"]),
-            token=document["token"],
-            until=document["until"],
-            floor=document["floor"],
-            begins=int(document["begins"]),
-            reconciling=None if reconciling is None else Reconciling(**reconciling),
-            off=bool(document.get("off")),
-        )
+        return state_in(document)
 
     def last_batch(self) -> int:
         """Find the number of the last batch by its rows: the word that says it may be gone."""
@@ -154,7 +105,7 @@ class LedgerCollections:
         Raises:
             DuplicateKeyError: there is.
         """
-        self._state.insert_one({"_id": STREAM, **_fields_of(state)})
+        self._state.insert_one({"_id": STREAM, **fields_of(state)})
 
     def put(self, before: State, after: State, buckets: Sequence[Row], checkpoints: Sequence[Row]) -> None:
         """Add a batch, and go on to the state after it: all of that, or nothing.
@@ -201,7 +152,7 @@ class LedgerCollections:
     def _go_on(self, before: State, after: State, session: ClientSession | None) -> None:
         done = self._state.update_one(
             {"_id": STREAM, "b": before.batch, "until": {"$lte": after.until}},
-            {"$set": _fields_of(after)},
+            {"$set": fields_of(after)},
             session=session,
         )
         if done.matched_count != 1:
@@ -245,15 +196,3 @@ class LedgerCollections:
             allowDiskUse=True,
         )
         return [row["_id"] for row in found]
-
-
-def _fields_of(state: State) -> dict[str, Any]:
-    return {
-        "b": Int64(state.batch),
-        "token": state.token,
-        "until": state.until,
-        "floor": state.floor,
-        "begins": Int64(state.begins),
-        "reconciling": None if state.reconciling is None else msgspec.structs.asdict(state.reconciling),
-        "off": state.off,
-    }

@@ -12,9 +12,10 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
 from store_api.ledger.balances import Balance, carry, checkpoint_after
-from store_api.ledger.collection import LedgerCollections, State, Superseded
+from store_api.ledger.collection import LedgerCollections, Superseded
 from store_api.ledger.reconciling import Reconciler
 from store_api.ledger.rows import Batch, Row
+from store_api.ledger.states import State
 from store_api.storage.schema import COLLECTION as STORES
 from watchers.changes import StoreChange, store_change_of
 from watchers.heartbeat import HEARTBEATS

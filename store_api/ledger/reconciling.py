@@ -12,8 +12,9 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from store_api.errors import DatabaseUnavailable
 from store_api.ledger.balances import Balance, checkpoint_after, correct
-from store_api.ledger.collection import STATE, STREAM, LedgerCollections, Reconciling, State, Superseded
+from store_api.ledger.collection import LedgerCollections, Superseded
 from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Batch, Kind
+from store_api.ledger.states import STATE, STREAM, Reconciling, State
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
 from store_api.storage.schema import COLLECTION as STORES
@@ -81,8 +82,8 @@ class Reconciler:
     def skip_ahead(self) -> None:
         """Go on after the last batch that there is, where the state is older than that.
 
-        It is so when a backup was restored whose parts are of different moments. Whoever keeps the ledger next
-        puts it right from a reading of all stores.
+        It is so when a backup was restored whose parts are of different moments. Whoever keeps the ledger
+        next puts it right from a reading of all stores.
         """
         latest = [("t", DESCENDING), ("_id.b", DESCENDING)]
         with suppress(PyMongoError):

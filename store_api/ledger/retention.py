@@ -7,8 +7,9 @@ from bson import Int64, MaxKey
 from pymongo import ASCENDING, DESCENDING
 
 from store_api.ledger.balances import BY
-from store_api.ledger.collection import STATE, LedgerCollections
+from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, checkpoint_of, is_too_large, items_in, replay
+from store_api.ledger.states import STATE
 
 log = logging.getLogger(__name__)
 

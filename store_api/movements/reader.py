@@ -8,9 +8,9 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.read_concern import ReadConcern
 
 from store_api.errors import HistoryExpired, InvalidInput, LedgerBehind, StoreNotFound
-from store_api.ledger.collection import STATE, STREAM
 from store_api.ledger.retention import RETENTION
 from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, items_in
+from store_api.ledger.states import STATE, STREAM
 from store_api.movements.pages import Gathered, Page
 from store_api.movements.past import MOST_POINTS, Past, Point, thinned, units_after
 from store_api.movements.places import Places

@@ -11,9 +11,9 @@ import msgspec
 import pymongo
 from bson import MaxKey
 
-from store_api.ledger.collection import STATE, STREAM
 from store_api.ledger.retention import RETENTION
 from store_api.ledger.rows import MOVEMENTS
+from store_api.ledger.states import STATE, STREAM
 from store_api.movements.sums import DEMAND, DEMANDED, SUPPLY, actors_of, by_actor, by_item
 from store_api.storage.clients import Client, durable_documents
 from store_api.storage.driver_errors import translated

@@ -30,6 +30,12 @@ _GREATEST = (
 LIVE = ("store_api_sockets", "store_api_held_stores", "store_api_stores_in_doubt", *_GREATEST)
 """Metrics that end with their process."""
 
+_LEDGER = {
+    "rows": ("ledger_rows", "Rows added to the ledger"),
+    "gaps": ("ledger_gaps", "Times the ledger was put right from a reading of all stores"),
+    "unexplained": ("ledger_unexplained_lines", "Rows that contradict what their write said of itself"),
+    "leases": ("ledger_leases", "Times a keeper of the ledger began"),
+}
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
@@ -116,16 +122,7 @@ class Metrics:
         )
         self._refusals = self._counter("refusals", "Requests that were not let in, by why", "reason")
         self._tokens = self._gauge("known_tokens", "Tokens that are known; of the worker that knows most")
-        self._ledger = {
-            "rows": self._counter("ledger_rows", "Rows added to the ledger"),
-            "gaps": self._counter(
-                "ledger_gaps", "Times the ledger was put right from a reading of all stores"
-            ),
-            "unexplained": self._counter(
-                "ledger_unexplained_lines", "Rows that contradict what their write said of itself"
-            ),
-            "leases": self._counter("ledger_leases", "Times a keeper of the ledger began"),
-        }
+        self._ledger = {name: self._counter(*told) for name, told in _LEDGER.items()}
         self._ledger_lag = self._gauge("ledger_lag_seconds", "By how much the ledger is behind")
         self._silence = self._gauge(
             "newest_event_age_seconds",

@@ -254,7 +254,7 @@ async def test_a_report_as_of_a_moment_is_none_of_now(
         await expect(notice).to_contain_text(words)
         await expect(page.page.locator(".items .all .row")).to_have_count(0)
         await expect(page.figure("Units")).to_have_text("–")
-    (keeper,) = [pid for pid in children_of(service.pid) if b"store_api.ledger.program" in command_line(pid)]
+    (keeper,) = [pid for pid in children_of(service.pid) if b"store_api.keeping.program" in command_line(pid)]
     os.kill(keeper, signal.SIGSTOP)
     try:
         await look_at(page, written(datetime.now(UTC)))

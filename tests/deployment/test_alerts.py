@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from store_api.ledger.attending import BEHIND_SECONDS
+from store_api.keeping.attending import BEHIND_SECONDS
 from store_api.telemetry.metrics import Metrics, Sources
 from tests.support.service import ROOT
 

@@ -19,7 +19,7 @@ def keepers_of(service: Service) -> set[int]:
     """The processes that keep its ledger; where there is one worker, that is the service itself."""
     above = [service.pid, *service.worker_pids()]
     below = {child for pid in above for child in children_of(pid)}
-    return {pid for pid in below if b"store_api.ledger.program" in command_line(pid)}
+    return {pid for pid in below if b"store_api.keeping.program" in command_line(pid)}
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "killed"])

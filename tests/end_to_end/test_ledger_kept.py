@@ -40,7 +40,7 @@ def keepers(service: Service) -> set[int]:
         pid
         for parent in ours
         for pid in children_of(parent)
-        if b"store_api.ledger.program" in command_line(pid)
+        if b"store_api.keeping.program" in command_line(pid)
     }
 
 

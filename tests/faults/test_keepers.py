@@ -38,7 +38,7 @@ def keepers(world: World) -> list[int]:
         child
         for worker in world.service.worker_pids()
         for child in children_of(worker)
-        if b"store_api.ledger.program" in command_line(child)
+        if b"store_api.keeping.program" in command_line(child)
     )
 
 

@@ -30,7 +30,8 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.commit": ("batches claims stock", "msgspec"),
     "store_api.sending": ("", "bson pymongo"),
     "store_api.feed": ("reports stock storage watchers", ""),
-    "store_api.ledger": ("stock storage telemetry watchers", "bson msgspec pymongo"),
+    "store_api.ledger": ("stock storage watchers", "bson msgspec pymongo"),
+    "store_api.keeping": ("ledger storage telemetry", "msgspec pymongo"),
     "store_api.movements": (
         "contract ledger reports stock storage web",
         "bson msgspec pymongo sanic",
@@ -43,7 +44,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.entrance": ("access gate http settings storage tokens", ""),
     "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
-        "commit entrance feed ledger movements pages reports settings storage telemetry watchers web",
+        "commit entrance feed keeping movements pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
     "store_api.early_stop": ("", ""),

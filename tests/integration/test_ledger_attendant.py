@@ -9,8 +9,8 @@ import pytest
 from bson import Timestamp
 from pymongo import MongoClient
 
-from store_api.ledger.attending import LedgerAttendant
-from store_api.ledger.program import Task
+from store_api.keeping.attending import LedgerAttendant
+from store_api.keeping.program import Task
 from store_api.storage.clients import Client
 
 SECONDS = 1_795_692_505

@@ -6,9 +6,9 @@ from typing import Any
 from bson import Timestamp
 from pymongo.database import Database
 
-from store_api.ledger.collection import STATE, STREAM
 from store_api.ledger.retention import RETENTION
 from store_api.ledger.rows import MOVEMENTS, NOBODY, Batch, Kind, Names, row_of
+from store_api.ledger.states import STATE, STREAM
 
 
 class LedgerDocuments:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 from bson import Timestamp
 from pymongo import MongoClient
 
-from store_api.ledger.collection import LedgerCollections, State
+from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.rows import Batch, Kind, Names, checkpoint_of, row_of
+from store_api.ledger.states import State
 from store_api.stock import Stock
 
 BEGINS = 1_795_000_000

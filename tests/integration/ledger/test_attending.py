@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from store_api.ledger import attending
-from store_api.ledger.attending import LedgerAttendant
-from store_api.ledger.collection import STATE
+from store_api.keeping import attending
+from store_api.keeping.attending import LedgerAttendant
+from store_api.keeping.program import Task
 from store_api.ledger.lease import LEASE
-from store_api.ledger.program import Task
+from store_api.ledger.states import STATE
 from store_api.storage.clients import Client
 from tests.integration.ledger.keeping import Kept
 from tests.support.fail_points import failing
@@ -48,7 +48,9 @@ async def attended(
 
 
 def keepers() -> set[int]:
-    return {child for child in children_of(os.getpid()) if b"store_api.ledger.program" in command_line(child)}
+    return {
+        child for child in children_of(os.getpid()) if b"store_api.keeping.program" in command_line(child)
+    }
 
 
 def seen_of(pid: int) -> bytes:

@@ -10,8 +10,9 @@ import pytest
 
 from store_api.ledger import keeper as keepers
 from store_api.ledger import reconciling
-from store_api.ledger.collection import STATE, STREAM, LedgerCollections
+from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.states import STATE, STREAM
 from tests.integration.ledger.keeping import KEEPER, Kept, keeping
 from tests.support.fail_points import failing
 from tests.support.ledger_check import first_difference

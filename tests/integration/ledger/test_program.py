@@ -26,7 +26,7 @@ Program = subprocess.Popen[bytes]
 def started(task: bytes) -> Iterator[Program]:
     """Start a keeper, and tell it what to keep."""
     with subprocess.Popen(
-        begun(sys.executable, "-m", "store_api.ledger.program"),
+        begun(sys.executable, "-m", "store_api.keeping.program"),
         cwd=ROOT,
         env=unwatched(environment({})),
         stdin=subprocess.PIPE,

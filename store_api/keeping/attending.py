@@ -15,10 +15,11 @@ from uuid import uuid4
 import msgspec
 from pymongo.errors import OperationFailure, PyMongoError
 
-from store_api.ledger.collection import STATE, STREAM, LedgerCollections
+from store_api.keeping.program import Figures, Task
+from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.lease import LEASE
-from store_api.ledger.program import Figures, Task
 from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.states import STATE, STREAM
 from store_api.storage.clients import Client, Documents, durable_documents
 from store_api.storage.driver_errors import UNAUTHORIZED, translated
 
@@ -140,7 +141,7 @@ class LedgerAttendant:
     async def _start(self) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "store_api.ledger.program"),
+            *("-m", "store_api.keeping.program"),
             cwd=_ROOT,
             env={name: value for name, value in os.environ.items() if not name.startswith("MONGO_")},
             stdin=PIPE,

@@ -1,0 +1,1 @@
+"""Sees to it that one process keeps the ledger, whichever serve."""

@@ -153,6 +153,9 @@ def _marked(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"_id": "marked"}, {"$set": {"items.mark": number}}
 
 
+_UNREADY = [{"off": True}, {"reconciling": {"$ne": None}}]
+
+
 def reading() -> Iterator[tuple[str, str]]:
     """Read pages and reports of the past over HTTP, from a ledger of a year."""
     with _mongo() as (url, client):
@@ -168,7 +171,7 @@ def reading() -> Iterator[tuple[str, str]]:
             history.more(store_id, rows=100_000, until=now - 60)
         history.end()
         with running("store_api", PORT, {"MONGO_URL": url, "MONGO_DB": database.name}):
-            while database["ledger_state"].find_one({"_id": "stream", "off": True}):
+            while database["ledger_state"].find_one({"_id": "stream", "$or": _UNREADY}):
                 time.sleep(0.05)
             moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - DAY_SECONDS))
             for store_id, before in (("young", 0), ("old", 1_000_000)):

@@ -122,6 +122,7 @@ def delay() -> Iterator[tuple[str, str]]:
             database = client["ledger"]
             fill(database)
             with running("store_api", PORT, {"MONGO_URL": url, "MONGO_DB": database.name}):
+                _await_ledger(database)
                 found = asyncio.run(_delays(database, scene, Path(folder) / "requests"))
             *_, p99 = quantiles(found, n=100)
             yield (
@@ -153,7 +154,10 @@ def _marked(number: int) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"_id": "marked"}, {"$set": {"items.mark": number}}
 
 
-_UNREADY = [{"off": True}, {"reconciling": {"$ne": None}}]
+def _await_ledger(database: Database) -> None:
+    """Wait until a ledger has been opened, or put right."""
+    while not database["ledger_state"].find_one({"_id": "stream", "off": False, "reconciling": None}):
+        time.sleep(0.05)
 
 
 def reading() -> Iterator[tuple[str, str]]:
@@ -171,8 +175,7 @@ def reading() -> Iterator[tuple[str, str]]:
             history.more(store_id, rows=100_000, until=now - 60)
         history.end()
         with running("store_api", PORT, {"MONGO_URL": url, "MONGO_DB": database.name}):
-            while database["ledger_state"].find_one({"_id": "stream", "$or": _UNREADY}):
-                time.sleep(0.05)
+            _await_ledger(database)
             moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now - DAY_SECONDS))
             for store_id, before in (("young", 0), ("old", 1_000_000)):
                 yield (

@@ -168,7 +168,17 @@ class MovementReader:
 
     async def _stock_at(self, store_id: str, second: int) -> Stock | None:
         known = {"_id.s": store_id, "t": {"$lte": second}}
-        checkpoint = await self._checkpoints.find_one(known, sort=[("t", DESCENDING)])
+        while True:
+            checkpoint = await self._checkpoints.find_one(known, sort=[("t", DESCENDING)])
+            stock = await self._replayed(store_id, checkpoint, second)
+            # Before old rows go, so do the checkpoints that they follow.
+            if checkpoint is None or await self._checkpoints.find_one({"_id": checkpoint["_id"]}, {"_id": 1}):
+                return stock
+
+    async def _replayed(
+        self, store_id: str, checkpoint: Mapping[str, Any] | None, second: int
+    ) -> Stock | None:
+        """Carry the rows after a checkpoint over into what it holds."""
         past = Past(checkpoint, second)
         begin = {"s": store_id} if checkpoint is None else {**checkpoint["_id"], "p": MaxKey()}
         later = {"_id": {"$gt": begin, "$lt": {"s": store_id, "b": MaxKey()}}}

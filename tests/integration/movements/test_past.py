@@ -57,6 +57,32 @@ async def test_at_every_second_each_store_is_as_it_was(world: LedgerWorld, reade
     assert await held(reader, "never", world.second) is None
 
 
+async def test_old_rows_that_go_while_a_report_is_read_do_not_make_it_another(
+    other_program: MongoClient[dict[str, Any]],
+    client: Client,
+    database_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = LedgerWorld(other_program, database_name, 5)
+    for _ in range(40):
+        world.add(world.some(6, stores=1, items=60))
+    reader = MovementReader(client, database_name)
+    expected = world.held_at("store-0", world.second)
+    is_read_once = False
+    replayed = reader._replayed
+
+    async def replayed_late(*given: Any) -> Any:
+        nonlocal is_read_once
+        if not is_read_once:
+            is_read_once = True
+            assert Retention(world.ledger, 1).let_go(world.second - 2 + DAY_SECONDS) > 10
+        return await replayed(*given)
+
+    monkeypatch.setattr(reader, "_replayed", replayed_late)
+    assert await held(reader, "store-0", world.second) == expected
+    assert is_read_once
+
+
 async def test_a_moment_that_the_ledger_cannot_tell_is_refused_with_the_reason(
     world: LedgerWorld, reader: MovementReader
 ) -> None:

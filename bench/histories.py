@@ -13,7 +13,8 @@ from store_api.ledger.keeper import FEWEST_ROWS
 from store_api.ledger.rows import MOST_ROWS, Batch, Kind, Names, Row, checkpoint_of, row_of
 from store_api.ledger.states import State
 
-ROWS_AT_ONCE = 20_000
+STORES_AT_ONCE, ROWS_EACH = 400, 10
+"""What a batch has at most under load: 4,000 changes (`MOST_GATHERED`)."""
 
 
 class History:
@@ -109,16 +110,15 @@ class History:
         self._state = after
 
 
-def write_pages(history: History, rows: int, until: int) -> dict[str, Callable[[], str]]:
+def write_pages(history: History, rows: int) -> dict[str, Callable[[], str]]:
     """Write many rows of a thousand stores; gives addresses of pages among them, by what they ask for."""
     ids = [f"shop-{number}" for number in range(1000)]
     for store_id in ids:
         history.store(store_id, 20, 0, 0)
     source = random.Random(2)
-    each = 10
-    for begin in range(0, rows, each * len(ids)):
-        del begin
-        history.together(ids, each)
+    for number in range(rows // (STORES_AT_ONCE * ROWS_EACH)):
+        first = number * STORES_AT_ONCE
+        history.together([ids[(first + each) % len(ids)] for each in range(STORES_AT_ONCE)], ROWS_EACH)
 
     def shop() -> str:
         return f"shop-{source.randrange(1000)}"

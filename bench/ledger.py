@@ -168,9 +168,9 @@ def reading() -> Iterator[tuple[str, str]]:
         ledger = LedgerCollections(client, database.name)
         now = int(time.time())
         history = History(ledger, begin=now - 300 * DAY_SECONDS)
-        pages = write_pages(history, rows=10_000_000, until=now - 3 * DAY_SECONDS)
-        history.store("young", items=13_247, rows=0, until=now - DAY_SECONDS - 60)
+        pages = write_pages(history, rows=10_000_000)
         history.store("old", items=13_247, rows=1_000_000, until=now - DAY_SECONDS - 60)
+        history.store("young", items=13_247, rows=0, until=now - DAY_SECONDS - 60)
         for store_id in ("young", "old"):
             history.more(store_id, rows=100_000, until=now - 60)
         history.end()

@@ -44,7 +44,9 @@ INDEXES: Final = {
             partialFilterExpression={"rows.a": {"$exists": True}},
         ),
     ],
-    CHECKPOINTS: [IndexModel([("_id.s", ASCENDING), ("t", DESCENDING)], name="by time")],
+    CHECKPOINTS: [
+        IndexModel([("_id.s", ASCENDING), ("t", DESCENDING), ("_id.b", DESCENDING)], name="by time")
+    ],
 }
 """The indexes of these collections, without those of `_id`."""
 

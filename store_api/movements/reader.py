@@ -28,6 +28,7 @@ MOST_SAMPLES: Final = 150
 _NO_ONE: Final[Mapping[str, Any]] = {}
 _OLDEST_FIRST: Final = [("_id", ASCENDING)]
 _NEWEST_FIRST: Final = [("_id", DESCENDING)]
+_LATEST: Final = [("t", DESCENDING), ("_id.b", DESCENDING)]
 
 
 class Reach(NamedTuple):
@@ -169,7 +170,7 @@ class MovementReader:
     async def _stock_at(self, store_id: str, second: int) -> Stock | None:
         known = {"_id.s": store_id, "t": {"$lte": second}}
         while True:
-            checkpoint = await self._checkpoints.find_one(known, sort=[("t", DESCENDING)])
+            checkpoint = await self._checkpoints.find_one(known, sort=_LATEST)
             stock = await self._replayed(store_id, checkpoint, second)
             # Before old rows go, so do the checkpoints that they follow.
             if checkpoint is None or await self._checkpoints.find_one({"_id": checkpoint["_id"]}, {"_id": 1}):
@@ -220,7 +221,7 @@ class MovementReader:
         finally:
             await cursor.close()
         known = {"_id.s": store_id, "t": {"$lte": second}}
-        checkpoint = await self._checkpoints.find_one(known, sort=[("t", DESCENDING)])
+        checkpoint = await self._checkpoints.find_one(known, sort=_LATEST)
         return 0 if checkpoint is None else sum(items_in(checkpoint).values())
 
     async def _sampled(

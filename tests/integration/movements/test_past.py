@@ -83,6 +83,29 @@ async def test_old_rows_that_go_while_a_report_is_read_do_not_make_it_another(
     assert is_read_once
 
 
+async def test_of_many_checkpoints_of_a_second_the_last_one_is_read(
+    other_program: MongoClient[dict[str, Any]],
+    client: Client,
+    database_name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = LedgerWorld(other_program, database_name, 6)
+    monkeypatch.setattr(world.random, "choice", lambda choices: choices[0])
+    for _ in range(30):
+        world.add(world.some(2, stores=1), checkpoints=True)
+    assert world.second == BEGINS
+    reader, read = MovementReader(client, database_name), list[int]()
+    replayed = reader._replayed
+
+    async def noted(store_id: str, checkpoint: Any, second: int) -> Any:
+        read.append(checkpoint["_id"]["b"])
+        return await replayed(store_id, checkpoint, second)
+
+    monkeypatch.setattr(reader, "_replayed", noted)
+    assert await held(reader, "store-0", world.second) == world.held_at("store-0", world.second)
+    assert read == [30]
+
+
 async def test_a_moment_that_the_ledger_cannot_tell_is_refused_with_the_reason(
     world: LedgerWorld, reader: MovementReader
 ) -> None:

@@ -1,6 +1,7 @@
 """Puts a page of movements together from the buckets that are read, and knows when it has enough; pure."""
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from store_api.movements.wishes import Position, Wish, is_seen
@@ -70,7 +71,7 @@ class Gathered:
         self._wish = wish
         self._in_order = in_order
         self._batch: int | None = None
-        self._of_batch: list[Movement] = []
+        self._of_batch: list[tuple[int, str, Row]] = []
         self._seen: Following | None = None
         self._rows = self._buckets = 0
 
@@ -91,9 +92,7 @@ class Gathered:
             farther: Callable[..., Any] = min if self._wish.descending else max
             self._seen = Following(*map(farther, self._seen, seen))
         if is_seen(bucket, self._wish):
-            self._of_batch += [
-                Movement(Position(batch, int(row["n"])), store_id, row) for row in bucket["rows"]
-            ]
+            self._of_batch += [(row["n"], store_id, row) for row in bucket["rows"]]
         return True
 
     def end(self) -> None:
@@ -116,8 +115,14 @@ class Gathered:
         return True
 
     def _put_in_order(self) -> None:
-        self._of_batch.sort(key=lambda movement: movement.place, reverse=self._wish.descending)
-        self.movements += self._of_batch
+        room = self._wish.limit + 1 - len(self.movements)
+        if self._of_batch and self._batch is not None and room > 0:
+            # Most of a batch of all stores is looked at for its place alone.
+            self._of_batch.sort(key=itemgetter(0), reverse=self._wish.descending)
+            self.movements += [
+                Movement(Position(self._batch, int(number)), store_id, row)
+                for number, store_id, row in self._of_batch[:room]
+            ]
         self._of_batch = []
 
     def _note_full(self) -> bool:

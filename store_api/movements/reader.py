@@ -14,7 +14,7 @@ from store_api.ledger.states import STATE, STREAM
 from store_api.movements.pages import Gathered, Page
 from store_api.movements.past import MOST_POINTS, Past, Point, thinned, units_after
 from store_api.movements.places import Places
-from store_api.movements.wishes import Wish, plan_of, projection_of, span_of, written
+from store_api.movements.wishes import Plan, Wish, last_up_to, plan_of, projection_of, span_of, written
 from store_api.stock import Stock
 from store_api.storage.clients import Client, Documents, Primary
 from store_api.storage.driver_errors import translated
@@ -24,6 +24,9 @@ MOST_OF_RARE: Final = 500
 
 MOST_SAMPLES: Final = 150
 """Places at which a store is looked at that has more buckets than points are wanted."""
+
+FEWEST_AT_ONCE, ROWS_AT_ONCE = 4, 2_000
+"""Buckets, and about how many rows of them, that are fetched at once."""
 
 _NO_ONE: Final[Mapping[str, Any]] = {}
 _OLDEST_FIRST: Final = [("_id", ASCENDING)]
@@ -146,7 +149,8 @@ class MovementReader:
         if bounds is None:
             return Page([], None, reach.end)
         plan = plan_of(wish, bounds, by_actor=await self._is_rare(wish))
-        found = self._buckets.find(plan.query, projection_of(wish), batch_size=plan.at_once)
+        at_once = plan.at_once if plan.in_order else await self._at_once(plan)
+        found = self._buckets.find(plan.query, projection_of(wish), batch_size=at_once)
         cursor = found.sort(plan.sort).hint(plan.hint)
         try:
             gathered = Gathered(wish, in_order=plan.in_order)
@@ -158,6 +162,12 @@ class MovementReader:
         finally:
             await cursor.close()
         return Page(gathered.movements[: wish.limit], gathered.next, reach.end)
+
+    async def _at_once(self, plan: Plan) -> int:
+        """Tell how many buckets are fetched at once: there may be one row in each, or a thousand."""
+        size = {"count": {"$size": "$rows"}}
+        first = await self._buckets.find_one(plan.query, size, sort=plan.sort, hint=plan.hint)
+        return plan.at_once if first is None else max(FEWEST_AT_ONCE, ROWS_AT_ONCE // max(1, first["count"]))
 
     async def _is_rare(self, wish: Wish) -> bool:
         """Tell whether an actor has so few rows that they are looked through sooner than those of a store."""
@@ -233,17 +243,7 @@ class MovementReader:
             return found
         first, last = found[0]["_id"]["b"], newest["_id"]["b"]
         numbers = sorted({first + (last - first) * step // MOST_SAMPLES for step in range(1, MOST_SAMPLES)})
-        looks = [_last_up_to(store_id, number) for number in numbers]
+        looks = [last_up_to(store_id, number) for number in numbers]
         others = [{"$unionWith": {"coll": MOVEMENTS, "pipeline": look}} for look in looks]
-        sampled = await self._buckets.aggregate([*_last_up_to(store_id, first), *others]).to_list(None)
+        sampled = await self._buckets.aggregate([*last_up_to(store_id, first), *others]).to_list(None)
         return [*sampled, newest]
-
-
-def _last_up_to(store_id: str, batch: int) -> list[dict[str, Any]]:
-    """Write the look at the last bucket that a store has up to a batch."""
-    return [
-        {"$match": {"_id": span_of(store_id, None, batch)}},
-        {"$sort": {"_id": -1}},
-        {"$limit": 1},
-        {"$project": {"t": 1, "u": 1}},
-    ]

@@ -203,3 +203,13 @@ def _between(low: int | None, high: int | None) -> Query:
 def is_seen(bucket: Mapping[str, Any], wish: Wish) -> bool:
     """Tell whether a bucket is of a store that whoever asks may see."""
     return wish.only is None or bucket["_id"]["s"] in wish.only
+
+
+def last_up_to(store_id: str, batch: int) -> list[Query]:
+    """Write the look at the last bucket that a store has up to a batch."""
+    return [
+        {"$match": {"_id": span_of(store_id, None, batch)}},
+        {"$sort": {"_id": -1}},
+        {"$limit": 1},
+        {"$project": {"t": 1, "u": 1}},
+    ]

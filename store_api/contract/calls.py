@@ -94,10 +94,10 @@ class Endpoint:
         return self.path.replace("{store_id}", STORE)
 
 
-def _query(name: str, description: str, schema: Mapping[str, Any], example: Any = None) -> dict[str, Any]:
-    """Describe what a query may say."""
-    said = {"name": name, "in": "query", "description": description, "schema": dict(schema)}
-    return said if example is None else {**said, "example": example}
+def _query(name: str, description: str, schema: Mapping[str, Any], example: str = "") -> dict[str, Any]:
+    """Describe what a query may say; an example is named in words, since `/docs` would send it along."""
+    told = f"{description} As `{example}`." if example else description
+    return {"name": name, "in": "query", "description": told, "schema": dict(schema)}
 
 
 def _whole(most: int, usual: int) -> dict[str, Any]:

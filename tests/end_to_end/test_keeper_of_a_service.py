@@ -33,7 +33,7 @@ async def test_one_keeper_for_all_ends_with_its_service_and_says_nothing(tmp_pat
     }
     with (
         Service(tmp_path, settings) as service,
-        MongoClient[dict[str, Any]](port=port, directConnection=True) as mongo,
+        MongoClient[dict[str, Any]](port=port, directConnection=True, serverSelectionTimeoutMS=2000) as mongo,
     ):
         service.wait_until_ready()
         wait_until(lambda: len(keepers_of(service)) == 1, "one keeper", 20.0)
@@ -53,4 +53,6 @@ async def test_one_keeper_for_all_ends_with_its_service_and_says_nothing(tmp_pat
         wait_until(lambda: are_gone(all_of_them), "all are gone", 20.0)
         actions = [line["action"] for line in service.log()]
         assert actions.count("ledger_lease_taken") == 1
-        assert not {"fault", "part_died", "ledger_failed"} & set(actions)
+        # Of a service that was killed MongoDB goes, too, perhaps before its keeper has heard of it.
+        wrong = {"fault", "part_died"} if how == "killed" else {"fault", "part_died", "ledger_failed"}
+        assert not wrong & set(actions)

@@ -84,12 +84,15 @@ def test_a_refusal_knows_no_preference(api: Api, store_id: str) -> None:
     assert "preference-applied" not in answer.headers
 
 
-def test_a_clean_needs_no_body_and_minds_none(api: Api, store_id: str) -> None:
+def test_a_clean_needs_no_body_and_takes_none_but_its_own(api: Api, store_id: str) -> None:
     path = f"/stores/{store_id}/clean"
-    assert report(api.call("post", path, headers={})) == {}
-    for body in (b"", b"not JSON", b'{"operation": "supply"}'):
-        assert report(api.call("post", path, headers={"Content-Type": "text/plain"}, raw=body)) == {}
-    assert api.stores.find_one({"_id": store_id}, {"writers": 0}) == {"_id": store_id, "items": {}, "rev": 5}
+    for headers in ({}, {"Content-Type": "text/plain"}):
+        assert report(api.call("post", path, headers=headers, raw=b"")) == {}
+    assert report(api.call("post", path, {"reason": "count"})) == {}
+    for body, status in ((b"not JSON", 400), (b'{"operation": "supply"}', 422)):
+        assert api.call("post", path, raw=body).status == status
+        assert api.call("post", path, headers={"Content-Type": "text/plain"}, raw=body).status == 415
+    assert api.stores.find_one({"_id": store_id}, {"writers": 0}) == {"_id": store_id, "items": {}, "rev": 4}
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ async def test_where_mongodb_lets_none_keep_it_they_are_started_seldom(
 ) -> None:
     kept.stores.insert_one({"_id": "north", "items": {"chair": 1}})
     clock = [1_795_000_000.0]
-    with failing(kept.mongo, "createIndexes", app_name="store_api ledger", errorCode=13) as refused:
+    with failing(kept.mongo, "createIndexes", app_name="store_api ledger", errorCode=20) as refused:
         async with attended(kept, mongo_url, (client, watcher_client), lambda: clock[0]) as attendant:
             await refused.wait_until_hit(2)
             await until(lambda: attendant._rests_until > clock[0])

@@ -120,7 +120,7 @@ async def test_a_transaction_of_many_stores_has_its_rows_once(kept: Kept) -> Non
 async def test_more_than_goes_in_at_once_goes_in_piece_by_piece(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keepers, "MOST_ROWS_AT_ONCE", 2_000)
+    monkeypatch.setattr(keepers, "MOST_ROWS", 2_000)
     items = {f"item-{number}": 1 for number in range(1_500)}
     async with keeping(kept.ledger):
         await kept.until_kept()

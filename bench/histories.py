@@ -9,7 +9,7 @@ from pymongo.errors import PyMongoError
 
 from store_api.ledger.balances import Balance
 from store_api.ledger.collection import LedgerCollections
-from store_api.ledger.keeper import FEWEST_ROWS
+from store_api.ledger.remembered import FEWEST_ROWS
 from store_api.ledger.rows import MOST_ROWS, Batch, Kind, Names, Row, checkpoint_of, row_of
 from store_api.ledger.states import State
 

@@ -15,9 +15,9 @@ from uuid import uuid4
 import msgspec
 from pymongo.errors import OperationFailure, PyMongoError
 
+from store_api.keeping.lease import LEASE
 from store_api.keeping.program import Figures, Task
 from store_api.ledger.collection import LedgerCollections
-from store_api.ledger.lease import LEASE
 from store_api.ledger.reconciling import Reconciler
 from store_api.ledger.states import STATE, STREAM
 from store_api.storage.clients import Client, Documents, durable_documents

@@ -20,9 +20,9 @@ from uuid import uuid4
 import msgspec
 from pymongo.errors import PyMongoError
 
+from store_api.keeping.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.keeper import Keeper
-from store_api.ledger.lease import LEASE_SECONDS, RENEW_SECONDS, Lease
 from store_api.ledger.retention import Retention
 from store_api.ledger.states import STATE
 from store_api.storage.clients import connect_watcher

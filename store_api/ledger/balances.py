@@ -14,7 +14,7 @@ from store_api.ledger.rows import NOBODY, Kind, Names, Row, checkpoint_of, is_to
 from store_api.stock import LARGEST_QUANTITY, OperationKind, Stock
 from store_api.stock.ids import UNPRINTABLE
 from store_api.stock.said import KINDS, Said, SaidLine, read_said
-from store_api.storage.documents import LAST, REVISION, WRITERS, quantities_in
+from store_api.storage.documents import ITEMS, LAST, REVISION, WRITERS, quantities_in
 from watchers.changes import StoreChange
 
 BY: Final = "by"
@@ -87,6 +87,15 @@ def carry(balance: Balance, change: StoreChange) -> Moved:
             moved.rows.append(row_of(item_id, delta, balance.move(item_id, delta), Kind.DIRECT, names))
     balance.exists = not change.deleted
     return moved
+
+
+def most_rows_of(balance: Balance, change: StoreChange) -> int:
+    """Tell how many rows a change can make at most."""
+    fields = change.updated if change.document is None else change.document
+    items = fields.get(ITEMS, ())
+    is_whole = change.deleted or change.document is not None or ITEMS in fields or ITEMS in change.removed
+    told = len(fields) + len(change.removed) + (len(items) if isinstance(items, Mapping) else 0)
+    return told + (len(balance.items) if is_whole else 0)
 
 
 def correct(balance: Balance, items: Stock | None, kind: Kind) -> list[Row]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bson import Timestamp
@@ -11,9 +11,11 @@ from msgspec.structs import replace
 from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import StoreApiError
-from store_api.ledger.balances import Balance, carry, checkpoint_after
+from store_api.ledger.balances import carry, most_rows_of
 from store_api.ledger.collection import LedgerCollections, Superseded
+from store_api.ledger.pieces import pieces_of
 from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.remembered import RememberedBalances
 from store_api.ledger.rows import Batch, Row
 from store_api.ledger.states import State
 from store_api.storage.schema import COLLECTION as STORES
@@ -32,12 +34,6 @@ MOST_GATHERED: Final = 4_000
 
 MOST_ROWS: Final = 20_000
 """Rows after which a batch is written: a transaction must be smaller than some part of MongoDB's cache."""
-
-FEWEST_ROWS: Final = 1_000
-"""A store has a checkpoint after as many rows as it has items, and after so many at the soonest."""
-
-MOST_ITEMS: Final = 1_000_000
-"""Items of all stores that are kept in memory: about 150 MB; the others are read again when they change."""
 
 Event = Mapping[str, Any]
 
@@ -69,7 +65,7 @@ class Keeper:
         self._ledger = ledger
         self._random = random
         self._now = now
-        self._balances: dict[str, Balance] = {}
+        self._balances = RememberedBalances(ledger)
         self._failures = 0
         self._is_lost = False
         self._stopping = False
@@ -178,21 +174,29 @@ class Keeper:
         if not events:
             return state
         changes = list(map(_change_of, events))
-        await self._read(change.store_id for change in changes if change is not None)
+        await self._balances.read(change.store_id for change in changes if change is not None)
         batch = Batch(state.batch + 1)
-        is_old = True
+        is_old, before = True, None
         for event, change in zip(events, changes, strict=True):
-            if change is None or (is_old := is_old and change.at <= state.floor):
-                continue
-            self._carry(batch, change)
-            if batch.rows >= MOST_ROWS:
-                state = await self._put(state, batch, event)
-                batch = Batch(state.batch + 1)
+            if change is not None and not (is_old := is_old and change.at <= state.floor):
+                if before is not None and most_rows_of(self._balances[change.store_id], change) > MOST_ROWS:
+                    # What may take several batches is told apart from what came before it.
+                    state = await self._put(state, batch, before)
+                    batch = Batch(state.batch + 1)
+                rows = self._carry(change)
+                if rows is not None and len(rows) > MOST_ROWS:
+                    state, rows = await self._put_pieces(state, change, rows)
+                    batch = Batch(state.batch + 1)
+                self._take(batch, change, rows)
+                if batch.rows >= MOST_ROWS:
+                    state = await self._put(state, batch, event)
+                    batch = Batch(state.batch + 1)
+            before = event
         first = next(filter(None, changes), None)
         state = await self._put(state, batch, events[-1])
         if first is not None and first.committed_at is not None:
             self.lag = max(0.0, self._now() - first.committed_at.timestamp())
-        self._make_room(change.store_id for change in changes if change is not None)
+        self._balances.make_room(change.store_id for change in changes if change is not None)
         return state
 
     async def _put(self, state: State, batch: Batch, last: Event) -> State:
@@ -200,49 +204,46 @@ class Keeper:
         until: Timestamp = max(state.until, last["clusterTime"])
         number = batch.number if batch.buckets else state.batch
         after = replace(state, batch=number, token=last["_id"], until=until)
-        checkpoints = self._checkpoints(batch)
+        checkpoints = self._balances.checkpoints(batch)
         await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
         self.counts["rows"] += batch.rows
         return after
 
-    async def _read(self, store_ids: Iterable[str]) -> None:
-        """Make sure of what the ledger has of stores."""
-        unknown = {store_id for store_id in store_ids if store_id not in self._balances}
-        if unknown:
-            self._balances.update(await asyncio.to_thread(self._ledger.balances, unknown))
+    async def _put_pieces(
+        self, state: State, change: StoreChange, rows: list[Row]
+    ) -> tuple[State, list[Row]]:
+        """Write most rows of a change that are too many for one batch; gives those that are left.
 
-    def _carry(self, batch: Batch, change: StoreChange) -> None:
+        The place in the stream stays before the change: whoever meets it again finds what differs still.
+        """
+        pieces = pieces_of(self._balances[change.store_id], change.store_id, change.at.time, rows, MOST_ROWS)
+        for piece in pieces:
+            batch, checkpoints = piece.batch_after(state.batch)
+            after = replace(state, batch=batch.number)
+            await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
+            self.counts["rows"] += batch.rows
+            state = after
+        return state, rows[len(pieces) * MOST_ROWS :]
+
+    def _carry(self, change: StoreChange) -> list[Row] | None:
+        """Carry a change over; gives its rows, or None where it is none of ours: a sweep, a fence."""
         balance = self._balances[change.store_id]
         existed, by = balance.exists, balance.by
         moved = carry(balance, change)
         if not moved.rows and balance.exists == existed and balance.by == by:
-            # A sweep, a fence, or what is none of the ledger's business.
+            return None
+        self.counts["unexplained"] += moved.unexplained
+        return moved.rows
+
+    def _take(self, batch: Batch, change: StoreChange, rows: list[Row] | None) -> None:
+        if rows is None:
             return
-        batch.add(change.store_id, moved.rows, change.at.time, balance.units, gone=change.deleted)
+        balance = self._balances[change.store_id]
+        batch.add(change.store_id, rows, change.at.time, balance.units, gone=change.deleted)
         if balance.by is not None:
             batch.note_by(change.store_id, balance.by)
         if balance.rows is not None:
-            balance.rows += len(moved.rows)
-        self.counts["unexplained"] += moved.unexplained
-
-    def _checkpoints(self, batch: Batch) -> list[Row]:
-        """Write the checkpoints of those stores of a batch that have had enough rows since their last one."""
-        due = []
-        for store_id, seconds in batch.touched.items():
-            balance = self._balances[store_id]
-            if balance.rows is None or balance.rows >= max(FEWEST_ROWS, len(balance.items)):
-                due.append(checkpoint_after(batch.number, store_id, balance, seconds))
-        return [checkpoint for checkpoint in due if checkpoint is not None]
-
-    def _make_room(self, touched: Iterable[str]) -> None:
-        """Forget the stores that changed longest ago, where there are too many items of all."""
-        balances = self._balances
-        for store_id in touched:
-            balances[store_id] = balances.pop(store_id)
-        items = sum(len(balance.items) + 1 for balance in balances.values())
-        while items > MOST_ITEMS and len(balances) > 1:
-            oldest = next(iter(balances))
-            items -= len(balances.pop(oldest).items) + 1
+            balance.rows += len(rows)
 
 
 def _change_of(event: Event) -> StoreChange | None:

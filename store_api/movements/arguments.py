@@ -23,6 +23,7 @@ _TEXTS: Final = {"item_id": LONGEST_ID, "actor": LONGEST_ACTOR, "reference": LON
 _PRINTABLE: Final = re.compile(f"[^{UNPRINTABLE}]+")
 _MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _PLACE: Final = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+_FILTERS: Final = ("item_id", "op", "actor", "reference", "from", "to", "order", "limit", "after")
 _ORDERS: Final = ("asc", "desc")
 _OPS: Final = get_args(schemas.Op)
 
@@ -36,8 +37,9 @@ def wish_of(arguments: Arguments, store_id: str | None, usual: int, most: int) -
         usual, most: movements of a page, unless told otherwise, and at most.
 
     Raises:
-        InvalidInput: one of them is not as it must be.
+        InvalidInput: one of them is not as it must be, or there is no such one.
     """
+    _require_known(arguments, _FILTERS if store_id is not None else (*_FILTERS, "store_id"))
     item_id, actor, reference = (_text_of(arguments, name, longest) for name, longest in _TEXTS.items())
     if store_id is None:
         store_id = _store_of(arguments)
@@ -55,6 +57,15 @@ def wish_of(arguments: Arguments, store_id: str | None, usual: int, most: int) -
         limit=_limit_of(arguments, usual, most),
         after=_place_of(arguments),
     )
+
+
+def _require_known(arguments: Arguments, names: tuple[str, ...]) -> None:
+    """Refuse what is no filter: who mistypes one would take all rows for those that were wanted."""
+    for name, values in arguments.items():
+        if name not in names:
+            raise InvalidInput(f"Known are {', '.join(names)}.", name)
+        if len(values) > 1:
+            raise InvalidInput("It is named twice.", name)
 
 
 def second_of(arguments: Arguments, name: str) -> int | None:

@@ -31,7 +31,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.sending": ("", "bson pymongo"),
     "store_api.feed": ("reports stock storage watchers", ""),
     "store_api.ledger": ("stock storage watchers", "bson msgspec pymongo"),
-    "store_api.keeping": ("ledger storage telemetry", "msgspec pymongo"),
+    "store_api.keeping": ("ledger storage telemetry", "bson msgspec pymongo"),
     "store_api.movements": (
         "contract ledger reports stock storage web",
         "bson msgspec pymongo sanic",

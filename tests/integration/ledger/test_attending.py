@@ -13,8 +13,8 @@ import pytest
 
 from store_api.keeping import attending
 from store_api.keeping.attending import LedgerAttendant
+from store_api.keeping.lease import LEASE
 from store_api.keeping.program import Task
-from store_api.ledger.lease import LEASE
 from store_api.ledger.states import STATE
 from store_api.storage.clients import Client
 from tests.integration.ledger.keeping import Kept

@@ -22,6 +22,7 @@ from pymongo.monitoring import (
 )
 
 from store_api.ledger import keeper as keepers
+from store_api.ledger import reconciling
 from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.keeper import Keeper
 from store_api.stock import Operation, OperationKind
@@ -110,6 +111,14 @@ class Life:
             await asyncio.wait([running])
             async with keeping(self.kept.ledger):
                 await self.kept.until_kept()
+            rows = [
+                row
+                for each in self.kept.database["movements"].find({"_id.s": "large"})
+                for row in each["rows"]
+            ]
+            # As long as it was told at all before everything was dropped.
+            assert all(row["r"] == "R-2" and row["a"] == "till-7" for row in rows if row["o"] == "clean")
+            assert sum(row["o"] == "clean" for row in rows) in (0, 8)
         finally:
             running.cancel()
             self._death.is_over = True
@@ -126,6 +135,8 @@ class Life:
     def _changes(self) -> None:
         stores = self.kept.stores
         stores.update_one({"_id": "north"}, ours({"chair": -2}, 20))
+        stores.insert_one({"_id": "large", "items": {f"item-{number}": 1 for number in range(8)}})
+        stores.update_one({"_id": "large"}, cleaned(30))
         stores.delete_one({"_id": "south"})
         stores.insert_one({"_id": "south", "items": {"chair": 1, "table": 7}})
         with self.kept.mongo.start_session() as session, session.start_transaction():
@@ -135,6 +146,13 @@ class Life:
     def _is_off(self) -> None:
         self.kept.stores.drop()
         self.kept.stores.insert_many([{"_id": "north", "items": {"chair": 9}}, {"_id": "east"}])
+
+
+def cleaned(number: int) -> dict[str, Any]:
+    """Make the update by which a service of ours cleans a store."""
+    operation = Operation("large", OperationKind.CLEAN, {}, actor="till-7", reference="R-2")
+    said = Binary(said_of("w", number, [operation]))
+    return {"$inc": {"rev": 1}, "$set": {"items": {}, "writers.w": Int64(number), "last": said}}
 
 
 def ours(increments: dict[str, int], number: int) -> dict[str, Any]:
@@ -153,6 +171,9 @@ def live(
 ) -> Callable[[Death], Any]:
     """Lives a life in a database of its own."""
     monkeypatch.setattr(keepers, "GATHER_SECONDS", 0.02)
+    # What happens to the large store takes three batches each time.
+    monkeypatch.setattr(keepers, "MOST_ROWS", 3)
+    monkeypatch.setattr(reconciling, "LINES_AT_ONCE", 3)
 
     async def lived(death: Death) -> None:
         name = f"test_{uuid4().hex}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from store_api.ledger.lease import LEASE
+from store_api.keeping.lease import LEASE
 from tests.integration.ledger.keeping import Kept
 from tests.support.ledger_check import check_ledger, wait_until_kept
 from tests.support.programs import begun

@@ -133,6 +133,8 @@ def test_a_moment_that_cannot_be_told_is_a_problem_that_says_why(kept: Api, path
 @pytest.mark.parametrize(
     ("query", "name"),
     [
+        ("refrence=R-1", "refrence"),
+        ("limit=1&limit=2", "limit"),
         *(("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=%D9%A3", "limit")),
         *(("after=17", "after"), ("after=a.b", "after"), ("after=1.2.3", "after"), ("after=", "after")),
         *((f"after={10**18}.1", "after"), ("after=-1.2", "after"), ("after=%D9%A3.1", "after")),

@@ -15,7 +15,7 @@ from uuid import uuid4
 import msgspec
 from pymongo.errors import OperationFailure, PyMongoError
 
-from store_api.keeping.lease import LEASE
+from store_api.keeping.lease import LEASE, RELEASED
 from store_api.keeping.program import Figures, Task
 from store_api.ledger.collection import LedgerCollections
 from store_api.ledger.reconciling import Reconciler
@@ -167,8 +167,7 @@ class LedgerAttendant:
         if await process.wait():
             # Whoever died keeps nothing any more: the next one need not wait until its lease has run out.
             with suppress(PyMongoError):
-                free = [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
-                await self._states.update_one({"_id": LEASE, "owner": owner}, free)
+                await self._states.update_one({"_id": LEASE, "owner": owner}, RELEASED)
         # One that told nothing kept nothing: another was quicker, or it may not, or cannot.
         self._rest(has_failed=bool(process.returncode) or not self._told.leases)
         self._process = None

@@ -18,6 +18,9 @@ LEASE_SECONDS: Final = 10
 
 RENEW_SECONDS: Final = 3.0
 
+RELEASED: Final = [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
+"""Lets another have a lease at once."""
+
 Documents = pymongo.collection.Collection[dict[str, Any]]
 
 
@@ -58,6 +61,4 @@ class Lease:
         Raises:
             PyMongoError: it may have it later, when it has run out.
         """
-        self._states.update_one(
-            {"_id": LEASE, "owner": self._owner}, [{"$set": {"until": {"$subtract": ["$$NOW", 1]}}}]
-        )
+        self._states.update_one({"_id": LEASE, "owner": self._owner}, RELEASED)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from bson import MaxKey
+from msgspec.structs import replace
 from pymongo import ASCENDING, DESCENDING, MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -20,6 +21,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.ledger.balances import BY, Balance
+from store_api.ledger.pieces import Piece
 from store_api.ledger.rows import (
     CHECKPOINTS,
     INDEXES,
@@ -134,6 +136,20 @@ class LedgerCollections:
         except PyMongoError:
             self._session = None
             raise
+
+    def put_pieces(self, state: State, pieces: Sequence[Piece]) -> State:
+        """Add pieces of a change, each a batch; gives the state after them, which is before the change still.
+
+        Raises:
+            Superseded: another keeper has gone on.
+            PyMongoError: some of them may be in; the state tells.
+        """
+        for piece in pieces:
+            batch, checkpoints = piece.batch_after(state.batch)
+            after = replace(state, batch=batch.number)
+            self.put(state, after, batch.buckets, checkpoints)
+            state = after
+        return state
 
     def take_over(self) -> ClientSession:
         """Give the session to write in; a new one ends that of the keeper before, which may have died in it.

@@ -179,12 +179,13 @@ class Keeper:
         is_old, before = True, None
         for event, change in zip(events, changes, strict=True):
             if change is not None and not (is_old := is_old and change.at <= state.floor):
-                if before is not None and most_rows_of(self._balances[change.store_id], change) > MOST_ROWS:
+                is_large = most_rows_of(self._balances[change.store_id], change) > MOST_ROWS
+                if is_large and before is not None:
                     # What may take several batches is told apart from what came before it.
                     state = await self._put(state, batch, before)
                     batch = Batch(state.batch + 1)
                 rows = self._carry(change)
-                if rows is not None and len(rows) > MOST_ROWS:
+                if is_large and rows is not None:
                     state, rows = await self._put_pieces(state, change, rows)
                     batch = Batch(state.batch + 1)
                 self._take(batch, change, rows)
@@ -217,12 +218,8 @@ class Keeper:
         The place in the stream stays before the change: whoever meets it again finds what differs still.
         """
         pieces = pieces_of(self._balances[change.store_id], change.store_id, change.at.time, rows, MOST_ROWS)
-        for piece in pieces:
-            batch, checkpoints = piece.batch_after(state.batch)
-            after = replace(state, batch=batch.number)
-            await asyncio.to_thread(self._ledger.put, state, after, batch.buckets, checkpoints)
-            self.counts["rows"] += batch.rows
-            state = after
+        state = await asyncio.to_thread(self._ledger.put_pieces, state, pieces)
+        self.counts["rows"] += len(pieces) * MOST_ROWS
         return state, rows[len(pieces) * MOST_ROWS :]
 
     def _carry(self, change: StoreChange) -> list[Row] | None:

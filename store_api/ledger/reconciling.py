@@ -11,10 +11,10 @@ from pymongo import DESCENDING
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from store_api.errors import DatabaseUnavailable
-from store_api.ledger.balances import Balance, checkpoint_after, correct
+from store_api.ledger.balances import checkpoint_after, correct
 from store_api.ledger.collection import LedgerCollections, Superseded
 from store_api.ledger.pieces import pieces_of
-from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Batch, Kind, Row
+from store_api.ledger.rows import CHECKPOINTS, MOVEMENTS, Batch, Kind
 from store_api.ledger.states import STATE, STREAM, Reconciling, State
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
@@ -127,16 +127,18 @@ class Reconciler:
             done: str | None = None
             for store_id in ids:
                 balance, items = balances[store_id], there.get(store_id)
-                if batch.rows and batch.rows + len(balance.items) + len(items or ()) > LINES_AT_ONCE:
+                if batch.buckets and batch.rows + len(balance.items) + len(items or ()) > LINES_AT_ONCE:
                     last = done
                     break
                 existed, done = balance.exists, store_id
                 rows = correct(balance, items, Kind(reconciling.kind))
-                if len(rows) > LINES_AT_ONCE:
-                    state, rows = self._put_pieces(state, store_id, balance, rows)
+                seconds = reconciling.at.time
+                if pieces := pieces_of(balance, store_id, seconds, rows, LINES_AT_ONCE):
+                    state = self._ledger.put_pieces(state, pieces)
+                    self.rows += len(pieces) * LINES_AT_ONCE
+                    rows = rows[len(pieces) * LINES_AT_ONCE :]
                     batch = Batch(state.batch + 1)
                 if rows or balance.exists != existed:
-                    seconds = reconciling.at.time
                     batch.add(store_id, rows, seconds, balance.units, gone=not balance.exists)
             checkpoints = [
                 checkpoint
@@ -150,20 +152,6 @@ class Reconciler:
             state = after
             self.gaps += rest is None and reconciling.kind == Kind.GAP
         return state
-
-    def _put_pieces(
-        self, state: State, store_id: str, balance: Balance, rows: list[Row]
-    ) -> tuple[State, list[Row]]:
-        """Write most rows of a store that are too many for one batch; gives those that are left."""
-        seconds = state.reconciling.at.time if state.reconciling is not None else state.floor.time
-        pieces = pieces_of(balance, store_id, seconds, rows, LINES_AT_ONCE)
-        for piece in pieces:
-            batch, checkpoints = piece.batch_after(state.batch)
-            after = replace(state, batch=batch.number)
-            self._ledger.put(state, after, batch.buckets, checkpoints)
-            self.rows += batch.rows
-            state = after
-        return state, rows[len(pieces) * LINES_AT_ONCE :]
 
     def _chunk(self, reconciling: Reconciling) -> Iterator[tuple[str, Stock]]:
         """Read some stores after the one up to which it is done, as they stood at its moment."""

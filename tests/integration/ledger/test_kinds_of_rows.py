@@ -4,14 +4,15 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Int64
+from bson import Binary, Int64
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReplaceOne, UpdateOne
 
 from store_api.commit import Committer
 from store_api.ledger import keeper as keepers
+from store_api.ledger import reconciling
 from store_api.ledger.rows import MOVEMENTS
-from store_api.stock import Operation, OperationKind
+from store_api.stock import Operation, OperationKind, said_of
 from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
 from tests.integration.ledger.keeping import Kept, keeping
@@ -129,6 +130,38 @@ async def test_more_than_goes_in_at_once_goes_in_piece_by_piece(
     sizes = [len(bucket["rows"]) for bucket in kept.database[MOVEMENTS].find()]
     assert (max(sizes), sum(sizes)) == (1_000, 6_000)
     assert len(kept.database[MOVEMENTS].distinct("_id.b")) >= 2
+
+
+async def test_an_empty_store_before_a_large_one_is_opened_too(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "LINES_AT_ONCE", 3)
+    kept.stores.insert_many(
+        [{"_id": "a"}, {"_id": "b", "items": {f"item-{number}": 1 for number in range(8)}}]
+    )
+    async with keeping(kept.ledger):
+        await kept.until_kept()
+    assert kept.ledger.balance("a").exists
+    assert len(kept.told("b")) == 8
+
+
+async def test_more_said_than_goes_in_at_once_takes_no_row_of_others_along(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepers, "MOST_ROWS", 5)
+    kept.stores.insert_many({"_id": each, "items": {"chair": 9}} for each in ("north", "south"))
+    items = {f"item-{number}": 1 for number in range(6)}
+    wishes = [Operation("south", kind, items) for kind in (OperationKind.SUPPLY, OperationKind.DEMAND)]
+    said = Binary(said_of("w", 20, wishes))
+    async with keeping(kept.ledger):
+        await kept.until_kept()
+        with kept.mongo.start_session() as session, session.start_transaction():
+            kept.stores.update_one({"_id": "north"}, {"$inc": {"items.chair": -1}}, session=session)
+            forged = {"$set": {"writers.w": Int64(20), "last": said}}
+            kept.stores.update_one({"_id": "south"}, forged, session=session)
+        await kept.until_kept()
+    assert kept.told("north")[-1] == ("chair", -1, 8, "direct")
+    assert len(kept.told("south")) == 1 + 12
 
 
 def odd(store_id: bytes) -> RawBSONDocument:

@@ -54,6 +54,19 @@ def test_a_set_that_exists_goes_on_without_a_member_that_is_away(bare: ReplicaSe
     assert_refused(run(variables_for(bare, WAIT_SECONDS="3")), "has had no primary for 3 s")
 
 
+def test_a_set_whose_members_still_copy_is_not_whole(bare: ReplicaSetOfThree) -> None:
+    """It has a primary that all know, and nobody else who could be elected."""
+    bare.start(0, 1, 2)
+    hangs = {"configureFailPoint": "initialSyncHangBeforeCopyingDatabases", "mode": "alwaysOn"}
+    with MongoClient[dict[str, Any]](bare.url_of(2)) as member:
+        member.admin.command(hangs)
+        assert run(variables_for(bare)).exit_code == 0
+        wait_until(lambda: bool(member.admin.command("hello").get("primary")), "it knows the primary")
+        assert not bare.is_whole()
+        member.admin.command({**hangs, "mode": "off"})
+    bare.wait_until_whole()
+
+
 def test_a_new_set_is_not_begun_without_all_of_its_members(bare: ReplicaSetOfThree) -> None:
     bare.start(0, 1)
     end = run(variables_for(bare, WAIT_SECONDS="1"))

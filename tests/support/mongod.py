@@ -186,15 +186,22 @@ class ReplicaSetOfThree:
         """Give the URL of one member alone, whatever its part."""
         return f"mongodb://{self._host(index)}/?directConnection=true"
 
+    def is_whole(self) -> bool:
+        """Tell whether there is a primary, and every other running member has its data and follows it.
+
+        Who still copies knows the primary already, and cannot be elected: a set that loses its primary then
+        has none for ever.
+        """
+        answers = [self._hello(index) for index in self._processes]
+        primaries = sum(bool(hello.get("isWritablePrimary")) for hello in answers)
+        return primaries == 1 and all(
+            hello.get("primary") and (hello.get("secondary") or hello.get("isWritablePrimary"))
+            for hello in answers
+        )
+
     def wait_until_whole(self) -> None:
         """Wait until there is a primary and every other running member follows it."""
-
-        def is_whole() -> bool:
-            answers = [self._hello(index) for index in self._processes]
-            primaries = sum(bool(hello.get("isWritablePrimary")) for hello in answers)
-            return primaries == 1 and all(hello.get("primary") for hello in answers)
-
-        wait_until(is_whole, "a primary that all follow", 30.0)
+        wait_until(self.is_whole, "a primary that all follow", 30.0)
 
     def _host(self, index: int) -> str:
         return f"{self.addresses[index]}:{self.ports[index]}"

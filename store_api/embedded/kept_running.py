@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.2
 PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each start; the last one again and again. A full disk may have room again at any time."""
 
-STEADY_SECONDS = 60.0
+STEADY_SECONDS = 10.0
 """Who ran for so long did not end because of how it was started: the pauses begin anew."""
 
 

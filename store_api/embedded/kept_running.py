@@ -13,6 +13,7 @@ from store_api.errors import EmbeddedMongoError
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.2
+"""How often is looked whether mongod still runs."""
 PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before each start; the last one again and again. A full disk may have room again at any time."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from store_api import early_stop
-from store_api.embedded import EmbeddedMongo
+from store_api.embedded import EmbeddedMongo, KeptRunning
 from store_api.entrance import certificates_of
 from store_api.errors import StoreApiError
 from store_api.listening import address_to_ask, open_port, shown
@@ -82,7 +82,7 @@ def _allow_many_sockets() -> None:
 def _database(settings: Settings) -> AbstractContextManager[object]:
     if settings.mongo_url is not None:
         return nullcontext()
-    return EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port)
+    return KeptRunning(EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port))
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:

@@ -120,7 +120,7 @@ def why(error: Exception, address: Address) -> tuple[str, str]:
         error: what a monitor met.
         address: whom it asked.
     """
-    text = str(error).partition("\n")[0].partition(" (configured timeouts")[0]
+    text = str(error).partition("\n")[0].partition(" (configured timeouts")[0].partition(", full error: ")[0]
     text = text.replace(f"{address[0]}:{address[1]}: ", "")
     if (unknown := _NO_ADDRESS.search(text)) is not None:
         return UNKNOWN_NAME, f"{UNKNOWN_NAME} ({unknown[1]}){_NAMES}"

@@ -33,12 +33,14 @@ class MongodProcess:
     Args:
         arguments: as `mongod_arguments` gives them.
         log: gets what mongod says before it opens its log, too.
+        stop_seconds: how long mongod may take to end cleanly.
 
     Raises:
         OSError: the log cannot be written, or there is no /bin/sh.
     """
 
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], log: Path, *, stop_seconds: float = STOP_SECONDS) -> None:
+        self._stop_seconds = stop_seconds
         with log.open("ab") as output:
             guards_end, lifeline = os.pipe()
             self._lifeline = os.fdopen(lifeline, "wb", buffering=0)
@@ -71,10 +73,10 @@ class MongodProcess:
         return exit_code
 
     def stop(self) -> int:
-        """End mongod cleanly, or after STOP_SECONDS by force, and give its exit code; again is harmless."""
+        """End mongod cleanly, or after `stop_seconds` by force, and give its exit code; again is harmless."""
         self._mongod.terminate()
         try:
-            self._mongod.wait(STOP_SECONDS)
+            self._mongod.wait(self._stop_seconds)
         except subprocess.TimeoutExpired:
             self._mongod.kill()
             self._mongod.wait()

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from store_api.embedded.endings import DATA_TAKEN, PORT_TAKEN, why_it_ended
 from store_api.embedded.guarded_process import MongodProcess
 from store_api.embedded.program import ending, find_mongod, mongod_arguments
 from store_api.errors import EmbeddedMongoError
@@ -24,20 +26,13 @@ RETRY_SECONDS = 0.1
 # How long a previous mongod may take to end while it holds its lock on the data, and how long to try without.
 ENDING_SECONDS = 20.0
 RELEASE_SECONDS = 1.0
-# WiredTiger writes its journal ahead in files of 100 MB.
-LEAST_FREE_BYTES = 200 * 10**6
-
-# mongod's own exit codes (src/mongo/util/exit_code.h).
-PORT_TAKEN = 48
-OTHER_VERSION = 62
-DATA_TAKEN = 100
 
 
 class EmbeddedMongo:
     """A mongod on 127.0.0.1 that keeps its data in a folder; a context manager, or `start` and `stop`.
 
     In the folder: `db` (the data), `mongod.log` (appended to) and `lock`, which the kernel releases when this
-    process ends. Blocking: meant for the main process, before and after it serves.
+    process ends. Blocking, and for one thread at a time.
 
     Args:
         data_dir: made if need be.
@@ -55,6 +50,7 @@ class EmbeddedMongo:
         self._port = port
         self._mongod = mongod
         self._extra = extra
+        self._process: MongodProcess | None = None
         self._started = ExitStack()
 
     @property
@@ -81,15 +77,43 @@ class EmbeddedMongo:
             with ExitStack() as started:
                 started.enter_context(_claimed(self._data_dir))
                 self._dbpath.mkdir(exist_ok=True)
-                started.callback(self._writable_mongod(self._mongod or find_mongod()).stop)
+                started.callback(self._end)
+                self._process = self._writable_mongod(Event())
                 self._started = started.pop_all()
         except OSError as wrong:
-            reason = f"{wrong.strerror}: {wrong.filename}" if wrong.filename else str(wrong)
-            raise EmbeddedMongoError(f"DATA_DIR {self._data_dir} cannot be used: {reason}.") from wrong
+            raise self._unusable(wrong) from wrong
+
+    def how_it_ended(self) -> str | None:
+        """Name how the mongod that was started has ended, or None while it runs."""
+        exit_code = None if self._process is None else self._process.exit_code()
+        return None if exit_code is None else ending(exit_code)
+
+    def start_again(self, stopping: Event) -> None:
+        """Start another mongod on the same port and data, where the last one has ended.
+
+        Args:
+            stopping: when it is set, what was begun is undone.
+
+        Raises:
+            EmbeddedMongoError: it cannot be; one line says why. Nothing is left running: try again.
+        """
+        try:
+            # Never made anew here: where the data is gone, an empty database must not take its place.
+            self._process = self._writable_mongod(stopping)
+        except OSError as wrong:
+            raise self._unusable(wrong) from wrong
 
     def stop(self) -> None:
         """End mongod cleanly and free the folder; again, or before a start, is harmless."""
         self._started.close()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def _unusable(self, wrong: OSError) -> EmbeddedMongoError:
+        reason = f"{wrong.strerror}: {wrong.filename}" if wrong.filename else str(wrong)
+        return EmbeddedMongoError(f"DATA_DIR {self._data_dir} cannot be used: {reason}.")
 
     def __enter__(self) -> Self:
         """Start."""
@@ -102,8 +126,9 @@ class EmbeddedMongo:
         """Stop."""
         self.stop()
 
-    def _writable_mongod(self, mongod: Path) -> MongodProcess:
+    def _writable_mongod(self, stopping: Event) -> MongodProcess:
         """Start mongod, again as long as it ends because a previous one is still ending."""
+        mongod = self._mongod or find_mongod()
         arguments = mongod_arguments(
             mongod, port=self._port, dbpath=self._dbpath, log=self._log, extra=self._extra
         )
@@ -112,7 +137,7 @@ class EmbeddedMongo:
             process = MongodProcess(arguments, self._log)
             with ExitStack() as undo:
                 undo.callback(process.stop)
-                exit_code = self._wait_until_writable(process)
+                exit_code = self._wait_until_writable(process, stopping)
                 if exit_code is None:
                     undo.pop_all()
                     return process
@@ -122,20 +147,19 @@ class EmbeddedMongo:
             impatient = now > min(began + ENDING_SECONDS, last_locked + RELEASE_SECONDS)
             if impatient or exit_code not in (PORT_TAKEN, DATA_TAKEN):
                 raise EmbeddedMongoError(self._why_it_ended(exit_code, locked=locked))
-            time.sleep(RETRY_SECONDS)
+            stopping.wait(RETRY_SECONDS)
 
-    def _wait_until_writable(self, process: MongodProcess) -> int | None:
+    def _wait_until_writable(self, process: MongodProcess, stopping: Event) -> int | None:
         """Give None as soon as it is, or the exit code if it ends before."""
         deadline = time.monotonic() + START_SECONDS
         with _client(self._port) as client:
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and not stopping.wait(POLL_SECONDS):
                 exit_code = process.exit_code()
                 if exit_code is not None:
                     return exit_code
                 with suppress(PyMongoError):
                     if self._is_up(process) and _make_writable(client, process.pid, self._host):
                         return None
-                time.sleep(POLL_SECONDS)
         raise EmbeddedMongoError(f"mongod took no writes within {START_SECONDS:.0f} s; its log: {self._log}")
 
     def _is_up(self, process: MongodProcess) -> bool:
@@ -146,32 +170,6 @@ class EmbeddedMongo:
     def _why_it_ended(self, exit_code: int, *, locked: bool) -> str:
         free = shutil.disk_usage(self._data_dir).free
         return why_it_ended(exit_code, self._data_dir, self._port, self._log, locked=locked, free_bytes=free)
-
-
-def why_it_ended(
-    exit_code: int, data_dir: Path, port: int, log: Path, *, locked: bool, free_bytes: int
-) -> str:
-    """Say in one line why mongod did not start.
-
-    Args:
-        exit_code: as `subprocess` gives it.
-        data_dir: the folder of the embedded MongoDB.
-        port: that mongod was to listen on.
-        log: mongod's.
-        locked: whether another mongod has the data open.
-        free_bytes: what the folder's disk has left.
-    """
-    if exit_code == PORT_TAKEN:
-        return f"Port {port} is taken by another program; EMBEDDED_MONGO_PORT names another."
-    if exit_code == DATA_TAKEN and locked:
-        return f"DATA_DIR {data_dir} is in use by another mongod."
-    if exit_code == DATA_TAKEN:
-        return f"mongod may not write to DATA_DIR {data_dir}, or it is damaged; its log: {log}"
-    if exit_code == OTHER_VERSION:
-        return f"The data in DATA_DIR {data_dir} is of another version of MongoDB; its log: {log}"
-    if free_bytes < LEAST_FREE_BYTES:
-        return f"The disk of DATA_DIR {data_dir} has only {free_bytes // 10**6} MB left; mongod's log: {log}"
-    return f"mongod ended with {ending(exit_code)} while it started; its log: {log}"
 
 
 def replica_set_change(config: Mapping[str, Any] | None, host: str) -> dict[str, Any] | None:

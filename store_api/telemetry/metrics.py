@@ -9,11 +9,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from store_api.errors import (
+    AppliedUnreported,
+    BrokenDocument,
+    DatabaseUnavailable,
+    OutcomeUnknown,
+    Overloaded,
+    StoreApiError,
+    StoreHeld,
+)
 from store_api.stock import OperationKind
 from store_api.telemetry.shared_figures import SharedFigures, figures_of, total
 
@@ -36,6 +46,15 @@ _LEDGER = {
     "unexplained": ("ledger_unexplained_lines", "Rows that contradict what their write said of itself"),
     "leases": ("ledger_leases", "Times a keeper of the ledger began"),
 }
+_OUTCOMES: Final = (
+    "applied",
+    *(kind.slug for kind in (OutcomeUnknown, AppliedUnreported, BrokenDocument, StoreApiError)),
+    *(kind.slug for kind in (DatabaseUnavailable, Overloaded, StoreHeld)),
+)
+_SETTLED: Final = ("applied", "fenced", "lost", "unknown")
+_ASKED_AGAIN: Final = ("replayed", "fenced", "reused", "in_flight", "unknown")
+"""What is told from the start, as 0: `increase` does not see the first step of a series that begins at 1."""
+
 _BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15)
 
@@ -133,6 +152,18 @@ class Metrics:
         self._delays = self._histogram(
             "commit_to_frame_seconds", "From a commit, by MongoDB's clock, to its frame, by ours", _SECONDS
         )
+
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        for kind in OperationKind:
+            for outcome in _OUTCOMES:
+                self._operations.counter.labels(kind.value, outcome)
+        for counted, kinds in ((self._settled, _SETTLED), (self._keys, _ASKED_AGAIN)):
+            for found in kinds:
+                counted.counter.labels(found)
+        for reason in self._sources.refusals:
+            self._refusals.counter.labels(reason)
 
     def _counter(self, name: str, text: str, *labels: str) -> _Counted:
         return _Counted(Counter(f"store_api_{name}", text, labels, registry=self._registry))

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-import msgspec
 import pytest
 from pymongo import MongoClient
 
-from bench.load.http_client import Connection
 from store_api.embedded import EmbeddedMongo
 from tests.support.listening import Report, apply_changes, listening, read_report
 from tests.support.mongod import found_mongod, free_port, wait_until
 from tests.support.service import Service, new_store_id
+from tests.support.supplier import Supplier, nothing_is_lost
 
 PASSWORD = "p4ssw0rd-that-nobody-may-see"  # noqa: S105
 BODY = "b0dy-that-nobody-may-see"
@@ -156,43 +155,6 @@ async def test_when_mongodb_comes_everything_comes_good_without_a_restart(world:
         assert await socket.report() == read_report(answer.content) == Report(store_id, {BODY: 1})
 
 
-class Supplier:
-    """A client that supplies one new item after another, and keeps what it was told about each."""
-
-    def __init__(self, service: Service, store_id: str, name: str) -> None:
-        self.applied: list[str] = []
-        self.not_applied: list[str] = []
-        self.unknown: list[str] = []
-        self._connection = Connection(service.url)
-        self._path = f"/stores/{store_id}"
-        self._name = name
-        self._enough = False
-        self._task = asyncio.create_task(self._supply())
-
-    async def _supply(self) -> None:
-        count = 0
-        while not self._enough:
-            count += 1
-            item_id = f"{self._name}-{count}"
-            body = msgspec.json.encode({"operation": "supply", "item_id": item_id, "quantity": 1})
-            answer = await self._connection.request("POST", self._path, body)
-            if answer.status == 200:
-                self.applied.append(item_id)
-                continue
-            assert answer.status == 503
-            outcome = msgspec.json.decode(answer.body)["outcome"]
-            {"not applied": self.not_applied, "unknown": self.unknown}[outcome].append(item_id)
-
-    async def after(self, count: int) -> None:
-        """Wait until that many more were applied."""
-        wanted = len(self.applied) + count
-        await asyncio.to_thread(wait_until, lambda: len(self.applied) >= wanted, "supplies", 30.0)
-
-    async def finish(self) -> None:
-        self._enough = True
-        await self._task
-
-
 async def test_when_mongodb_is_killed_nothing_acknowledged_is_lost_and_every_socket_ends_on_the_truth(
     world: World,
 ) -> None:
@@ -215,11 +177,7 @@ async def test_when_mongodb_is_killed_nothing_acknowledged_is_lost_and_every_soc
         stock: dict[str, int] = {}
         while stock != items:
             apply_changes(await changes.frame(), stock)
-    for supplier in suppliers:
-        assert set(supplier.applied) <= items.keys()
-        assert not set(supplier.not_applied) & items.keys()
-    assert items.keys() <= {each for supplier in suppliers for each in supplier.applied + supplier.unknown}
-    assert set(items.values()) == {1}
+    nothing_is_lost(suppliers, items)
     assert world.service.readiness() == 200
 
 

@@ -21,7 +21,7 @@ DOORS: dict[str, str] = {
     "store_api.claims": "Claim Claims FindingOut NoClaims State",
     "store_api.commit": "Committer Stores",
     "store_api.feed": "ALL_STORES Feed Subscriber",
-    "store_api.embedded": "EmbeddedMongo find_mongod mongod_arguments",
+    "store_api.embedded": "EmbeddedMongo KeptRunning find_mongod mongod_arguments",
     "store_api.settings": "EMBEDDED_REPLICA_SET DatabaseSettings Settings environment_with_env_file help_text"
     " setting value_of",
     "store_api.processes": "run_job run_workers",

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from store_api.embedded import mongod_arguments
-from store_api.embedded.mongo import replica_set_change, why_it_ended
+from store_api.embedded.endings import why_it_ended
+from store_api.embedded.mongo import replica_set_change
 from store_api.embedded.program import probe_problem
 
 DATA_DIR = Path("/data")

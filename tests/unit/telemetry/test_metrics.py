@@ -73,6 +73,21 @@ def test_operations_are_told_by_kind_and_outcome_however_often_somebody_asks() -
     assert told["operations_total", "supply", "broken-document"] == 1
 
 
+def test_what_an_alert_looks_at_is_told_before_it_happens() -> None:
+    """A series that begins at 1 has no increase that Prometheus sees."""
+    counts = Counts()
+    told = counts.told()
+    for kind in OperationKind:
+        assert told["operations_total", kind.value, "applied"] == 0
+        assert told["operations_total", kind.value, OutcomeUnknown.slug] == 0
+    for found in ("applied", "fenced", "lost", "unknown"):
+        assert told["writes_settled_total", found] == 0
+    for found in ("replayed", "fenced", "reused", "in_flight", "unknown"):
+        assert told["keys_asked_again_total", found] == 0
+    counts.outcomes[DEMAND, OutcomeUnknown.slug] += 1
+    assert counts.told()["operations_total", "demand", OutcomeUnknown.slug] == 1
+
+
 def test_who_is_not_let_in_is_counted_by_why() -> None:
     counts = Counts()
     counts.refusals["credential-invalid"] += 3

@@ -35,6 +35,7 @@ REFUSED = f"mongo-1:27017: [Errno 111] Connection refused{TIMES}"
         (f"mongo-1:27017: [Errno 113] No route to host{TIMES}", "network", "No route to host"),
         (f"mongo-1:27017: timed out{TIMES}", "network", "timed out"),
         ("mongo-1:27017: connection closed", "network", "connection closed"),
+        (f"interrupted at shutdown, full error: {{'ok': 0.0}}{TIMES}", "network", "interrupted at shutdown"),
         ("", "network", "AutoReconnect"),
         (
             "SSL handshake failed: mongo-1:27017: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed",
@@ -49,6 +50,7 @@ def test_a_reason_is_what_the_system_said(text: str, kind: str, reason: str) -> 
     assert reason in its_reason
     assert "configured" not in its_reason
     assert "Errno" not in its_reason
+    assert "full error" not in its_reason
 
 
 def test_an_address_is_shown_as_in_a_url() -> None:

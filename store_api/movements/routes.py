@@ -61,13 +61,14 @@ class History:
             request.caller.require_store(wish.store_id)
         else:
             wish = replace(wish, only=request.caller.stores)
-        return json_answer(_movements(await reader.page(wish), wish, "/movements", names_store=True))
+        path = f"{request.came.prefix}/movements"
+        return json_answer(_movements(await reader.page(wish), wish, path, names_store=True))
 
     async def of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/movements`."""
         reader = self._reader
         wish = wish_of(_arguments(request), store_id_of(store_id), USUAL_MOVEMENTS, MOST_MOVEMENTS)
-        path = f"/stores/{quote(wish.store_id or '', safe='')}/movements"
+        path = f"{request.came.prefix}/stores/{quote(wish.store_id or '', safe='')}/movements"
         return json_answer(_movements(await reader.page(wish), wish, path, names_store=False))
 
     async def xlsx_of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
@@ -79,7 +80,7 @@ class History:
         job = MovementsJob(name, [_line_of(movement) for movement in page.movements], at)
         head = f"content-disposition: {content_disposition(name, at, 'movements-')}\r\n"
         if page.next is not None:
-            path = f"/stores/{quote(name, safe='')}/xlsx_movements"
+            path = f"{request.came.prefix}/stores/{quote(name, safe='')}/xlsx_movements"
             head += f'link: <{address_of(path, wish, page.next, names_store=False)}>; rel="next"\r\n'
         return WholeAnswer(await self.workbooks.build_movements(job), XLSX, own=head)
 

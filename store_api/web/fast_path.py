@@ -15,6 +15,7 @@ from sanic import HTTPResponse, Request
 from sanic.response import BaseHTTPResponse
 
 from store_api.access.callers import Caller
+from store_api.forwarded import NOBODY, Came, Proxies
 from store_api.web.inside_sanic import send_in_one_block, take_arrived_body
 
 NEVER_KEPT = "no-store"
@@ -33,6 +34,12 @@ class WholeRequest(Request[Any, Any]):
     __slots__ = ("caller",)
 
     caller: Caller
+
+    @property
+    def came(self) -> Came:
+        """How it came, through proxies or without."""
+        proxies: Proxies | None = getattr(self.app.ctx, "proxies", None)
+        return (proxies or NOBODY).came(self.ip, self.headers)
 
     async def receive_body(self) -> None:
         """Receive the body, if it was not received already; Sanic calls this before the handler.

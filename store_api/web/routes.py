@@ -130,7 +130,8 @@ class Rest:
         page = [schemas.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
-            following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
+            query = urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
+            following = f"{request.came.prefix}/stores?{query}"
         return json_answer(Overview(page, following))
 
     def blueprint(self, guard: Guard) -> Blueprint:

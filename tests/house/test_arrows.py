@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.http": ("", "sanic"),
     "store_api.gate": ("access contract forwarded http web", "itsdangerous msgspec sanic"),
     "store_api.entrance": ("access forwarded gate http settings storage tokens", ""),
-    "store_api.pages": ("contract web", "msgspec openapi_ui_bundles sanic"),
+    "store_api.pages": ("contract http web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
         "commit entrance feed keeping movements pages reports settings storage telemetry watchers web",
         "pymongo sanic",

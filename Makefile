@@ -36,8 +36,8 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 
 # Files go to the workers in the order of their folders, the longest first, so that all end at about the same time.
 # Elections and browsers are waited for more than computed: there are more workers than cores.
-LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/replica_init tests/simulation tests/monitoring tests/integration \
-    tests/contract tests/unit tests/house tests/examples
+LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/proxies tests/replica_init tests/simulation \
+    tests/monitoring tests/integration tests/contract tests/unit tests/house tests/examples
 UNIT := $(filter-out tests/unit/__% tests/unit/reports/,$(wildcard tests/unit/*/ tests/unit/test_*.py))
 QUICK := tests/simulation tests/unit/reports/ tests/end_to_end/test_sockets.py tests/integration/test_rest*.py \
     tests/contract $(UNIT)

@@ -10,6 +10,7 @@ from store_api.access.identification import Identification, JwtVerifier
 from store_api.access.known_tokens import KnownTokens
 from store_api.access.stays import Stays
 from store_api.errors import WrongSetting
+from store_api.forwarded import Proxies
 from store_api.gate.gate import Gate, Limits
 from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.refusals import Refusals
@@ -37,6 +38,7 @@ class Entrance:
 
     Attributes:
         gate: stands before the routes.
+        proxies: whose word is taken for how a request came; None is nobody.
         followed: what takes the events of further collections, by their names.
         routes: by which browsers sign in and out.
         tokens: the tokens that let somebody in; None where none are taken.
@@ -47,6 +49,7 @@ class Entrance:
 
     def __init__(self, settings: Settings, client: Client) -> None:
         self.refusals = Refusals()
+        self.proxies = None if settings.trusted_proxies is None else Proxies(settings.trusted_proxies)
         self.tokens: KnownTokens | None = None
         self.followed: dict[str, Callable[[Mapping[str, Any]], None]] = {}
         ways = settings.auth or frozenset()
@@ -68,6 +71,7 @@ class Entrance:
             Origins(settings.allowed_origins or frozenset()),
             sessions=self.sessions,
             limits=_limits(settings),
+            proxies=self.proxies,
         )
 
     async def load(self) -> None:

@@ -83,6 +83,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.config.update(LIMITS)
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
+    app.ctx.proxies = service.entrance.proxies
     app.ctx.certificates = certificates_of(settings)
     app.enable_websocket()
     gate = service.entrance.gate

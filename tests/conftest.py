@@ -29,9 +29,10 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
-UNWATCHED = ("browser", "faults", "house", "load", "monitoring", "replica_init", "simulation")
+UNWATCHED = ("browser", "faults", "house", "load", "monitoring", "proxies", "replica_init", "simulation")
 """Folders that drive whole programs for long, simulate, or only read: coverage learns nothing new there."""
 
+NO_PROXIES = "NO PROXIES: nginx, HAProxy and Caddy were not tested; install Debian's packages of these names"
 NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
 
 
@@ -111,6 +112,6 @@ def sender_client(mongo_url: str) -> Iterator[MongoClient[dict[str, Any]]]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly, at the very end, what was skipped because this machine lacks something."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    for lack in (NO_BROWSER, NO_NAMESPACES, NO_PROMETHEUS):
+    for lack in (NO_BROWSER, NO_NAMESPACES, NO_PROMETHEUS, NO_PROXIES):
         if any(lack in reason for reason in skipped):
             terminalreporter.write_sep("!", lack, red=True, bold=True)

@@ -52,7 +52,7 @@ beside `{SUBPROTOCOL}`, which alone is answered; or the cookie of somebody who h
 subprotocol comes before a cookie; both of them are one too many. A token for some stores is told of those
 alone.
 
-The HTTP contract is [an OpenAPI document](/openapi.json).
+The HTTP contract is [an OpenAPI document](openapi.json).
 """
 
 _QUERY = {

@@ -24,8 +24,8 @@ Warehouses ("stores") hold quantities of items; clients supply and demand them.
 - Every failure is a problem document (RFC 9457).
 - Callers send a token: `Authorization: Bearer sapi_...`. What it must allow, each operation says; a service
   that asks nobody (`AUTH=off`) needs none.
-- Changes are told on websockets, which [the AsyncAPI document](/asyncapi.yaml) describes.
-- There is [a dashboard](/) that shows all of it, live.
+- Changes are told on websockets, which [the AsyncAPI document](asyncapi.yaml) describes.
+- There is [a dashboard](./) that shows all of it, live.
 """
 
 
@@ -56,7 +56,10 @@ _WAYS_IN = {
         "type": "apiKey",
         "in": "cookie",
         "name": COOKIE,
-        "description": f"A browser that has signed in; over HTTPS, the cookie is `__Host-{COOKIE}`.",
+        "description": (
+            f"A browser that has signed in; over HTTPS, the cookie is `__Host-{COOKIE}`, or "
+            f"`__Secure-{COOKIE}` where a proxy has the service below a path."
+        ),
     },
 }
 
@@ -77,7 +80,7 @@ def document() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "store_api", "version": VERSION, "description": DESCRIPTION},
-        "servers": [{"url": "/", "description": "the service that serves this document"}],
+        "servers": [{"url": "./", "description": "the service that serves this document"}],
         "tags": [
             {"name": "stores", "description": "Stock: read it, demand it, supply it."},
             {"name": "session", "description": "Browsers: sign in with a token, and out."},

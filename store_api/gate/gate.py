@@ -11,6 +11,7 @@ from store_api.access.identification import Identification, bearer_of
 from store_api.contract.channels import BEARER_SUBPROTOCOL
 from store_api.contract.scopes import OPEN, SCOPES, WRITING, Scope
 from store_api.errors import CredentialInvalid, CredentialMissing
+from store_api.forwarded import NOBODY, Proxies
 from store_api.gate.origins import Hosts, Origins
 from store_api.http.grammar import Fields
 from store_api.web.requests import store_id_of, subprotocols
@@ -33,11 +34,14 @@ class Limits(Protocol):
 class Sessions(Protocol):
     """Knows who has signed in with a browser."""
 
-    def credential_in(self, cookies: Sequence[str]) -> Caller | Coroutine[Any, Any, Caller] | None:
+    def credential_in(
+        self, cookies: Sequence[str], prefix: str = ""
+    ) -> Caller | Coroutine[Any, Any, Caller] | None:
         """Tell who has signed in, or give what finds it out; None where nobody has.
 
         Args:
             cookies: the lines of the header `Cookie`.
+            prefix: the path under which a proxy has the service.
 
         Raises:
             CredentialInvalid: somebody had, and it has ended.
@@ -56,6 +60,7 @@ class Gate:
         origins: of pages that may do more than read.
         sessions: of browsers; None where there are none.
         limits: how often may be asked; None is as often as one likes.
+        proxies: whose word is taken for how a request came; None is nobody.
     """
 
     identification: Identification | None
@@ -63,6 +68,7 @@ class Gate:
     origins: Origins
     sessions: Sessions | None = None
     limits: Limits | None = None
+    proxies: Proxies | None = None
 
     def guard(self, handler: Handler, address: str) -> Handler:
         """Put the gate before a handler.
@@ -77,19 +83,21 @@ class Gate:
         is_socket = "/ws/" in address
         asks_page = is_socket or not address.startswith("GET")
         credential_in = self._credential_of_socket if is_socket else self._credential
-        identification = self.identification
+        identification, proxies = self.identification, self.proxies
 
         def enter(request: Any, **path: str) -> Any:
             headers = request.headers
-            host = headers.get("host", "")
+            host, scheme, prefix = headers.get("host", ""), None, ""
+            if proxies is not None:
+                host, scheme, _, prefix = proxies.came(request.ip, headers)
             self.hosts.require(host)
             if asks_page and ("origin" in headers or "sec-fetch-site" in headers):
-                self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"))
+                self.origins.require(headers.get("origin"), host, headers.get("sec-fetch-site"), scheme)
             if scopes == OPEN:
                 return handler(request, **path)
             if identification is None:
                 return self._let_in(handler, request, ANYBODY, scopes, path)
-            caller = credential_in(headers)
+            caller = credential_in(headers, prefix)
             if isinstance(caller, str):
                 known = identification.at_once(caller)
                 if known is None:
@@ -109,23 +117,27 @@ class Gate:
             handler: of the page's route.
         """
 
+        proxies = NOBODY if self.proxies is None else self.proxies
+
         def enter(request: Request, **path: str) -> Any:
-            self.hosts.require(request.headers.get("host", ""))
+            self.hosts.require(proxies.came(request.ip, request.headers).host)
             return handler(request, **path)
 
         return enter
 
-    def _credential(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+    def _credential(self, headers: Fields, prefix: str) -> Caller | Coroutine[Any, Any, Caller] | str:
         """Give the credential of a request, or who has signed in, or what finds that out."""
         if lines := headers.getall("authorization", ()):
             return bearer_of(lines)
         if self.sessions is not None and (cookies := headers.getall("cookie", ())):
-            signed_in = self.sessions.credential_in(cookies)
+            signed_in = self.sessions.credential_in(cookies, prefix)
             if signed_in is not None:
                 return signed_in
         raise CredentialMissing
 
-    def _credential_of_socket(self, headers: Fields) -> Caller | Coroutine[Any, Any, Caller] | str:
+    def _credential_of_socket(
+        self, headers: Fields, prefix: str
+    ) -> Caller | Coroutine[Any, Any, Caller] | str:
         """Give the credential of a handshake, which may also be among the subprotocols that it offers.
 
         Of two that somebody chose to send, nobody can tell which one is meant (RFC 6750, 2). A cookie is
@@ -133,7 +145,7 @@ class Gate:
         """
         bearers = [each for each in subprotocols(headers) if each.startswith(BEARER_SUBPROTOCOL)]
         if not bearers:
-            return self._credential(headers)
+            return self._credential(headers, prefix)
         if len(bearers) > 1 or headers.getall("authorization", ()):
             raise CredentialInvalid
         return bearers[0].removeprefix(BEARER_SUBPROTOCOL)
@@ -153,7 +165,9 @@ class Gate:
         self, handler: Handler, request: Any, caller: Caller, scopes: frozenset[Scope], path: dict[str, str]
     ) -> Any:
         if self.limits is not None:
-            self.limits.require(caller, request.ip, writes=scopes <= WRITING)
+            proxies = NOBODY if self.proxies is None else self.proxies
+            address = proxies.came(request.ip, request.headers).address
+            self.limits.require(caller, address, writes=scopes <= WRITING)
         caller.require_any(scopes)
         if caller.stores is not None and "store_id" in path:
             caller.require_store(store_id_of(path["store_id"]))

@@ -49,7 +49,9 @@ class Origins:
 
     allowed: frozenset[str] = frozenset()
 
-    def require(self, origin: str | None, host: str, site: str | None = None) -> None:
+    def require(
+        self, origin: str | None, host: str, site: str | None = None, scheme: str | None = None
+    ) -> None:
         """Refuse what a page of another origin asks for.
 
         A browser sends `Origin` with whatever is no plain reading, and with every websocket; other programs
@@ -59,6 +61,7 @@ class Origins:
             origin: the header.
             host: the header.
             site: the header `Sec-Fetch-Site`.
+            scheme: by which the request came, where a proxy says so.
 
         Raises:
             ForeignPage: the page is none of ours.
@@ -66,5 +69,10 @@ class Origins:
         if origin is None:
             if site == "cross-site":
                 raise ForeignPage
-        elif not is_same_host(origin, host) and origin.lower() not in self.allowed:
+        elif not self._is_ours(origin.lower(), host, scheme) and origin.lower() not in self.allowed:
             raise ForeignPage
+
+    @staticmethod
+    def _is_ours(origin: str, host: str, scheme: str | None) -> bool:
+        # Of two proxies the inner one may say `http`, though the page came by https.
+        return is_same_host(origin, host) and (scheme != "https" or origin.startswith("https://"))

@@ -10,7 +10,7 @@ from store_api.access.callers import Caller
 from store_api.contract.calls import JSON
 from store_api.contract.schemas import Session, SignedOut
 from store_api.errors import CredentialMissing
-from store_api.gate.sessions import PLAIN_NAME, SECURE_NAME, Sessions
+from store_api.gate.sessions import PLAIN_NAME, Sessions, secure_name
 from store_api.web.fast_path import WholeAnswer, WholeRequest
 from store_api.web.routes import Guard, add_guarded, json_answer
 
@@ -44,14 +44,15 @@ class SessionRoutes:
         signed = self.sessions.begin(request.caller)
         said = session_of(request.caller, self.has_ledger)
         said.expires = datetime.fromtimestamp(signed.until, UTC)
-        secure = came_over_tls(request)
-        name = SECURE_NAME if secure else PLAIN_NAME
-        cookie = cookie_line(name, signed.value, signed.seconds)
+        prefix = request.came.prefix
+        name = secure_name(prefix) if came_over_tls(request) else PLAIN_NAME
+        cookie = cookie_line(name, signed.value, signed.seconds, prefix)
         return WholeAnswer(msgspec.json.encode(said), JSON, own=cookie)
 
     async def sign_out(self, request: WholeRequest) -> HTTPResponse:
         """`DELETE /session`, whoever asks."""
-        gone = "".join(cookie_line(name, "", 0) for name in (SECURE_NAME, PLAIN_NAME))
+        prefix = request.came.prefix
+        gone = "".join(cookie_line(name, "", 0, prefix) for name in (secure_name(prefix), PLAIN_NAME))
         return WholeAnswer(msgspec.json.encode(SignedOut("signed out")), JSON, own=gone)
 
     def blueprint(self, guard: Guard) -> Blueprint:
@@ -79,16 +80,16 @@ def session_of(caller: Caller, has_ledger: bool) -> Session:
 
 
 def came_over_tls(request: WholeRequest) -> bool:
-    """Tell whether a page came over TLS: its browser says so, or it ends here.
+    """Tell whether a page came over TLS: its browser or a proxy of ours says so, or it ends here.
 
-    The page's origin was compared with the host. What a proxy says (`X-Forwarded-Proto`) anybody can say.
+    The page's origin was compared with the host.
     """
     connection = request.conn_info
-    is_ours = connection is not None and connection.ssl
-    return is_ours or request.headers.get("origin", "").lower().startswith("https://")
+    is_known = (connection is not None and connection.ssl) or request.came.scheme == "https"
+    return is_known or request.headers.get("origin", "").lower().startswith("https://")
 
 
-def cookie_line(name: str, value: str, seconds: int) -> str:
+def cookie_line(name: str, value: str, seconds: int, prefix: str) -> str:
     """Write the header line that has a browser keep a cookie for so long; 0 seconds take it away."""
-    secure = "; Secure" if name == SECURE_NAME else ""
-    return f"set-cookie: {name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}\r\n"
+    where = f"Path={prefix}/" if name == PLAIN_NAME else f"Path={prefix}/; Secure"
+    return f"set-cookie: {name}={value}; {where}; Max-Age={seconds}; HttpOnly; SameSite=Strict\r\n"

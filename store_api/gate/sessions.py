@@ -26,6 +26,9 @@ LONGEST: Final = 3900
 SECURE_NAME: Final = "__Host-store_api_session"
 """Of the cookie that browsers send over TLS alone, and take from this very host alone."""
 
+PREFIXED_NAME: Final = "__Secure-store_api_session"
+"""Of the cookie that browsers send over TLS alone and below one path, which `__Host-` does not allow."""
+
 PLAIN_NAME: Final = "store_api_session"
 """Of the cookie where a page came without TLS."""
 
@@ -91,11 +94,14 @@ class Sessions:
             raise InvalidInput(_TOO_MANY, "stores")
         return Signed(value, until, max(0, until - int(now)))
 
-    def credential_in(self, cookies: Sequence[str]) -> Caller | Coroutine[Any, Any, Caller] | None:
+    def credential_in(
+        self, cookies: Sequence[str], prefix: str = ""
+    ) -> Caller | Coroutine[Any, Any, Caller] | None:
         """Tell who has signed in; None where nobody has.
 
         Args:
             cookies: the lines of the header `Cookie`.
+            prefix: the path under which a proxy has the service.
 
         Returns:
             The caller, who is in force no longer than the session; where their token has to be asked for
@@ -105,7 +111,7 @@ class Sessions:
             CredentialInvalid: somebody had, and it has ended; or nobody, and this was made up.
             DatabaseUnavailable: nobody knows: there is no key yet.
         """
-        value = session_in(cookies)
+        value = session_in(cookies, secure_name(prefix))
         if value is None:
             return None
         said = self._read(value)
@@ -140,21 +146,30 @@ class Sessions:
         return self._serializer
 
 
-def session_in(cookies: Sequence[str]) -> str | None:
+def secure_name(prefix: str) -> str:
+    """Give the name of the cookie that browsers send over TLS alone, below this prefix alone."""
+    return PREFIXED_NAME if prefix else SECURE_NAME
+
+
+def session_in(cookies: Sequence[str], secure: str = SECURE_NAME) -> str | None:
     """Find the session's cookie among all; None where there is none.
 
     The one that only this host can set over TLS comes before the other, which a page of a neighbouring
     host can plant.
 
+    Args:
+        cookies: the lines of the header `Cookie`.
+        secure: the name of the one for TLS.
+
     Raises:
         CredentialInvalid: there are several, and nobody can tell which one is meant.
     """
-    found: dict[str, set[str]] = {SECURE_NAME: set(), PLAIN_NAME: set()}
+    found: dict[str, set[str]] = {secure: set(), PLAIN_NAME: set()}
     for pair in ";".join(cookies).split(";"):
         name, equals, value = pair.strip(" \t").partition("=")
         if equals and name in found:
             found[name].add(value)
-    values = found[SECURE_NAME] or found[PLAIN_NAME]
+    values = found[secure] or found[PLAIN_NAME]
     if len(values) > 1:
         raise CredentialInvalid
     return next(iter(values), None)

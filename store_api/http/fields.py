@@ -12,6 +12,7 @@ _PREFERENCE = re.compile(
 )
 _PAIR = re.compile(r"\\(.)")
 _CHARSET = re.compile(rf";[ \t]*charset=({TOKEN}|{QUOTED})[ \t]*(?=;|$)", re.IGNORECASE)
+_NO_WEIGHT = re.compile(r"q[ \t]*=[ \t]*0(?:\.0{0,3})?")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -45,6 +46,21 @@ def charsets(content_type: str) -> list[str]:
 def codings(value: str) -> list[str]:
     """List the content codings of `Content-Encoding`; `identity` is none (RFC 9110, 8.4.1)."""
     return [coding for coding in tokens(value) if coding != "identity"]
+
+
+def accepts_gzip(lines: Sequence[str]) -> bool:
+    """Tell whether `Accept-Encoding` takes gzip (RFC 9110, 12.5.3): its own name counts before `*`.
+
+    Args:
+        lines: of the field; none is no, since not every program that says nothing can read it.
+    """
+    weights: dict[str, bool] = {}
+    for coding in tokens(", ".join(lines)):
+        name, _, weight = coding.partition(";")
+        # An old name of the same (RFC 9110, 8.4.1.3).
+        name = name.strip(BLANKS).removeprefix("x-")
+        weights[name] = _NO_WEIGHT.fullmatch(weight.strip(BLANKS)) is None
+    return weights.get("gzip", weights.get("*", False))
 
 
 def is_same_host(origin: str, host: str) -> bool:

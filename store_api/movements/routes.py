@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 from urllib.parse import quote
 
+import msgspec
 from msgspec.structs import replace
 from sanic import Blueprint, HTTPResponse
 
@@ -19,7 +20,7 @@ from store_api.movements.reader import MovementReader
 from store_api.movements.wishes import Wish, moment_of
 from store_api.reports.sheets import MovementLine, MovementsJob, Sheet
 from store_api.stock import Report
-from store_api.web.fast_path import WholeAnswer, WholeRequest
+from store_api.web.fast_path import WholeAnswer, WholeRequest, large_json_answer
 from store_api.web.requests import store_id_of
 from store_api.web.routes import Guard, add_guarded, content_disposition, json_answer
 
@@ -61,14 +62,17 @@ class History:
             request.caller.require_store(wish.store_id)
         else:
             wish = replace(wish, only=request.caller.stores)
-        return json_answer(_movements(await reader.page(wish), wish, "/movements", names_store=True))
+        path = f"{request.came.prefix}/movements"
+        told = _movements(await reader.page(wish), wish, path, names_store=True)
+        return await large_json_answer(request, msgspec.json.encode(told))
 
     async def of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/movements`."""
         reader = self._reader
         wish = wish_of(_arguments(request), store_id_of(store_id), USUAL_MOVEMENTS, MOST_MOVEMENTS)
-        path = f"/stores/{quote(wish.store_id or '', safe='')}/movements"
-        return json_answer(_movements(await reader.page(wish), wish, path, names_store=False))
+        path = f"{request.came.prefix}/stores/{quote(wish.store_id or '', safe='')}/movements"
+        told = _movements(await reader.page(wish), wish, path, names_store=False)
+        return await large_json_answer(request, msgspec.json.encode(told))
 
     async def xlsx_of_store(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_movements`."""
@@ -79,7 +83,7 @@ class History:
         job = MovementsJob(name, [_line_of(movement) for movement in page.movements], at)
         head = f"content-disposition: {content_disposition(name, at, 'movements-')}\r\n"
         if page.next is not None:
-            path = f"/stores/{quote(name, safe='')}/xlsx_movements"
+            path = f"{request.came.prefix}/stores/{quote(name, safe='')}/xlsx_movements"
             head += f'link: <{address_of(path, wish, page.next, names_store=False)}>; rel="next"\r\n'
         return WholeAnswer(await self.workbooks.build_movements(job), XLSX, own=head)
 
@@ -98,7 +102,8 @@ class History:
         """`GET /stores/{store_id}?at=`."""
         report, at, until = await self._report_at(request, store_id)
         lines = [schemas.ReportLine(item_id, quantity) for item_id, quantity in report.lines.items()]
-        return json_answer(schemas.PastReport(schemas.StoreReport(report.store_id, lines), at, until))
+        told = schemas.PastReport(schemas.StoreReport(report.store_id, lines), at, until)
+        return await large_json_answer(request, msgspec.json.encode(told))
 
     async def xlsx_report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report?at=`."""

@@ -1,15 +1,17 @@
 """What people and their tools look at: the dashboard at `/`, and the documents of the API at `/docs`."""
 
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 import openapi_ui_bundles.swagger_ui
-from sanic import Blueprint
+from sanic import Blueprint, HTTPResponse, Request
 
 from store_api.contract import asyncapi, openapi
 from store_api.pages.static_files import Asset, content_type_of
+from store_api.web.fast_path import WholeAnswer
 
 Handler = Callable[..., Any]
 
@@ -34,11 +36,19 @@ def pages(guard: Callable[[Handler], Handler]) -> Blueprint:
     Args:
         guard: puts before a handler what stands before pages.
     """
-    routes = Blueprint("pages")
+    routes = Blueprint("pages", strict_slashes=True)
     for path, asset in assets().items():
         name = path.strip("/").replace("/", "-").replace(".", "_") or "root"
         routes.add_route(guard(asset.answer), path, methods=["GET", "HEAD"], name=name)
+    routes.add_route(guard(_without_slash), "/docs/", methods=["GET", "HEAD"], name="docs-with-slash")
     return routes
+
+
+async def _without_slash(request: Request) -> HTTPResponse:
+    """Send on to `/docs`: all that pages name is relative to their own addresses."""
+    return WholeAnswer(
+        b"", content_type_of("docs.html"), "location: ../docs\r\n", HTTPStatus.PERMANENT_REDIRECT
+    )
 
 
 def assets() -> Mapping[str, Asset]:

@@ -8,6 +8,7 @@ from pathlib import PurePath
 
 from sanic import HTTPResponse, Request
 
+from store_api.http.fields import accepts_gzip
 from store_api.web.fast_path import WholeAnswer
 
 WORTH_SQUEEZING = 1400
@@ -66,7 +67,7 @@ class Asset:
 
     async def answer(self, request: Request) -> HTTPResponse:
         """Answer a request for it: whole, compressed, or "you have it already"."""
-        squeezed = self.squeezed if accepts_gzip(request.headers.get("accept-encoding", "")) else None
+        squeezed = self.squeezed if accepts_gzip(request.headers.getall("accept-encoding", ())) else None
         # Each coding is a representation with a tag of its own (RFC 9110, 8.8.3).
         etag = f'"{self.etag}-gzip"' if squeezed else f'"{self.etag}"'
         headers = {**HEADERS, "ETag": etag}
@@ -79,15 +80,6 @@ class Asset:
             headers["Content-Encoding"] = "gzip"
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         return WholeAnswer(body, self.content_type, lines, status, ASKED_AGAIN)
-
-
-def accepts_gzip(header: str) -> bool:
-    """Tell whether an `Accept-Encoding` header takes gzip (RFC 9110, 12.5.3)."""
-    for coding in header.lower().split(","):
-        name, _, weight = coding.partition(";")
-        if name.strip() in ("gzip", "x-gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 def _knows(header: str, etag: str) -> bool:

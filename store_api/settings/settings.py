@@ -109,6 +109,10 @@ class Settings(DatabaseSettings):
         *("ALLOWED_ORIGINS", None, values.origins),
         "origins of further pages that may write and listen; the service's own may",
     )
+    trusted_proxies: frozenset[values.Network] | None = setting(
+        *("TRUSTED_PROXIES", None, values.networks),
+        "addresses of proxies whose X-Forwarded-* lines are believed; unset: nobody's",
+    )
     tls_cert: Path | None = setting(
         "TLS_CERT", None, values.file, "the certificate chain to serve HTTPS with, a PEM file"
     )

@@ -172,6 +172,17 @@ def url(text: str) -> str:
     return text
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def networks(text: str) -> frozenset[Network]:
+    """Parse addresses and networks."""
+    try:
+        return frozenset(ipaddress.ip_network(word) for word in words(text))
+    except ValueError:
+        raise ValueError("must be addresses and networks as 10.1.2.3 and 10.0.0.0/8") from None
+
+
 _RATE = re.compile(r"([1-9][0-9]{0,8})/(?:([1-9][0-9]{0,4}) ?)?(second|minute|hour)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600}
 

@@ -28,7 +28,7 @@ from store_api.contract.problems import (
 )
 from store_api.contract.schemas import Problem
 from store_api.http.receiving import NotServed
-from store_api.web.fast_path import WholeAnswer
+from store_api.web.fast_path import WholeAnswer, WholeRequest
 from store_api.web.inside_sanic import end_sending, forget_body, methods_at, swallow
 
 log = logging.getLogger(__name__)
@@ -71,8 +71,10 @@ def _own_lines(error: errors.StoreApiError) -> str:
 
 
 def path_of(request: Request | None) -> str:
-    """Give the path of a request, as a problem's `instance`; what was no request has none of its own."""
-    return request.path if request is not None else "/"
+    """Give the path that a client asked for, as a problem's `instance`; what was no request has none."""
+    if request is None:
+        return "/"
+    return (request.came.prefix if isinstance(request, WholeRequest) else "") + request.path
 
 
 def problem_response(problem: Problem, extra: str = "", own: str = "") -> WholeAnswer:

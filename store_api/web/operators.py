@@ -8,7 +8,7 @@ from store_api.contract.problems import not_ready
 from store_api.contract.schemas import Health
 from store_api.telemetry.metrics import CONTENT_TYPE, Metrics
 from store_api.telemetry.readiness import Readiness
-from store_api.web.error_handler import problem_response
+from store_api.web.error_handler import path_of, problem_response
 from store_api.web.fast_path import WholeAnswer
 from store_api.web.routes import Guard, add_guarded, json_answer
 
@@ -30,7 +30,7 @@ class Operators:
         if state.ready:
             return json_answer(Health("ready"))
         problem = not_ready(
-            request.path,
+            path_of(request),
             primary_reachable=state.primary_reachable,
             change_stream_alive=state.change_stream_alive,
             stopping=state.stopping,

@@ -22,7 +22,7 @@ from store_api.reports.encoding import ReportEncoder
 from store_api.reports.sheets import Sheet, legible
 from store_api.stock import Operation, Replayed, Reply, Report, Stock, StorePatterns, StoreSummary
 from store_api.web.error_handler import error_response
-from store_api.web.fast_path import WholeAnswer, WholeRequest
+from store_api.web.fast_path import WholeAnswer, WholeRequest, large_json_answer
 from store_api.web.requests import (
     clean_operation,
     group_operation,
@@ -94,7 +94,7 @@ class Rest:
         """`GET /stores/{store_id}`."""
         if b"?" in request.raw_url and (past := self._past_of(request)) is not None:
             return await past.report(request, store_id)
-        return WholeAnswer(self.encode(await self._report(store_id)), JSON)
+        return await large_json_answer(request, self.encode(await self._report(store_id)))
 
     async def xlsx_report(self, request: WholeRequest, store_id: str) -> HTTPResponse:
         """`GET /stores/{store_id}/xlsx_report`."""
@@ -130,8 +130,9 @@ class Rest:
         page = [schemas.StoreSummary(row.store_id, row.items, row.units) for row in rows[:limit]]
         following = None
         if len(rows) > limit:
-            following = "/stores?" + urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
-        return json_answer(Overview(page, following))
+            query = urlencode({"limit": limit, "after": page[-1].store_id}, quote_via=quote)
+            following = f"{request.came.prefix}/stores?{query}"
+        return await large_json_answer(request, msgspec.json.encode(Overview(page, following)))
 
     def blueprint(self, guard: Guard) -> Blueprint:
         """Lay out the routes.

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,10 @@ def test_compose_asks_for_tokens_unless_it_is_told_otherwise() -> None:
     assert (both.oidc_issuer, both.oidc_audience) == ("https://issuer.example", "store_api")
     assert (both.oidc_jwks_url, both.oidc_stores_claim) == ("https://issuer.example/jwks.json", "stores")
     others = {"ALLOWED_ORIGINS": "https://a.example", "RATE_WRITES": "5/second", "RATE_READS": "9/minute"}
+    others["TRUSTED_PROXIES"] = "172.18.0.1"
     told = told_by_compose(**others)
     assert told.allowed_origins == frozenset({"https://a.example"})
+    assert told.trusted_proxies == frozenset({ip_network("172.18.0.1")})
     assert (told.rate_writes, told.rate_reads) == ((5, 1), (9, 60))
 
 

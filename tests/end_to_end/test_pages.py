@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from store_api.pages.routes import DASHBOARD_POLICY, assets
-from store_api.pages.static_files import accepts_gzip
 
 PLAIN = {"Accept-Encoding": "identity"}
 
@@ -44,14 +43,6 @@ async def test_large_files_are_compressed_for_those_who_can_read_it(http: httpx.
     assert answer.headers["vary"] == "Accept-Encoding"
     assert gzip.decompress(content) == assets()[path].body
     assert len(content) < len(assets()[path].body) / 3
-
-
-@pytest.mark.parametrize(
-    ("header", "accepted"),
-    [("gzip", True), ("br, GZIP;q=0.5", True), ("*", True), ("gzip;q=0", False), ("br", False), ("", False)],
-)
-def test_accept_encoding_is_read(header: str, accepted: bool) -> None:
-    assert accepts_gzip(header) == accepted
 
 
 async def test_the_dashboard_may_do_no_more_than_it_must(http: httpx.AsyncClient) -> None:

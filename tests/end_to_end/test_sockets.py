@@ -6,6 +6,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from pymongo import UpdateOne
+from websockets.asyncio.client import connect
 
 from tests.end_to_end.conftest import Stores
 from tests.support.listening import Report, Socket, listening, read_report
@@ -181,6 +182,16 @@ async def test_any_printable_id_can_be_listened_to(service: Service, stores: Sto
     async with listening(service, awkward) as socket:
         stores.insert_one({"_id": awkward, "items": {"chair": 1}})
         assert await socket.report() == Report(awkward, {"chair": 1})
+
+
+async def test_compression_that_is_offered_is_not_taken(service: Service, store_id: str) -> None:
+    address = f"ws://127.0.0.1:{service.port}/ws/stores/{store_id}?snapshot=true"
+    async with connect(address, compression="deflate", proxy=None) as socket:
+        await socket.recv()
+        assert socket.request is not None
+        assert "permessage-deflate" in socket.request.headers["Sec-WebSocket-Extensions"]
+        assert socket.response is not None
+        assert "Sec-WebSocket-Extensions" not in socket.response.headers
 
 
 async def test_a_client_that_says_something_is_closed_with_1008(

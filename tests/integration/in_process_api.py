@@ -35,13 +35,23 @@ class Api:
         headers: Mapping[str, str] = JSON,
         raw: bytes | None = None,
         seconds: float = 5.0,
+        *,
+        follows: bool = True,
     ) -> Any:
-        """Send one request; a body is sent as JSON, `raw` as it is. Its answer may take so many seconds."""
+        """Send one request; a body is sent as JSON, `raw` as it is. Its answer may take so many seconds.
+
+        Where the service sends on to another address, that one is asked, if it `follows`.
+        """
         content = raw if raw is not None else None if body is None else json.dumps(body).encode()
         with_body = {} if content is None else {"content": content}
         # The request that Sanic saw is not asked for: gathering it costs a middleware more each time.
         _, response = getattr(self._client, method)(
-            path, gather_request=False, headers=dict(headers), timeout=seconds, **with_body
+            path,
+            gather_request=False,
+            headers=dict(headers),
+            timeout=seconds,
+            follow_redirects=follows,
+            **with_body,
         )
         # What one test is given to keep must not speak for the next one.
         self._client._session.cookies.clear()

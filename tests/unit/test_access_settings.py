@@ -1,6 +1,7 @@
 """Settings of access: what each variable takes, what a wrong one says, and what must be said at the start."""
 
 import dataclasses
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.refusals import refused
 OF_ACCESS = (
     *("AUTH", "OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_STORES_CLAIM"),
     *("ALLOWED_HOSTS", "ALLOWED_ORIGINS", "TLS_CERT", "TLS_KEY", "RATE_WRITES", "RATE_READS"),
+    "TRUSTED_PROXIES",
 )
 WHOLE = {
     "AUTH": "tokens,oidc",
@@ -58,6 +60,11 @@ TYPED = [
     ("OIDC_JWKS_URL", "https:///secret-word", None),
     ("OIDC_JWKS_URL", "https://[secret-word", None),
     ("OIDC_JWKS_URL", "issuer.example", None),
+    ("TRUSTED_PROXIES", "127.0.0.1", {IPv4Network("127.0.0.1")}),
+    ("TRUSTED_PROXIES", "10.0.0.0/8, fd00::/8", {IPv4Network("10.0.0.0/8"), IPv6Network("fd00::/8")}),
+    ("TRUSTED_PROXIES", "10.1.2.3/8", None),
+    ("TRUSTED_PROXIES", "proxy.example", None),
+    ("TRUSTED_PROXIES", "*", None),
     ("ALLOWED_HOSTS", "*", {"*"}),
     ("ALLOWED_HOSTS", "Stock.example., 10.0.0.7", {"stock.example", "10.0.0.7"}),
     ("ALLOWED_HOSTS", "stock.example:08443", {"stock.example:8443"}),

@@ -1,7 +1,7 @@
 /** Shows the API's document with Swagger UI, all of it from this service. */
 
 window.SwaggerUIBundle({
-  url: "/openapi.json",
+  url: "openapi.json",
   dom_id: "#api",
   deepLinking: true,
   displayRequestDuration: true,

@@ -1,11 +1,14 @@
-/** The HTTP calls: each gives what the service answered, or throws the problem that it says. */
+/** The HTTP calls: each gives what the service answered, or throws the problem that it says.
+ *
+ * All addresses are relative to the page: a proxy may have the service under a path of its own.
+ */
 
 const ANSWER_MS = 60_000;
 
 /** How long an operation waits for its answer: longer than the service takes; then it is sent again. */
 const OPERATION_MS = 20_000;
 
-const SESSION = "/session";
+const SESSION = "session";
 
 /** The service asks who one is, or says that one may not. */
 const REFUSED = [401, 403];
@@ -87,7 +90,10 @@ export function movementsPath(storeId, query) {
  */
 export async function movementsAt(path) {
   const answer = await send(path, {});
-  return { ...(await answer.json()), askedAt: Date.parse(answer.headers.get("Date")) };
+  const page = await answer.json();
+  // What follows is at the same address; the service may not know under which path it is reached.
+  const next = page.next && `${path.split("?")[0]}${new URL(page.next, location.href).search}`;
+  return { ...page, next, askedAt: Date.parse(answer.headers.get("Date")) };
 }
 
 /** Read what a store held since a moment. @returns {Promise<{at: number, units: number}[]>} */
@@ -112,7 +118,7 @@ function withQuery(path, query) {
 }
 
 function storePath(storeId) {
-  return `/stores/${encodeURIComponent(storeId)}`;
+  return `stores/${encodeURIComponent(storeId)}`;
 }
 
 async function change(path, options) {

@@ -43,7 +43,7 @@ export class Connection {
    */
   constructor(path, listener, alike = []) {
     this.path = path;
-    this.reasons = [path, "/health/ready", ...alike];
+    this.reasons = [path, "health/ready", ...alike];
     this.listener = listener;
     this.failures = 0;
     this.status = { state: "connecting", since: Date.now(), nextTry: 0, reason: "" };
@@ -101,7 +101,7 @@ export class Connection {
 
   async check() {
     const { socket } = this;
-    if (performance.now() - this.heardAt < QUIET_MS || (await answers("/health/live"))) {
+    if (performance.now() - this.heardAt < QUIET_MS || (await answers("health/live"))) {
       if (socket === this.socket && this.status.state === "open") {
         this.watch();
       }

@@ -6,7 +6,7 @@ import { Store } from "./stock.js";
 /** A snapshot has no end mark; after so long without a store that was not told yet, it is over. */
 const SETTLED_MS = 2_000;
 
-const ALL = "/ws/stores";
+const ALL = "ws/stores";
 
 /** Stores and the socket that keeps them. */
 export class Stores {
@@ -36,7 +36,7 @@ export class Stores {
   /** Keep one store at least. */
   keepOne(id) {
     if (this.path !== ALL) {
-      this.connect(`/ws/stores/${encodeURIComponent(id)}`, [`/stores/${encodeURIComponent(id)}`]);
+      this.connect(`ws/stores/${encodeURIComponent(id)}`, [`stores/${encodeURIComponent(id)}`]);
     }
   }
 

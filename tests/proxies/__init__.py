@@ -1,0 +1,1 @@
+"""The examples of proxies, run as they are: only ports, files and time-outs are others."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from types import FrameType
 
-from tests.compose.engine import INSIDE, apart, missing
+from tests.compose.engine import INSIDE, apart, layers_in, missing
 from tests.compose.images import make_images
 from tests.support.service import ROOT
 
@@ -25,11 +25,14 @@ def main(arguments: list[str]) -> int:
         return 1 if os.environ.get("CI") else 0
     make_images(CACHE)
     tests = arguments or [str(ROOT / "tests" / "compose")]
-    with subprocess.Popen(
-        apart(sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *tests),
-        cwd=ROOT,
-        env={**os.environ, INSIDE: "yes"},
-    ) as process:
+    with (
+        layers_in(CACHE) as layers,
+        subprocess.Popen(
+            apart(sys.executable, "-m", "pytest", "-s", *tests),
+            cwd=ROOT,
+            env={**os.environ, INSIDE: str(layers)},
+        ) as process,
+    ):
         # `unshare` itself ignores SIGTERM while it waits, and would be left behind.
         signal.signal(signal.SIGTERM, _end)
         try:

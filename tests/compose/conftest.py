@@ -1,7 +1,6 @@
 """What the tests on a Docker engine share: the engine with its images, and the stack that came up."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,11 +20,7 @@ def engine() -> Iterator[Engine]:
     """The engine, which has the images that docker-compose.yml names."""
     if INSIDE not in os.environ:
         pytest.skip("NO DOCKER ENGINE: `make compose-check` starts one, and runs these tests")
-    with (
-        tempfile.TemporaryDirectory(prefix="store_api-compose-") as folder,
-        tempfile.TemporaryDirectory(prefix="engine-", dir=CACHE) as layers,
-        engine_in(Path(folder), Path(layers)) as engine,
-    ):
+    with engine_in(Path(os.environ[INSIDE])) as engine:
         for archive in archives_in(CACHE):
             engine("load", "--input", archive)
         yield engine
@@ -35,7 +30,8 @@ def engine() -> Iterator[Engine]:
 def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """The stack as the README has it: `docker compose up`, and it is there."""
     stack = Stack(engine, tmp_path_factory.mktemp("stack"))
-    stack.compose("up", "--detach", "--wait")
+    stack.compose("up", "--detach")
+    stack.wait_until_ready()
     return stack
 
 

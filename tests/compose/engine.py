@@ -4,8 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from tests.support.programs import begun
 from tests.support.service import ROOT
 
 INSIDE = "STORE_API_COMPOSE_CHECK"
-"""Tells the tests that they are in the namespaces that `python -m tests.compose` makes."""
+"""Tells the tests that they are in the namespaces of `python -m tests.compose`, and where layers go."""
 
 TOOLS = ("dockerd", "docker", "iptables", "ip", "unshare", "mount", "buildah", "mmdebstrap")
 PLUGIN = ROOT / ".venv" / "deploy" / "bin" / "docker-compose"
@@ -85,8 +87,6 @@ class Engine:
         self,
         *arguments: str | Path,
         folder: Path = ROOT,
-        variables: Mapping[str, str] | None = None,
-        given: bytes | None = None,
         seconds: float = 180.0,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run `docker` with these arguments to its end, whatever that is.
@@ -94,15 +94,13 @@ class Engine:
         Args:
             arguments: the client's.
             folder: where.
-            variables: further environment variables.
-            given: its standard input.
             seconds: how long it may take.
         """
         return subprocess.run(
             begun(_program("docker") or "docker", *arguments),
             cwd=folder,
-            env=self._environment | dict(variables or {}),
-            input=given or b"",
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=seconds,
             check=False,
@@ -120,13 +118,13 @@ class Engine:
         """Tell whether it answers."""
         return self.ask("version").returncode == 0
 
-    def shell(self, script: str, folder: Path, variables: Mapping[str, str]) -> str:
+    def shell(self, script: str, folder: Path) -> str:
         """Run commands as the documentation has them, `docker` being this engine's; they must succeed."""
         path = f"{DEBIAN}:{self._environment['PATH']}"
         done = subprocess.run(
             begun("bash", "-euo", "pipefail", "-c", script),
             cwd=folder,
-            env=self._environment | {"PATH": path} | dict(variables),
+            env=self._environment | {"PATH": path},
             capture_output=True,
             text=True,
             timeout=300,
@@ -137,49 +135,51 @@ class Engine:
 
 
 @contextmanager
-def engine_in(folder: Path, layers: Path) -> Iterator[Engine]:
-    """Start an engine, and end it with its containers.
+def engine_in(layers: Path) -> Iterator[Engine]:
+    """Start an engine, and kill it; its containers end with the namespaces that they are in.
 
     Args:
-        folder: where its socket is and its log goes.
-        layers: an empty folder on a disk, for its images, volumes and containers.
+        layers: an empty folder on a disk, for its images, volumes and containers; its name is the cgroup's.
+
+    Raises:
+        pytest.fail.Exception: it does not start.
     """
+    # Gone with the namespaces, as is what the engine mounts there.
+    folder = Path("/run/store_api")
     engine = Engine(folder)
-    log = folder / "dockerd.log"
+    log = layers / "dockerd.log"
+    (folder / "none.json").write_text("{}")
     places = (
         *("--data-root", layers, "--exec-root", folder / "exec", "--pidfile", folder / "pid"),
         *("--host", f"unix://{engine.socket}", "--config-file", folder / "none.json"),
-        *("--cgroup-parent", f"/store_api-{folder.name}"),
+        *("--cgroup-parent", f"/{layers.name}"),
     )
-    (folder / "none.json").write_text("{}")
     for driver in ("overlay2", "vfs"):
+        command = begun(_program("dockerd") or "dockerd", *places, "--storage-driver", driver)
         with (
             log.open("ab") as output,
-            subprocess.Popen(
-                begun(_program("dockerd") or "dockerd", *places, "--storage-driver", driver),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as process,
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process,
         ):
             try:
-                wait_until(
-                    lambda: process.poll() is not None or engine.is_up(),
-                    "dockerd is up",
-                    START_SECONDS,
-                )
+                wait_until(partial(_is_settled, process, engine), "dockerd is up", START_SECONDS)
                 if process.poll() is None:
                     yield engine
                     return
             finally:
-                if process.poll() is None:
-                    _leave_nothing(engine)
-                    process.terminate()
+                process.kill()
     pytest.fail(f"dockerd did not start: {log.read_text()[-3000:]}")
 
 
-def _leave_nothing(engine: Engine) -> None:
-    containers = engine.ask("ps", "--all", "--quiet").stdout.decode().split()
-    if containers:
-        engine.ask("rm", "--force", "--volumes", *containers)
-    engine.ask("network", "prune", "--force")
+def _is_settled(process: subprocess.Popen[bytes], engine: Engine) -> bool:
+    return process.poll() is not None or engine.is_up()
+
+
+@contextmanager
+def layers_in(folder: Path) -> Iterator[Path]:
+    """Give an empty folder for an engine that has ended when this is left; its cgroups go with it."""
+    with tempfile.TemporaryDirectory(prefix="store_api-engine-", dir=folder) as layers:
+        yield Path(layers)
+        for group in Path("/sys/fs/cgroup").rglob(Path(layers).name):
+            for inside, _, _ in os.walk(group, topdown=False):
+                with suppress(OSError):
+                    Path(inside).rmdir()

@@ -1,6 +1,7 @@
 """The stack of docker-compose.yml, as somebody has it who follows the documentation: files in a folder."""
 
 import json
+import re
 import shutil
 import subprocess
 from http.client import HTTPConnection
@@ -16,6 +17,23 @@ from tests.support.tokens import bearer
 
 FILES = ("docker-compose.yml", ".env.example")
 MEMBERS = ("mongo-1", "mongo-2", "mongo-3")
+
+
+_AT_MEMBER = """
+import json, re, sys
+from dotenv import dotenv_values
+from pymongo import MongoClient
+url = re.sub("@[^/]+/", f"@{sys.argv[1]}:27017/", dotenv_values("/secrets/.env")["MONGO_URL"])
+with MongoClient(url, directConnection=True, readPreference="secondaryPreferred") as member:
+    print(json.dumps(eval(sys.argv[2])))
+"""
+
+
+def commands_under(page: str, heading: str) -> list[str]:
+    """Give the blocks of commands that stand under a heading of a page of the documentation."""
+    _, _, rest = (ROOT / "docs" / page).read_text().partition(f"\n## {heading}\n")
+    section, _, _ = rest.partition("\n## ")
+    return re.findall(r"^```sh [^\n]*\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 class Stack:
@@ -51,6 +69,16 @@ class Stack:
     def try_compose(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run `docker compose` with these arguments, however it ends."""
         return self.engine.ask("compose", *arguments, folder=self.folder)
+
+    def shell(self, commands: str) -> None:
+        """Run commands as the documentation has them, for this project; they must succeed."""
+        # Only volumes and networks are called by the project; the backup's file and the image are not.
+        self.engine.shell(commands.replace("store_api_", f"{self.project}_"), self.folder)
+
+    def at_member(self, name: str, expression: str) -> Any:
+        """Ask one member something, from the API's container: a Python expression of the client `member`."""
+        asked = self.try_compose("exec", "-T", "api", "python", "-c", _AT_MEMBER, name, expression)
+        return None if asked.returncode else json.loads(asked.stdout)
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """Give what `docker compose ps --all` says of each service's container."""

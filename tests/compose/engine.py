@@ -33,18 +33,21 @@ exec "$@"
 """
 
 
-def missing() -> str | None:
-    """Say why no engine can be started here, or None."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        return "it needs Linux and root"
-    absent = [tool for tool in TOOLS if _program(tool) is None]
-    if absent:
+def absent() -> str | None:
+    """Say which programs are missing for an engine, or None."""
+    programs = [tool for tool in TOOLS if _program(tool) is None]
+    if programs:
         return (
-            f"there is no {', '.join(absent)}"
+            f"there is no {', '.join(programs)}"
             " (Debian: apt-get install docker.io iptables iproute2 buildah crun mmdebstrap)"
         )
-    if not PLUGIN.exists():
-        return "Docker Compose is not installed: make install-deploy does it"
+    return None if PLUGIN.exists() else "Docker Compose is not installed: make install-deploy does it"
+
+
+def refused() -> str | None:
+    """Say why this system, or this user, may start no engine, or None."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "it needs Linux and root"
     tried = subprocess.run(apart("true"), capture_output=True, text=True, check=False)
     return f"this system gives no namespaces: {tried.stderr.strip()}" if tried.returncode else None
 

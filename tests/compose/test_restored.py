@@ -41,4 +41,3 @@ def test_a_backup_is_restored_into_a_fresh_stack(
     (newest,) = movements(fresh, first)[len(rows) :]
     assert isinstance(newest, dict)
     assert (newest["op"], newest["delta"], newest["quantity"]) == ("supply", 1, 13)
-    fresh.compose("down", "--volumes")

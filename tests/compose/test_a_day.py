@@ -21,6 +21,14 @@ SUPPLY = {"operation": "supply", "item_id": "chair", "quantity": 10}
 DEMAND = {"operation": "demand", "item_id": "chair", "quantity": 1}
 
 
+ASK = """
+import sys, urllib.request
+headers = {"Authorization": f"Bearer {sys.argv[1]}"}
+asked = urllib.request.Request("http://api:8000/metrics", headers=headers)
+print(urllib.request.urlopen(asked).read().decode())
+"""
+
+
 def as_stock_writer(stack: Stack, *arguments: str) -> str:
     """Run examples/writer.py in a container of its own on the members' network, with the init's URL."""
     told = stack.compose("run", "--rm", "--no-deps", "-T", "secrets", "cat", "/secrets/writer.env")
@@ -73,6 +81,14 @@ async def test_the_dashboard_shows_what_another_service_wrote(
         await page.shows("lamp", "12")
         await expect(page.figure("Units")).to_have_text("12")
         assert page.complaints == []
+
+
+def test_a_prometheus_in_the_outer_network_reads_the_metrics_with_its_token(
+    stack: Stack, engine: Engine
+) -> None:
+    token = stack.token("prometheus", "metrics")
+    container = ("run", "--rm", "--network", f"{stack.project}_outside", OURS)
+    assert "store_api_" in engine(*container, "python", "-c", ASK, token)
 
 
 def test_all_health_checks_are_green_and_the_api_alone_is_published_on_this_machine(stack: Stack) -> None:

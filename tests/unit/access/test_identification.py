@@ -10,7 +10,7 @@ from store_api.access.known_tokens import KnownTokens
 from store_api.access.token_text import new_token, token_id
 from store_api.contract.scopes import Scope
 from store_api.errors import CredentialInvalid, CredentialMissing
-from tests.unit.access.test_known_tokens import Document, document
+from tests.unit.access.tokens_in_memory import Document, document
 
 TOKEN = new_token(bytes)
 

@@ -114,5 +114,6 @@ def test_the_bot_answers_its_user_and_sends_the_report(stack: Stack, engine: Eng
             assert api.files("sendPhoto")
             assert api.files("sendDocument")
         finally:
-            stack.compose("stop", "bot")
+            # What is in no profile any more, `down` would leave.
+            stack.compose("rm", "--stop", "--force", "bot")
             stack.tell({"COMPOSE_PROFILES": ""})

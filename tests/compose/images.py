@@ -70,7 +70,9 @@ def _make_images(folder: Path) -> None:
     buildah = Buildah(folder, "overlay" if _overlays(folder) else "vfs")
     _remade(folder / "base", f"{base_name()} {PACKAGES} {LIBRARIES}", lambda: _make_base(buildah))
     base = buildah("images", "--quiet", "--no-trunc", base_name())
-    recipe = f"{base}{_MONGO}{_RUN}{MONGOSH_VERSION}{STAND_IN.read_text()}{find_mongod()}{_node()}"
+    # By its size: worktrees that share the folder have it under paths of their own.
+    mongod = find_mongod().stat().st_size
+    recipe = f"{base}{_MONGO}{_RUN}{MONGOSH_VERSION}{STAND_IN.read_text()}{mongod}{_node()}"
     _remade(folder / "mongo", recipe, lambda: _make_mongo(buildah, folder))
     # What has not changed of our own is kept by buildah itself, so this is always what the sources are.
     with _told("store_api"):

@@ -69,7 +69,7 @@ class Network:
         self._know(place, other, NOWHERE)
 
     def join(self, place: int, *others: int) -> None:
-        """Let every packet between a place and these others arrive again; without others, between it and all."""
+        """Let packets between a place and these others arrive again; without others, between it and all."""
         for other in others or range(len(self.addresses)):
             if other != place:
                 self._know(place, other, _hardware(other))

@@ -1,9 +1,10 @@
 """Every operation and every answer, and what the stores can hold after them; pure.
 
-A caller writes to a **lane**: items in one store that are its own, one operation at a time. So what they hold is
-known after each answer, to the piece, and each answer that shows them can be wrong. Beside its own items an
-operation moves items that all callers share. Where it ends as "unknown", its caller goes on in a new lane; what
-the old one holds tells, when all is calm, what became of that operation, and so what the shared items must hold.
+A caller writes to a **lane**: items in one store that are its own, one operation at a time. So what they hold
+is known after each answer, to the piece, and each answer that shows them can be wrong. Beside its own items
+an operation moves items that all callers share. Where it ends as "unknown", its caller goes on in a new lane;
+what the old one holds tells, when all is calm, what became of that operation, and so what the shared items
+must hold.
 """
 
 from collections import Counter
@@ -80,9 +81,8 @@ class Store:
         if self.doomed:
             yield from self._back_from_the_dead(found)
             return
-        shared, strange = Counter(self.moved), found.keys() - set(SHARED)
+        shared = Counter(self.moved)
         for lane in self.lanes:
-            strange -= lane.held.keys()
             here = {item_id: found.get(item_id, 0) for item_id in lane.held}
             if here == lane.held:
                 continue
@@ -90,14 +90,17 @@ class Store:
                 yield f"{self.name} {lane.name}: holds {here}, and not {lane.held}; in doubt: {lane.doubt}"
             else:
                 shared.update(lane.doubt.moved(lane.doubt.shared))
-        for item_id, (sure, tried) in self.marks.items():
-            strange.discard(item_id)
-            if not sure <= found.get(item_id, 0) <= tried:
-                yield f"{self.name} {item_id}: is {found.get(item_id, 0)}, not from {sure} to {tried}"
         for item_id in SHARED:
             if found.get(item_id, 0) != shared[item_id]:
-                yield f"{self.name} {item_id}: is {found.get(item_id, 0)}, and all that moved it makes {shared[item_id]}"
-        if strange:
+                yield f"{self.name} {item_id}: is {found.get(item_id, 0)}; what moved it is {shared[item_id]}"
+        yield from self._past_the_lanes(found)
+
+    def _past_the_lanes(self, found: Lines) -> Iterator[str]:
+        for item_id, (sure, tried) in self.marks.items():
+            if not sure <= found.get(item_id, 0) <= tried:
+                yield f"{self.name} {item_id}: is {found.get(item_id, 0)}, not from {sure} to {tried}"
+        known = {item_id for lane in self.lanes for item_id in lane.held} | self.marks.keys() | set(SHARED)
+        if strange := found.keys() - known:
             yield f"{self.name} holds what nobody brought: {sorted(strange)}"
 
     def _back_from_the_dead(self, found: Lines) -> Iterator[str]:
@@ -158,7 +161,9 @@ class Lane:
             else f"{operation} was told {told}, not {after}"
         )
 
-    def refused(self, operation: Operation, shortages: Mapping[str, int] | None, existed: bool) -> str | None:
+    def refused(
+        self, operation: Operation, shortages: Mapping[str, int] | None, *, existed: bool
+    ) -> str | None:
         """Note that it was refused; says what is wrong with that.
 
         Args:
@@ -219,6 +224,11 @@ class Book:
         if name not in self.stores:
             self.stores[name] = Store(name)
         return self.stores[name]
+
+    @property
+    def was_doomed(self) -> bool:
+        """Whether another program has dropped all stores in this round, those of rounds before, too."""
+        return self._age > 0
 
     def doom(self) -> None:
         """Note that all that there is may be deleted from now on."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.load.http_client import Connection
 from store_api.storage.documents import quantities_in
@@ -47,9 +47,7 @@ class Calm:
         if pending:
             for client in self._scene.clients:
                 if client.busy_with:
-                    self._wrong(
-                        f"{client.busy_with}: nobody says what became of it in {KNOWN_SECONDS:g} s of calm"
-                    )
+                    self._wrong(f"{client.busy_with}: nobody says what became of it")
             self._wrong(f"{len(pending)} actors have not ended in {KNOWN_SECONDS:g} s of calm")
         for actor in pending:
             actor.cancel()
@@ -79,7 +77,7 @@ class Calm:
         self._scene.evening.judge()
         for service in self._scene.services:
             self._scene.hear(service)
-        await asyncio.to_thread(self._nothing_came_late)
+        await asyncio.to_thread(self._nothing_came_late, book.was_doomed)
         self._before = dict(truth)
         return took
 
@@ -105,17 +103,16 @@ class Calm:
     async def _services_say(self, truth: Truth, names: set[str]) -> None:
         for service in self._scene.services:
             wanted = iter(sorted(names))
+            await asyncio.gather(*(self._ask(service.url, wanted, truth) for _ in range(AT_ONCE)))
 
-            async def ask(url: str, rest: "iter[str]") -> None:  # type: ignore[valid-type]
-                connection = Connection(url, 20.0, token=self._scene.token)
-                for name in rest:
-                    answer = await connection.request("GET", f"/stores/{name}")
-                    items = {} if answer.status == 404 else read_report(answer.body).items
-                    if items != truth.get(name, {}):
-                        self._wrong(f"{name} is said to hold {items}, and it holds {truth.get(name, {})}")
-                connection.close()
-
-            await asyncio.gather(*(ask(service.url, wanted) for _ in range(AT_ONCE)))
+    async def _ask(self, url: str, names: Iterator[str], truth: Truth) -> None:
+        connection = Connection(url, 20.0, token=self._scene.token)
+        for name in names:
+            answer = await connection.request("GET", f"/stores/{name}")
+            items = {} if answer.status == 404 else read_report(answer.body).items
+            if items != truth.get(name, {}):
+                self._wrong(f"{name} is said to hold {items}, and it holds {truth.get(name, {})}")
+        connection.close()
 
     def _truth(self, names: set[str]) -> dict[str, dict[str, int]]:
         """Read what stores hold; fields with 0 are left out."""
@@ -135,10 +132,10 @@ class Calm:
         except (AssertionError, TimeoutError) as wrong:
             self._wrong(f"the ledger: {wrong}")
 
-    def _nothing_came_late(self) -> None:
-        """Look at the stores of the round before once more: no late copy of a write has come; then they go."""
-        names = set(self._before)
-        if (now := self._truth(names)) != self._before:
-            changed = [name for name in names if now.get(name) != self._before[name]]
+    def _nothing_came_late(self, were_dropped: bool) -> None:
+        """Look once more at the stores of the round before: no write has come late; then they go."""
+        names, wanted = set(self._before), {} if were_dropped else self._before
+        if (now := self._truth(names)) != wanted:
+            changed = [name for name in names if now.get(name) != wanted.get(name)]
             self._wrong(f"stores of the round before have changed since: {changed[:5]}")
         self._scene.mongo["store_api"]["stores"].delete_many({"_id": {"$in": [*names]}})

@@ -68,7 +68,6 @@ class Fault:
     """One fault.
 
     Args:
-        number: in its round.
         at: seconds from the round's beginning.
         kind: a key of KINDS.
         which: of its targets.
@@ -76,7 +75,6 @@ class Fault:
         chance: a number from 0 to 1, for what else is left to chance.
     """
 
-    number: int
     at: float
     kind: str
     which: int
@@ -96,12 +94,13 @@ def faults_of(seed: int, part: int, seconds: float, has: Collection[str]) -> lis
     chance = random.Random(f"faults {seed} {part}")
     # All kinds are drawn from, so that a machine that has less leaves faults out, and changes no other.
     names, weights = list(KINDS), [kind.weight for kind in KINDS.values()]
-    faults, at = [], chance.uniform(LEAST_GAP, MOST_GAP)
+    faults: list[Fault] = []
+    at = chance.uniform(LEAST_GAP, MOST_GAP)
     while at < seconds:
         (name,) = chance.choices(names, weights)
         kind = KINDS[name]
         lasts = LONGEST_OUTAGE if chance.random() < 0.1 else chance.uniform(*kind.seconds)
-        fault = Fault(len(faults), at, name, chance.randrange(TARGETS[kind.target]), lasts, chance.random())
+        fault = Fault(at, name, chance.randrange(TARGETS[kind.target]), lasts, chance.random())
         if not kind.needs or kind.needs in has:
             faults.append(fault)
         at += chance.uniform(LEAST_GAP, MOST_GAP)

@@ -1,9 +1,10 @@
 """Everything that is tortured, and everybody who uses it: started, and stopped."""
 
+import asyncio
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from tests.support.mongod import ReplicaSetOfThree
 from tests.support.network import network_of
 from tests.support.service import Service
 from tests.support.tokens import let_in, tokens_in
+from tests.torture.account import Book
 from tests.torture.actors.clients import Client
 from tests.torture.actors.evening import DAY_SECONDS, STORE, Evening
 from tests.torture.actors.foreign import ForeignWriter
@@ -28,6 +30,9 @@ from tests.torture.harm.doing import Harm
 from tests.torture.harm.members import Disk, MembersHarm
 from tests.torture.harm.programs import ProgramsHarm
 from tests.torture.story import Story
+
+GoOn = Callable[[Book, asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]
+"""Acts for a round: where all is noted, when it is over, and whether new wishes may be had."""
 
 SERVICES, GUESTS, FOREIGN = 2, 2, 2
 ALONE_EVERY = 6
@@ -80,7 +85,7 @@ class Scene:
         self._resources.close()
 
     def hear(self, service: Service) -> None:
-        """Count what a service has said that matters; killed, it may not have come to the end of its last line."""
+        """Count what a service has said; killed, it may not have come to the end of its last line."""
         for line in service.complaints.splitlines():
             try:
                 said = msgspec.json.decode(line)
@@ -161,17 +166,26 @@ class Scene:
         self.database_harm = DatabaseHarm(self.members, self._doom)
         self.harm = Harm(self.members, story, [self._members_harm, programs, self.database_harm])
 
+    def everybody(self) -> list[GoOn]:
+        """Give how each actor goes on."""
+        return [
+            *(client.go_on for client in self.clients),
+            *(writer.go_on for writer in self.foreign),
+            *(guest.go_on for guest in self.guests),
+            self.evening.go_on,
+        ]
+
     def listen_to(self, store: str) -> list[Listener]:
         """Give sockets of every kind for one store."""
         urls = [service.url for service in self.services]
         kinds = [
-            (f"{number}-{kind}", url, kind)
+            (f"{number}{kind[:5]}", url, kind)
             for number, url in enumerate(urls)
-            for kind in ("whole", "changes")
+            for kind in ("", "&only=changes")
         ]
         return [
-            Listener(f"one-{store}-{name}", url, f"/ws/stores/{store}?snapshot=true" + "&only=changes" * (kind == "changes"),
-                     self.token, self.story, only=store, changes=kind == "changes")
+            Listener(f"one-{store}-{name}", url, f"/ws/stores/{store}?snapshot=true{kind}",
+                     self.token, self.story, only=store, changes=bool(kind))
             for name, url, kind in kinds
         ]  # fmt: skip
 

@@ -10,7 +10,10 @@ EVENTS = 400_000
 """How many events are remembered: those of the last minutes."""
 
 LAST_FAULTS = 30
-MOST_LINES = 400
+MOST_TOLD = 10
+"""Wrongs whose events are told: what came first tells most."""
+
+MOST_LINES = 100
 """Of the story on the terminal; the file has all."""
 
 NAMES = re.compile(r"[a-z]\d+-\d+-\d+(?: [\w.-]+)?|[\w.-]+(?= heard)")
@@ -74,7 +77,7 @@ class Story:
             file: where to.
             begin: its first lines.
         """
-        subjects = {name for wrong in self.wrongs for name in NAMES.findall(wrong)}
+        subjects = {name for wrong in self.wrongs[:MOST_TOLD] for name in NAMES.findall(wrong)}
         stores = {name.partition(" ")[0] for name in subjects}
         lines = [*begin, "", "What is wrong:", *self.wrongs[:200], "", "The last faults:", *self._faults]
         lines += ["", f"What touches {', '.join(sorted(subjects)) or 'nothing by name'}:"]

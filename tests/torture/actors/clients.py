@@ -19,6 +19,9 @@ IMPATIENCE = (0.005, 0.1)
 """How soon a client with a key asks again now and then, in seconds, though its request is on its way."""
 
 SHARED_STORES, STORES_EACH = 20, 3
+HOT = 0.6
+"""How often an operation goes to the store that all share; the rest go to those that some do."""
+
 PAUSE_SECONDS = 0.02
 KEPT_KEYS = 40
 """How many operations of a client with keys are asked for once more when all is calm."""
@@ -68,7 +71,7 @@ class Client:
         self._made = 0
 
     async def go_on(self, book: Book, is_over: asyncio.Event, is_open: asyncio.Event) -> None:
-        """Have one wish after the other until it is over, and know by then what became of all but the doubtful.
+        """Have one wish after the other until it is over; with a key, know what became of each.
 
         Args:
             book: where it belongs.
@@ -94,9 +97,7 @@ class Client:
             what = meaning_of(answer)[0]
             if what != became or answer.headers.get("idempotent-replayed") != "true":
                 store = path.split("/")[2]
-                self._story.wrong(
-                    f"{store} {key}: was {became}, and asked again {answer.status} {answer.body!r}"
-                )
+                self._story.wrong(f"{store} {key}: was {became}, and is {answer.status} {answer.body!r} now")
         self._story.counts["asked again when calm"] += len(self.kept)
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class Client:
             connection.close()
 
     def _lane(self, book: Book) -> Lane:
-        number = self._chance.randrange(STORES_EACH)
+        number = 0 if self._chance.random() < HOT else self._chance.randrange(1, STORES_EACH)
         lane = self._lanes.get(number)
         if lane is None or not lane.is_open:
             self._made += 1
@@ -146,17 +147,7 @@ class Client:
         while True:
             what, shown = await self._send(path, body, headers)
             self._story.note(lane.store.name, lane.name, operation, what)
-            if what == "applied":
-                wrong = lane.applied(operation, shown)
-            elif what == "refused":
-                wrong = lane.refused(operation, shown, existed)
-            elif what == "not applied":
-                wrong = None
-            elif what == "doubtful":
-                wrong = None if self._keyed and not lane.store.doomed else lane.unknown(operation)
-            else:
-                wrong = f"{operation} was told {what}"
-                lane.unknown(operation)
+            wrong = self._noted(lane, operation, what, shown, existed=existed)
             if wrong:
                 self._story.wrong(f"{lane.store.name} {lane.name}: {wrong}")
                 lane.unknown(operation)
@@ -167,6 +158,20 @@ class Client:
             if wrong or not self._keyed or lane.store.doomed:
                 break
         self.busy_with = None
+
+    def _noted(self, lane: Lane, operation: Operation, what: str, shown: Any, *, existed: bool) -> str | None:
+        """Note an answer; says what is wrong with it."""
+        if what == "applied":
+            return lane.applied(operation, shown)
+        if what == "refused":
+            return lane.refused(operation, shown, existed=existed)
+        if what == "not applied":
+            return None
+        if what != "doubtful":
+            return f"{operation} was told {what}"
+        if not self._keyed or lane.store.doomed:
+            lane.unknown(operation)
+        return None
 
     def _keep(self, lane: Lane, operation: Operation, path: str, body: bytes, became: str) -> None:
         if self._keyed and not lane.store.doomed:
@@ -212,8 +217,8 @@ def request_of(store_id: str, operation: Operation) -> tuple[str, bytes]:
 def meaning_of(answer: Response) -> tuple[str, Any, str]:
     """Say what an answer means, what it shows, and how it is counted.
 
-    The meaning is `applied` (with quantities by item), `refused` (with what there was of what is short, or None
-    where there is no store), `not applied`, `doubtful`, or what must not be.
+    The meaning is `applied` (with quantities by item), `refused` (with what there is of what is short, or
+    None where there is no store), `not applied`, `doubtful`, or what must not be.
     """
     again = "again " if "idempotent-replayed" in answer.headers else ""
     body = msgspec.json.decode(answer.body)

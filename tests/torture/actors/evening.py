@@ -3,17 +3,17 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bench.load.http_client import AnswerLost, Connection, ServiceUnreachable
-from tests.support.bot_api import BotApi, Call
+from tests.support.bot_api import BotApi
 from tests.support.listening import read_report
 from tests.support.persistent import is_known, new_key
 from tests.torture.account import LEFT, RIGHT, Book, Operation
 from tests.torture.actors.clients import request_of
-from tests.torture.actors.quick_days import quick_now
 from tests.torture.story import Story
 
 STORE = "evening"
@@ -36,6 +36,50 @@ class Step:
     units: int
     began: float
     ended: float
+
+
+class Sent(NamedTuple):
+    """A report that the user was sent.
+
+    Args:
+        units: that it tells of.
+        at: when; seconds since 1970.
+    """
+
+    units: int
+    at: float
+
+
+def units_in(text: str) -> int:
+    """Give how many units a report says that there are."""
+    told = re.search(r"([\d,]+) units?", text)
+    return int(told[1].replace(",", "")) if told else 0
+
+
+def wrongs_of_day(
+    sent: Sequence[Sent], steps: Sequence[Step] | None, due: float, *, excused: bool
+) -> Iterator[str]:
+    """Say what is wrong with the reports of one day.
+
+    Args:
+        sent: all of them.
+        steps: what the store held, step by step; None where only evenness is known.
+        due: when the report was due, before which nothing of it was read.
+        excused: whether the bot was hurt, so that it may come twice or not at all.
+    """
+    if len(sent) != 1 and not excused:
+        yield f"{len(sent)} reports"
+    for units, at in sent:
+        if steps is None:
+            was_true = units % 2 == 0
+        else:
+            ends = [*(step.ended for step in steps[1:]), float("inf")]
+            was_true = any(
+                step.units == units and step.began <= at and end >= due
+                for step, end in zip(steps, ends, strict=True)
+            )
+        if not was_true:
+            yield f"{units} units, which never were; {steps and steps[-40:]}"
 
 
 class Evening:
@@ -84,12 +128,9 @@ class Evening:
         """Look at the reports of the days whose time is over: each once, with what was true at a moment."""
         now, day = time.time(), DAY_SECONDS
         number = int((self._judged_until - self._began) / day)
-        reports = [call for call in self._telegram.delivered if call.method == "sendMessage"]
         while (due := self._due(number)) + day / 2 + 2 < now:
-            name = quick_now(self._began, day)
-            del name
             if due > self._judged_until:
-                self._judge_day(number, due, reports)
+                self._judge_day(number, due)
             number += 1
         self._judged_until = max(self._judged_until, due - day)
         self._was_dropped = False
@@ -108,37 +149,21 @@ class Evening:
         quick = first.timestamp() + number * 86_400 - self._began
         return self._began + quick * DAY_SECONDS / 86_400
 
-    def _judge_day(self, number: int, due: float, reports: list[Call]) -> None:
+    def _judge_day(self, number: int, due: float) -> None:
         day = datetime.fromtimestamp(self._began + number * 86_400, UTC)
-        mine = [
-            call for call in reports if f"{day.day} {day:%b %Y}" in call.fields["text"].partition("\n")[0]
+        sent = [
+            Sent(units_in(call.fields["text"]), call.at + self._offset)
+            for call in self._telegram.delivered
+            if call.method == "sendMessage"
+            and f"{day.day} {day:%b %Y}" in call.fields["text"].partition("\n")[0]
         ]
-        hurt = [
-            span for span in self.hurt if span[0] < due + DAY_SECONDS / 2 and span[1] > due - DAY_SECONDS / 4
-        ]
-        self._story.counts[f"evening reports: {len(mine)} times"] += 1
-        if len(mine) != 1 and not hurt:
-            self._story.wrong(f"evening heard the report of {day:%d %b} {len(mine)} times")
-        for call in mine:
-            told = re.search(r"([\d,]+) units?", call.fields["text"])
-            units = int(told[1].replace(",", "")) if told else 0
-            if not self._was_true(units, due, call.at + self._offset):
-                near = [
-                    step
-                    for step in self._steps
-                    if due - 5 < step.ended or step.began < call.at + self._offset
-                ]
-                self._story.wrong(f"evening heard {units} units, which never were: {near[:40]}")
-
-    def _was_true(self, units: int, since: float, until: float) -> bool:
-        if self._was_dropped:
-            return units % 2 == 0
-        for step, after in zip(
-            self._steps, [*self._steps[1:], Step(0, float("inf"), float("inf"))], strict=True
-        ):
-            if step.units == units and step.began <= until and after.ended >= since:
-                return True
-        return False
+        until = due + DAY_SECONDS / 2
+        excused = any(since < until and end > due - DAY_SECONDS / 4 for since, end in self.hurt)
+        self._story.counts[f"evening reports: {len(sent)} times"] += 1
+        # Where the store was deleted meanwhile, nobody knows more of a figure than that it is even.
+        steps = None if self._was_dropped else self._steps
+        for wrong in wrongs_of_day(sent, steps, due, excused=excused):
+            self._story.wrong(f"evening heard of {day:%d %b}: {wrong}")
 
     async def _supply(self) -> None:
         path, body = request_of(STORE, Operation("supply", {LEFT: 1, RIGHT: 1}))

@@ -96,7 +96,7 @@ class Guest:
         _, still = await asyncio.wait(tasks, timeout=PROMISE_SECONDS + GRACE_SECONDS)
         if still:
             self._story.wrong(
-                f"{self._name} was let in, or heard, {time.monotonic() - began:.1f} s after its token was revoked"
+                f"{self._name} was let in, or heard, {time.monotonic() - began:.1f} s after it was revoked"
             )
 
     async def _read(self, url: str, token: str) -> None:

@@ -134,10 +134,7 @@ class Listener:
         if self._changes:
             store = frame.split('"', 6)[5]
             items = self.last.setdefault(store, {})
-            try:
-                apply_changes(frame, items)
-            except KeyError as gone:
-                self._story.wrong(f"{store} {self.name} heard that {gone} is gone, which was not there")
+            apply_changes(frame, items)
         else:
             store, items = read_report(frame)
             self.last[store] = items
@@ -146,7 +143,7 @@ class Listener:
         if items.get(LEFT, 0) != items.get(RIGHT, 0):
             self._story.wrong(f"{store} {self.name} heard half an operation: {frame}")
         rising, most = items.get(RISING, 0), self._most.get(store, 0)
-        if rising < most and not (store in self._stores and self._stores[store].doomed):
+        if rising < most and store in self._stores and not self._stores[store].doomed:
             self._story.wrong(f"{store} {self.name} heard {rising} of {RISING} after {most}")
         self._most[store] = rising
         self._story.note(store, self.name, RISING, rising)

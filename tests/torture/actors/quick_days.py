@@ -1,14 +1,15 @@
 """Runs `python -m bot` in a world whose days pass quickly, so that many evenings come in an hour.
 
-`python -m tests.torture.actors.quick_days BEGAN SECONDS -- bot`: since BEGAN, in seconds since 1970, each day takes
-SECONDS. Only the bot's own clock runs so; what it waits for others takes as long as ever, and so does a claim,
-which is shortened for that.
+`python -m tests.torture.actors.quick_days BEGAN SECONDS -- bot`: since BEGAN, in seconds since 1970, each day
+takes SECONDS. Only the bot's own clock runs so; what it waits for others takes as long as ever. A claim is
+held by MongoDB's clock, and is made shorter.
 """
 
 import runpy
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from bot import clock
 from bot.daily import claims, day_report, schedule
@@ -26,10 +27,8 @@ def quick_now(began: float, seconds: float) -> datetime:
 def main(arguments: list[str]) -> None:
     """Let days be quick, and become the bot."""
     began, seconds = float(arguments[0]), float(arguments[1])
-    clock.Clock.__init__.__defaults__ = (
-        lambda: quick_now(began, seconds),
-        *clock.Clock.__init__.__defaults__[1:],
-    )  # type: ignore[attr-defined, index]
+    make: Any = clock.Clock.__init__
+    make.__defaults__ = (lambda: quick_now(began, seconds), *make.__defaults__[1:])
     claims.LEASE = day_report.LEASE = LEASE  # type: ignore[attr-defined]
     schedule.WATCH_SECONDS = LOOK_SECONDS
     sys.argv = arguments[arguments.index("--") + 1 :]

@@ -21,7 +21,7 @@ SELECTION: dict[str, Any] = {
 }
 HISTORY_LOST = 286
 CODES = (189, 91, 11602, 262, 50)
-"""PrimarySteppedDown, ShutdownInProgress, InterruptedDueToReplStateChange, ExceededTimeLimit, MaxTimeMSExpired."""
+"""A primary that steps down, one that shuts down, one that changes its part, and two kinds of too late."""
 
 
 class DatabaseHarm:
@@ -80,9 +80,9 @@ class DatabaseHarm:
     async def _fail(self, fault: Fault, commands: tuple[str, ...], program: str, **failure: Any) -> None:
         def say(index: int, mode: object) -> None:
             data = {"failCommands": commands, "appName": program, **failure}
-            with MongoClient[dict[str, Any]](self._members.url_of(index), **SELECTION) as mongo:
-                with suppress(PyMongoError):
-                    mongo.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
+            url = self._members.url_of(index)
+            with MongoClient[dict[str, Any]](url, **SELECTION) as mongo, suppress(PyMongoError):
+                mongo.admin.command({"configureFailPoint": "failCommand", "mode": mode, "data": data})
 
         try:
             primary = await asyncio.to_thread(self._members.primary, 3.0)

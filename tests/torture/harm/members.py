@@ -154,7 +154,7 @@ class MembersHarm:
                 _done(*within, "iptables", "-D", *rule)
 
     async def fill_disk(self, fault: Fault) -> None:
-        """Leave the last member's disk no room; it dies when it notices, and comes back when there is room."""
+        """Leave the last member's disk no room; it dies of that, and comes back when there is room."""
         assert self._disk is not None
         self._disk.fill()
         try:

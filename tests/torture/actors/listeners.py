@@ -59,10 +59,14 @@ class Listener:
         self.connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, book: Book) -> None:
-        """Listen from now on, for the stores of a round."""
+    def know(self, book: Book) -> None:
+        """Know of the stores of a round, of which what comes is judged."""
         self._stores = book.stores
         self.frames = 0
+
+    def begin(self, book: Book) -> None:
+        """Listen from now on, for the stores of a round."""
+        self.know(book)
         if self._task is None:
             self._task = asyncio.create_task(self._run())
 

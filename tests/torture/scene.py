@@ -91,6 +91,7 @@ class Scene:
                 said = msgspec.json.decode(line)
             except msgspec.DecodeError:
                 continue
+            self.story.said(line)
             self.story.counts[f"said {said['action']}"] += 1
             if said["action"] in FAULTS_OF_OURS or "Traceback" in line:
                 self.story.wrong(f"a service said {line}")

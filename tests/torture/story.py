@@ -13,6 +13,9 @@ LAST_FAULTS = 30
 MOST_TOLD = 10
 """Wrongs whose events are told: what came first tells most."""
 
+LINES = 20_000
+"""Log lines that are remembered."""
+
 MOST_LINES = 100
 """Of the story on the terminal; the file has all."""
 
@@ -38,6 +41,7 @@ class Story:
         self._began = time.monotonic()
         self._events: deque[tuple[float, str, str, object, object]] = deque(maxlen=EVENTS)
         self._faults: deque[str] = deque(maxlen=LAST_FAULTS)
+        self._said: deque[str] = deque(maxlen=LINES)
 
     def note(self, store: str, who: str, what: object, became: object) -> None:
         """Note an event.
@@ -54,6 +58,10 @@ class Story:
         """Note what is done to the world."""
         self._faults.append(f"{self._stamp(time.monotonic())} {text}")
         self._events.append((time.monotonic(), "", "", "fault", text))
+
+    def said(self, line: str) -> None:
+        """Note what a program said."""
+        self._said.append(line)
 
     def wrong(self, text: str) -> None:
         """Note that something is wrong."""
@@ -88,7 +96,7 @@ class Story:
         for at, store, who, what, became in self._events:
             if store in stores and f"{store} {who}" not in subjects and store not in subjects:
                 lines.append(f"{self._stamp(at)} {store} {who} {what}: {became}")
-        file.write_text("\n".join(lines) + "\n")
+        file.write_text("\n".join([*lines, "", "What programs said:", *self._said]) + "\n")
         return lines[:MOST_LINES]
 
     def _stamp(self, at: float) -> str:

@@ -134,6 +134,7 @@ class Scene:
         self.bot = resources.enter_context(BotProcess(self._folder / "bot", settings, program=program))
         for service in self.services:
             service.wait_until_ready(60.0)
+        self.bot.wait_for("started", 120.0)
         urls = [service.url for service in self.services]
         self.evening = Evening(urls, self.token, self.story, began, self.telegram)
         resources.callback(self.evening.close)

@@ -11,7 +11,7 @@ from pymongo import MongoClient
 from bench.load.http_client import Response
 from tests.torture.account import Book
 from tests.torture.actors.clients import meaning_of
-from tests.torture.actors.evening import Sent, Step, units_in, wrongs_of_day
+from tests.torture.actors.evening import Sent, Step, heading_of, units_in, wrongs_of_day
 from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
 from tests.torture.story import Story
@@ -128,5 +128,8 @@ def test_where_the_store_was_deleted_a_report_is_at_least_even() -> None:
     assert list(wrongs_of_day([Sent(5, 103)], None, 100, excused=False)) != []
 
 
-def test_the_figure_of_a_report_is_read() -> None:
+def test_the_figure_and_the_day_of_a_report_are_read() -> None:
+    late = "Late: this is the report of Tue 24 Nov, 12:00."
+    assert heading_of(f"Stock · Wed 25 Nov 2026, 00:01 UTC\n{late}\n1 store") == late
+    assert heading_of("Stock · Tue 24 Nov 2026, 12:00 UTC\n1 store") == "Stock · Tue 24 Nov 2026, 12:00 UTC"
     assert units_in("Stock · Tue 24 Nov 2026, 21:00\n2 stores, 42 items, 2,023 units\n+1 unit since") == 2023

@@ -18,9 +18,9 @@ ANSWER_SECONDS = 20.0
 IMPATIENCE = (0.005, 0.1)
 """How soon a client with a key asks again now and then, in seconds, though its request is on its way."""
 
-SHARED_STORES, STORES_EACH = 20, 3
-HOT = 0.6
-"""How often an operation goes to the store that all share; the rest go to those that some do."""
+SHARED_STORES, HOT_STORES = 20, 4
+HOT = 0.8
+"""How often an operation goes to the store that a quarter of all share; the rest go to those of a few."""
 
 PAUSE_SECONDS = 0.02
 KEPT_KEYS = 40
@@ -67,7 +67,7 @@ class Client:
         self._keyed, self._alone = keyed, alone
         self._seed = seed
         self._chance = random.Random()
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[bool, Lane] = {}
         self._made = 0
 
     async def go_on(self, book: Book, is_over: asyncio.Event, is_open: asyncio.Event) -> None:
@@ -106,24 +106,28 @@ class Client:
             connection.close()
 
     def _lane(self, book: Book) -> Lane:
-        number = 0 if self._chance.random() < HOT else self._chance.randrange(1, STORES_EACH)
-        lane = self._lanes.get(number)
+        is_hot = self._chance.random() < HOT
+        lane = self._lanes.get(is_hot)
         if lane is None or not lane.is_open:
             self._made += 1
+            number = int(self.name[1:])
             if self._alone:
-                store = book.store("p", int(self.name[1:]) * 1000 + self._made)
+                store = book.store("p", number * 1000 + self._made)
             else:
-                own = random.Random(f"{self.name} {number}").randrange(SHARED_STORES)
-                # One store is everybody's.
-                store = book.store("h", 0) if number == 0 else book.store("m", own)
+                store = (
+                    book.store("h", number % HOT_STORES)
+                    if is_hot
+                    else book.store("m", number % SHARED_STORES)
+                )
             mark = f"{self.name}.{self._made}"
-            lane = self._lanes[number] = store.lane(f"{mark}a", f"{mark}b")
+            # A second item where nobody else has any: documents of hundreds of items are slow.
+            lane = self._lanes[is_hot] = store.lane(f"{mark}a", *[f"{mark}b"] * self._alone)
         return lane
 
     def _wish(self, lane: Lane) -> Operation:
         chance = self._chance
         key = f"{chance.getrandbits(_KEYS_AT_RANDOM):032x}" if self._keyed else ""
-        one, other = lane.held
+        one, *others = lane.held
         if self._alone and chance.random() < 0.03:
             return Operation("clean", {}, {}, key)
         kind = "supply" if lane.held[one] < 3 or chance.random() < 0.5 else "demand"
@@ -134,9 +138,9 @@ class Client:
         own = {one: chance.randint(1, 4)}
         if kind == "supply":
             shared |= {RISING: 1} if not self._alone else {}
-            own[other] = 1
+            own |= dict.fromkeys(others, 1)
         elif chance.random() < 0.03:
-            own[other] = 1_000_000
+            own[one] = 1_000_000
         return Operation(kind, own, shared, key)
 
     async def _carry_out(self, lane: Lane, operation: Operation) -> None:

@@ -14,7 +14,7 @@ from tests.support.service import Service, children_of, command_line
 from tests.torture.actors.evening import Evening
 from tests.torture.plan import Fault
 
-READY_SECONDS = 60.0
+READY_SECONDS, START_SECONDS = 60.0, 120.0
 
 
 class ProgramsHarm:
@@ -97,7 +97,8 @@ class ProgramsHarm:
         await asyncio.sleep(fault.seconds)
         self._bot.__enter__()
         # It takes 4 s of processor time to begin, on a machine that does a lot else.
-        self._evening.hurt.append((began, time.time() + 15.0))
+        await asyncio.to_thread(self._bot.wait_for, "started", START_SECONDS)
+        self._evening.hurt.append((began, time.time()))
 
     async def halt_bot(self, fault: Fault) -> None:
         """Let the bot hang."""

@@ -160,18 +160,15 @@ class ClaimCollection:
         return reply["n"] == len(claims) and "writeConcernError" not in reply
 
     async def _compare(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
-        """Give what stands in the place of each claim; None where the claim itself does.
-
-        That what was expected stands there still is no answer: the primary may have the new claim already,
-        and no majority yet.
-        """
+        """Give what stands in the place of each claim; None where the claim itself does."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + MAJORITY_SECONDS
         while True:
             found = await self._find([claim.key for _, claim in claims])
             there = [found.get((claim.key.client, claim.key.value)) for _, claim in claims]
             pairs = list(zip(claims, there, strict=True))
-            if None not in there and all(other != expected for (expected, _), other in pairs):
+            # What was expected may stand there for a majority only: the primary has the new claim already.
+            if not any(other in (None, expected) for (expected, _), other in pairs):
                 return [None if other == claim else other for (_, claim), other in pairs]
             if clock() > deadline:
                 # No majority has them yet, or they are gone: whoever asks again will see.

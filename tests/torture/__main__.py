@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -23,7 +24,14 @@ def main() -> int:
     said = parser.parse_args()
     print(f"torture of {said.minutes:g} minutes, seed {said.seed}", flush=True)
     wanted = Wanted(said.minutes * 60, said.seed, said.round, said.clients, not said.no_faults, said.story)
-    return 0 if asyncio.run(Torture(wanted).go_on()) else 1
+    return 0 if asyncio.run(_go_on(Torture(wanted))) else 1
+
+
+async def _go_on(torture: Torture) -> bool:
+    """Go on, and leave no process, network or disk behind when told to end."""
+    going = asyncio.ensure_future(torture.go_on())
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, going.cancel)
+    return await going
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ class Harm:
 
     Attributes:
         done: how many faults were done, by kind.
+        left_out: how many were not, since their target was hurt already.
     """
 
     def __init__(self, members: ReplicaSetOfThree, story: Story, doers: Sequence[object]) -> None:
         self.done: Counter[str] = Counter()
+        self.left_out = 0
         self._members = members
         self._story = story
         self._doers = doers
@@ -57,7 +59,8 @@ class Harm:
             fault = await self._aimed(fault)
         lock = self._busy[target, fault.which]
         if lock.locked():
-            self.done["left out: its target was hurt already"] += 1
+            # Its target is hurt already.
+            self.left_out += 1
             return
         async with lock:
             how: Any = next(getattr(each, fault.kind) for each in self._doers if hasattr(each, fault.kind))

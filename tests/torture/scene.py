@@ -35,8 +35,8 @@ GoOn = Callable[[Book, asyncio.Event, asyncio.Event], Coroutine[Any, Any, None]]
 """Acts for a round: where all is noted, when it is over, and whether new wishes may be had."""
 
 SERVICES, GUESTS, FOREIGN = 2, 2, 2
-ALONE_EVERY = 6
-"""Each sixth client has stores of its own."""
+ALONE_EVERY = 25
+"""Each of these clients has stores of its own; batches are small there, and cost the most."""
 
 KEYED_OF_TEN = 4
 OPLOG = ("--oplogSize", "700")

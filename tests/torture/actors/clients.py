@@ -18,12 +18,12 @@ ANSWER_SECONDS = 20.0
 IMPATIENCE = (0.005, 0.1)
 """How soon a client with a key asks again now and then, in seconds, though its request is on its way."""
 
-SHARED_STORES, HOT_STORES = 20, 4
-HOT = 0.8
+SHARED_STORES, HOT_STORES = 12, 4
+HOT = 0.9
 """How often an operation goes to the store that a quarter of all share; the rest go to those of a few."""
 
 PAUSE_SECONDS = 0.02
-KEPT_KEYS = 40
+KEPT_KEYS = 10
 """How many operations of a client with keys are asked for once more when all is calm."""
 
 REFUSALS = ("out-of-stock", "store-not-found")

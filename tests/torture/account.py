@@ -232,10 +232,11 @@ class Book:
 
     def doom(self) -> None:
         """Note that all that there is may be deleted from now on."""
-        for store in self.stores.values():
+        # Other threads may begin stores meanwhile.
+        for store in list(self.stores.values()):
             if not store.doomed:
                 store.doomed = True
-                for lane in store.lanes:
+                for lane in list(store.lanes):
                     if lane.doubt is not None and lane.doubt.kind == "supply":
                         store.afterlife.update({**lane.doubt.own, **lane.doubt.shared})
         self._age += 1

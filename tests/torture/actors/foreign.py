@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from tests.torture.account import Book, Operation
+from tests.torture.account import Book, Lane, Operation
 from tests.torture.actors.clients import SHARED_STORES
 from tests.torture.story import Story
 
@@ -68,21 +68,24 @@ class ForeignWriter:
                     self._set(stores if sure else hasty, store, f"{lane.name}mark", number, sure=sure)
                     continue
                 kind = "supply" if chance.random() < 0.6 else "demand"
-                operation = Operation(kind, {item: chance.randint(1, 3)})
-                least = operation.own[item] if kind == "demand" else 0
-                guard = {f"items.{item}": {"$gte": least}} if least else {}
-                change = {"$inc": {f"items.{item}": operation.moved(operation.own)[item]}}
-                try:
-                    changed = stores.update_one({"_id": store.name, **guard}, change).matched_count
-                except PyMongoError as error:
-                    lane.unknown(operation)
-                    self._story.counts["foreign: unknown"] += 1
-                    self._story.note(store.name, lane.name, operation, type(error).__name__)
-                    continue
-                self._story.counts["foreign"] += 1
-                self._story.note(store.name, lane.name, operation, f"matched {changed}")
-                if changed and (wrong := lane.applied(operation, None)):
-                    self._story.wrong(f"{store.name} {lane.name}: {wrong}")
+                self._move(stores, lane, Operation(kind, {item: chance.randint(1, 3)}))
+
+    def _move(self, stores: Any, lane: Lane, operation: Operation) -> None:
+        store_id = lane.store.name
+        ((item, quantity),) = operation.own.items()
+        guard = {f"items.{item}": {"$gte": quantity}} if operation.kind == "demand" else {}
+        change = {"$inc": {f"items.{item}": operation.moved(operation.own)[item]}}
+        try:
+            changed = stores.update_one({"_id": store_id, **guard}, change).matched_count
+        except PyMongoError as error:
+            lane.unknown(operation)
+            self._story.counts["foreign: unknown"] += 1
+            self._story.note(store_id, lane.name, operation, type(error).__name__)
+            return
+        self._story.counts["foreign"] += 1
+        self._story.note(store_id, lane.name, operation, f"matched {changed}")
+        if changed and (wrong := lane.applied(operation, None)):
+            self._story.wrong(f"{store_id} {lane.name}: {wrong}")
 
     def _set(self, stores: Any, store: Any, item: str, number: int, *, sure: bool) -> None:
         had, _ = store.marks.get(item, (0, 0))

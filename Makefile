@@ -37,7 +37,7 @@ demo: install-dev       ## replay a supermarket chain's receipts; ARGS="--stores
 # Files go to the workers in the order of their folders, the longest first, so that all end at about the same time.
 # Elections and browsers are waited for more than computed: there are more workers than cores.
 LONGEST_FIRST := tests/end_to_end tests/faults tests/browser tests/proxies tests/replica_init tests/simulation \
-    tests/monitoring tests/integration tests/contract tests/unit tests/house tests/examples
+    tests/monitoring tests/integration tests/contract tests/unit tests/house tests/examples tests/torture
 UNIT := $(filter-out tests/unit/__% tests/unit/reports/,$(wildcard tests/unit/*/ tests/unit/test_*.py))
 QUICK := tests/simulation tests/unit/reports/ tests/end_to_end/test_sockets.py tests/integration/test_rest*.py \
     tests/contract $(UNIT)
@@ -69,7 +69,7 @@ check: install-dev install-deploy   ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: install-deploy deploy-check image-check compose-check k8s-secrets
+.PHONY: install-deploy deploy-check image-check compose-check torture k8s-secrets
 .venv/deploy/installed: requirements/deploy.lock .venv/installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
 	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
@@ -85,6 +85,9 @@ image-check: install-dev    ## build and run the image without Docker (needs roo
 
 compose-check: install-dev install-deploy   ## the Compose stack on a Docker engine of its own (needs root and Debian's docker.io): minutes
 	$(BIN)/python -m tests.compose $(ARGS)
+
+torture: install-dev    ## hurt everything at random, and judge every answer; ARGS="--minutes 60 --seed 7"
+	@exec $(BIN)/python -m tests.torture $(ARGS)
 
 OVERLAY = local
 k8s-secrets: install    ## make what is not there of k8s/overlays/$(OVERLAY)/secrets; OVERLAY=production

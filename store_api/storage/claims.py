@@ -37,7 +37,7 @@ COLLECTION = "claims"
 TTL_INDEX = "old claims go"
 
 MAJORITY_SECONDS = 2.0
-"""How long it is waited until a majority has a claim that another has just made."""
+"""How long it is waited until a majority has a claim that has just been made, by another or by us."""
 
 PUT_SECONDS = 12.0
 """How long claims that nobody answers are sent again: longer than an election takes."""
@@ -133,7 +133,7 @@ class ClaimCollection:
                 is_sure &= await self._insist(lambda: self._replace(others, at))
             if is_sure:
                 return [None] * len(claims)
-            return await self._compare([claim for _, claim in claims])
+            return await self._compare(claims)
 
     async def _insist(self, question: Callable[[], Awaitable[Result]]) -> Result:
         """Ask until there is an answer: what is asked twice finds what the first time did."""
@@ -159,15 +159,17 @@ class ClaimCollection:
         reply = await self._database.command({"update": COLLECTION, "updates": replaced, **DURABLY})
         return reply["n"] == len(claims) and "writeConcernError" not in reply
 
-    async def _compare(self, claims: Sequence[Claim]) -> list[Claim | None]:
+    async def _compare(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
         """Give what stands in the place of each claim; None where the claim itself does."""
         clock = asyncio.get_running_loop().time
         deadline = clock() + MAJORITY_SECONDS
         while True:
-            found = await self._find([claim.key for claim in claims])
-            there = [found.get((claim.key.client, claim.key.value)) for claim in claims]
-            if None not in there:
-                return [None if claim == other else other for claim, other in zip(claims, there, strict=True)]
+            found = await self._find([claim.key for _, claim in claims])
+            there = [found.get((claim.key.client, claim.key.value)) for _, claim in claims]
+            pairs = list(zip(claims, there, strict=True))
+            # What was expected may stand there for a majority only: the primary has the new claim already.
+            if not any(other in (None, expected) for (expected, _), other in pairs):
+                return [None if other == claim else other for (_, claim), other in pairs]
             if clock() > deadline:
                 # No majority has them yet, or they are gone: whoever asks again will see.
                 raise DatabaseUnavailable

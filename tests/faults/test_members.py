@@ -2,13 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import pytest
+from msgspec import structs
 from pymongo import WriteConcern
 
-from store_api.storage.clients import connect
+from store_api.claims import Claim
+from store_api.errors import DatabaseUnavailable
+from store_api.stock import Key
+from store_api.storage.claims import ClaimCollection
+from store_api.storage.clients import Primary, connect
 from store_api.storage.reader import StoreReader
 from tests.faults.scene import Mongo, World, scene_of, world_of
+from tests.support.fail_points import failing
 from tests.support.mongod import ReplicaSetOfThree
 from tests.support.service import new_store_id
 
@@ -36,6 +43,39 @@ async def test_what_a_majority_lacks_is_waited_for_before_all_is_read(world: Wor
         pause(replication, "off")
         await waiting
         assert await stores.read(store_id) == {"chair": 1}
+    finally:
+        pause(replication, "off")
+        client.close()
+        for member in replication:
+            member.close()
+
+
+async def test_a_claim_that_no_majority_has_yet_is_waited_for_in_the_place_of_another(world: World) -> None:
+    replication = [world.member(index) for index in range(3) if index != world.members.primary()]
+    client = connect(world.url)
+    await client.admin.command("ping")
+    claims = ClaimCollection(client, world.service.database, Primary(client), hours=1)
+    first = Claim(Key("anonymous", new_store_id(), b"same"), "north", "writer", 2)
+    second = structs.replace(first, number=4)
+    stepping_down = {"code": 91, "errmsg": "it steps down, and waits for no majority"}
+    try:
+        assert await claims.put([(None, first)]) == [None]
+        pause(replication, "alwaysOn")
+        with (
+            world.primary() as mongo,
+            failing(mongo, "update", times=1, writeConcernError=stepping_down) as met,
+        ):
+            putting = asyncio.create_task(claims.put([(first, second)]))
+            await met.wait_until_hit()
+            # A majority still has the first one, which is no answer.
+            assert await claims.find(first.key) == first
+            assert not putting.done()
+            pause(replication, "off")
+            # It may take members longer than the service waits: then it is asked again.
+            with suppress(DatabaseUnavailable):
+                assert await putting == [None]
+        assert await claims.put([(first, second)]) == [None]
+        assert await claims.find(first.key) == second
     finally:
         pause(replication, "off")
         client.close()

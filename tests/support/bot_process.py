@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,11 +33,17 @@ class BotProcess:
         folder: gets what the program says; made if need be.
         settings: environment variables.
         patience: constants, as `package.module.NAME`, and the seconds that they are to be.
+        program: the module that is run, and its arguments.
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str], patience: Mapping[str, float] = PATIENT
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        patience: Mapping[str, float] = PATIENT,
+        program: Sequence[str] = ("bot",),
     ) -> None:
+        self._program = program
         self._folder = folder
         self._settings = settings
         self._patience = patience
@@ -47,7 +53,7 @@ class BotProcess:
         self._folder.mkdir(exist_ok=True)
         with (self._folder / "stderr").open("wb") as errors:
             self._process = subprocess.Popen(
-                begun(sys.executable, *impatiently(self._patience, "bot")),
+                begun(sys.executable, *impatiently(self._patience, *self._program)),
                 cwd=self._folder,
                 env=environment(self._settings),
                 stdin=subprocess.DEVNULL,
@@ -77,6 +83,10 @@ class BotProcess:
     def wait_for(self, action: str, seconds: float = 60.0) -> None:
         """Wait until it has logged an action."""
         wait_until(lambda: bool(self.log(action)), f"{action}; it said {self.complaints}", seconds)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Tell it to end, wait for that and give its exit code."""

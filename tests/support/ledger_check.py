@@ -1,7 +1,7 @@
 """Proves a ledger from what is in the database: its rows add up to the stock, whoever wrote or died."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from bson import Timestamp
@@ -20,21 +20,26 @@ Found = Mapping[str, Any]
 _DURABLE = WriteConcern(w="majority", j=True)
 
 
-def first_difference(database: Documents) -> str | None:
+def first_difference(database: Documents, only: Collection[str] | None = None) -> str | None:
     """Say what is wrong with a ledger that has caught up; None where it is right.
+
+    Args:
+        database: with stores and ledger.
+        only: the stores that are looked at; None for all.
 
     For each store and item: opening balance + the sum of its rows = the stock, and each row's quantity is the
     one before plus its delta. Rows are numbered without a hole, and their time never falls. Each checkpoint
     is what its store held then.
     """
+    mine, named = ({}, {}) if only is None else ({"_id.s": {"$in": [*only]}}, {"_id": {"$in": [*only]}})
     buckets: defaultdict[str, list[Found]] = defaultdict(list)
-    for bucket in database[MOVEMENTS].find(sort=[("_id", 1)]):
+    for bucket in database[MOVEMENTS].find(mine, sort=[("_id", 1)]):
         buckets[bucket["_id"]["s"]].append(bucket)
     checkpoints: defaultdict[str, list[Found]] = defaultdict(list)
-    for checkpoint in database[CHECKPOINTS].find(sort=[("_id", 1)]):
+    for checkpoint in database[CHECKPOINTS].find(mine, sort=[("_id", 1)]):
         checkpoints[checkpoint["_id"]["s"]].append(checkpoint)
-    stocks = {document["_id"]: _stock_of(document) for document in database["stores"].find()}
-    for wrong in _wrong_order(database):
+    stocks = {document["_id"]: _stock_of(document) for document in database["stores"].find(named)}
+    for wrong in _wrong_order(database, mine):
         return wrong
     for store_id in sorted(buckets.keys() | checkpoints.keys() | stocks.keys()):
         for wrong in _wrong_of(buckets[store_id], checkpoints[store_id], stocks.get(store_id)):
@@ -42,7 +47,12 @@ def first_difference(database: Documents) -> str | None:
     return None
 
 
-def check_ledger(mongo: "MongoClient[dict[str, Any]]", name: str, seconds: float = 20.0) -> None:
+def check_ledger(
+    mongo: "MongoClient[dict[str, Any]]",
+    name: str,
+    seconds: float = 20.0,
+    only: Collection[str] | None = None,
+) -> None:
     """Wait until the ledger of a database has all that is in it now, and prove it; nobody writes meanwhile.
 
     Raises:
@@ -50,7 +60,7 @@ def check_ledger(mongo: "MongoClient[dict[str, Any]]", name: str, seconds: float
         TimeoutError: it does not catch up.
     """
     wait_until_kept(mongo, name, seconds)
-    assert (wrong := first_difference(mongo[name])) is None, wrong
+    assert (wrong := first_difference(mongo[name], only)) is None, wrong
 
 
 def wait_until_kept(mongo: "MongoClient[dict[str, Any]]", name: str, seconds: float = 20.0) -> None:
@@ -99,10 +109,10 @@ def _stock_of(document: Found) -> Stock:
     return {item_id: quantity for item_id, quantity in quantities.items() if quantity}
 
 
-def _wrong_order(database: Documents) -> Iterator[str]:
+def _wrong_order(database: Documents, mine: Found) -> Iterator[str]:
     """Look at all rows in the order of the ledger: no number is there twice, and no time falls."""
     rows: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-    for bucket in database[MOVEMENTS].find():
+    for bucket in database[MOVEMENTS].find(mine):
         rows[bucket["_id"]["b"]] += [(row["n"], row["t"]) for row in bucket["rows"]]
     before = 0
     for number in sorted(rows):

@@ -6,11 +6,11 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from pymongo import MongoClient
@@ -33,6 +33,8 @@ SOON_GIVEN_UP = (
     *("--setParameter", "oplogRetriedFindMaxSeconds=1"),
 )
 """A member that copies from one that hangs gives it up soon: without that no write is durable for 13 s."""
+
+NOWHERE_ELSE: Mapping[int, Path] = MappingProxyType({})
 
 found_mongod = cache(find_mongod)
 
@@ -86,12 +88,19 @@ class ReplicaSetOfThree:
         extra: further flags of each member.
         initiated: whether they become a set when it is entered; else they are three mongods that none began.
         network: whose first three places they are in; None for this machine's own.
+        elsewhere: where members keep their data that keep it on a disk of their own.
     """
 
     def __init__(
-        self, extra: Sequence[str] = (), *, initiated: bool = True, network: Network | None = None
+        self,
+        extra: Sequence[str] = (),
+        *,
+        initiated: bool = True,
+        network: Network | None = None,
+        elsewhere: Mapping[int, Path] = NOWHERE_ELSE,
     ) -> None:
         self._network = network
+        self._elsewhere = elsewhere
         self.addresses = ["127.0.0.1"] * 3 if network is None else network.addresses[1:]
         self.ports = [free_port() for _ in range(3)]
         self._initiated = initiated
@@ -129,10 +138,15 @@ class ReplicaSetOfThree:
         """Stop all members and remove their data."""
         self._resources.close()
 
-    def start(self, *indices: int) -> None:
-        """Start members that do not run, all at once, and wait until they answer."""
+    def start(self, *indices: int, by: Sequence[str] = ()) -> None:
+        """Start members that do not run, all at once, and wait until they answer.
+
+        Args:
+            indices: which.
+            by: the beginning of their command lines, as `env` and variables.
+        """
         for index in indices:
-            folder = self._folder / str(index)
+            folder = self._elsewhere.get(index, self._folder / str(index))
             folder.mkdir(exist_ok=True)
             log = self._folder / f"{index}.log"
             arguments = mongod_arguments(
@@ -142,7 +156,7 @@ class ReplicaSetOfThree:
                 address = self.addresses[index]
                 arguments = [address if word == "127.0.0.1" else word for word in arguments]
                 arguments = [*self._network.within(index + 1), *arguments]
-            self._processes[index] = MongodProcess(arguments, log)
+            self._processes[index] = MongodProcess([*by, *arguments], log)
         for index in indices:
             wait_until(partial(self._answers, index), f"member {index} answers", 30.0)
 

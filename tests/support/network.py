@@ -68,6 +68,13 @@ class Network:
         """Let what a place sends to another vanish: it hears, and whatever it says is not heard."""
         self._know(place, other, NOWHERE)
 
+    def join(self, place: int, *others: int) -> None:
+        """Let packets between a place and these others arrive again; without others, between it and all."""
+        for other in others or range(len(self.addresses)):
+            if other != place:
+                self._know(place, other, _hardware(other))
+                self._know(other, place, _hardware(place))
+
     def heal(self) -> None:
         """Let all packets arrive."""
         for place in range(len(self.addresses)):

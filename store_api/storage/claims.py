@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from bson import Int64
 from msgspec import structs
-from pymongo.errors import ConnectionFailure, OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure, WriteConcernError
 
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
@@ -142,7 +142,7 @@ class ClaimCollection:
         while True:
             try:
                 return await self._primary.ask(question)
-            except ConnectionFailure:
+            except (ConnectionFailure, WriteConcernError):
                 if clock() > deadline:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
@@ -150,14 +150,26 @@ class ClaimCollection:
     async def _insert(self, claims: Sequence[Claim], at: datetime) -> bool:
         """Insert claims; tells whether all are written."""
         documents = [_document_of(claim, at) for claim in claims]
-        reply = await self._database.command({"insert": COLLECTION, "documents": documents, **DURABLY})
-        return not reply.get("writeErrors") and "writeConcernError" not in reply
+        reply = await self._durably({"insert": COLLECTION, "documents": documents})
+        return not reply.get("writeErrors")
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
         """Put claims in the place of others; tells whether all are written."""
         replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
-        reply = await self._database.command({"update": COLLECTION, "updates": replaced, **DURABLY})
-        return reply["n"] == len(claims) and "writeConcernError" not in reply
+        reply = await self._durably({"update": COLLECTION, "updates": replaced})
+        return bool(reply["n"] == len(claims))
+
+    async def _durably(self, command: Document) -> Document:
+        """Write, and wait for a majority.
+
+        Raises:
+            WriteConcernError: no majority is known to have it. A primary that the others have given up says
+                so when it notices; the next one may never have heard of what it wrote.
+        """
+        reply: Document = await self._database.command({**command, **DURABLY})
+        if (concern := reply.get("writeConcernError")) is not None:
+            raise WriteConcernError("no majority has it", concern.get("code"), reply)
+        return reply
 
     async def _compare(self, claims: Sequence[Claim]) -> list[Claim | None]:
         """Give what stands in the place of each claim; None where the claim itself does."""

@@ -69,7 +69,7 @@ check: install-dev install-deploy   ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: install-deploy deploy-check image-check k8s-secrets
+.PHONY: install-deploy deploy-check image-check vanish-check k8s-secrets
 .venv/deploy/installed: requirements/deploy.lock .venv/installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
 	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
@@ -82,6 +82,9 @@ deploy-check: install-dev install-deploy    ## check the Compose and Kubernetes 
 
 image-check: install-dev    ## build and run the image without Docker (needs root, buildah and mmdebstrap)
 	$(BIN)/python -m pytest tests/image -s $(ARGS)
+
+vanish-check: install-dev    ## members and clients whose packets vanish: 4 minutes (needs root, iproute2 and iptables)
+	$(BIN)/python -m pytest tests/vanish -s $(ARGS)
 
 OVERLAY = local
 k8s-secrets: install    ## make what is not there of k8s/overlays/$(OVERLAY)/secrets; OVERLAY=production

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mongo_replica_init.verdict import config_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -21,18 +22,18 @@ from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
 from tests.support.network import Network
 
-ELECTION_SECONDS, HEARTBEAT_SECONDS = 1.0, 0.5
-"""How long members wait for a primary before they elect another, and how often they hear of each other."""
+ELECTION_SECONDS = 1.0
+"""How long members wait for a primary before they elect another, unless a test says more."""
 
 INITIATE_SECONDS = 30.0
 """How long a set may take to begin: it asks all members and writes to disk, on a machine that does more."""
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 SOON_GIVEN_UP = (
-    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
-    *("--setParameter", "oplogRetriedFindMaxSeconds=1"),
+    "--setParameter=oplogNetworkTimeoutBufferSeconds=1",
+    "--setParameter=oplogFetcherSteadyStateMaxFetcherRestarts=0",
 )
-"""A member that copies from one that hangs gives it up soon: without that no write is durable for 13 s."""
+"""As members are deployed: one that copies from a member that hangs gives it up soon."""
 
 found_mongod = cache(find_mongod)
 
@@ -86,12 +87,19 @@ class ReplicaSetOfThree:
         extra: further flags of each member.
         initiated: whether they become a set when it is entered; else they are three mongods that none began.
         network: whose first three places they are in; None for this machine's own.
+        election_seconds: how long they wait for a primary before they elect another.
     """
 
     def __init__(
-        self, extra: Sequence[str] = (), *, initiated: bool = True, network: Network | None = None
+        self,
+        extra: Sequence[str] = (),
+        *,
+        initiated: bool = True,
+        network: Network | None = None,
+        election_seconds: float = ELECTION_SECONDS,
     ) -> None:
         self._network = network
+        self.election_seconds = election_seconds
         self.addresses = ["127.0.0.1"] * 3 if network is None else network.addresses[1:]
         self.ports = [free_port() for _ in range(3)]
         self._initiated = initiated
@@ -118,7 +126,9 @@ class ReplicaSetOfThree:
             resources.callback(self._stop_all)
             if self._initiated:
                 self.start(0, 1, 2)
-                self._ask(0, {"replSetInitiate": self._config()}, INITIATE_SECONDS)
+                hosts = [self._host(index) for index in range(3)]
+                config = config_of(EMBEDDED_REPLICA_SET, hosts, int(self.election_seconds * 1000))
+                self._ask(0, {"replSetInitiate": config}, INITIATE_SECONDS)
                 self.wait_until_whole()
             self._resources = resources.pop_all()
         return self
@@ -205,16 +215,6 @@ class ReplicaSetOfThree:
 
     def _host(self, index: int) -> str:
         return f"{self.addresses[index]}:{self.ports[index]}"
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            "_id": EMBEDDED_REPLICA_SET,
-            "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
-            "settings": {
-                "electionTimeoutMillis": int(ELECTION_SECONDS * 1000),
-                "heartbeatIntervalMillis": int(HEARTBEAT_SECONDS * 1000),
-            },
-        }
 
     def _ask(self, index: int, command: dict[str, Any], seconds: float = 0.5) -> dict[str, Any]:
         client: MongoClient[dict[str, Any]] = MongoClient(

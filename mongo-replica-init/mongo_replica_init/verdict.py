@@ -56,11 +56,11 @@ def members_of(answer: Hello) -> set[str]:
     return {host.lower() for kind in ("hosts", "passives", "arbiters") for host in answer.get(kind, ())}
 
 
-HEARTBEAT_MILLISECONDS = 250
+HEARTBEAT_MILLISECONDS = 100
 """How often members hear of each other. After a member has vanished, the others tell each other in heartbeats
 alone what they have, for up to 30 s, and until then no write is durable."""
 
-CATCH_UP_MILLISECONDS = 250
+CATCH_UP_MILLISECONDS = 100
 """How long a new primary waits for what others may have beyond it: nothing that a majority had."""
 
 

@@ -21,6 +21,15 @@ from tests.support.service import new_store_id
 PROMISE_SECONDS = 2.0
 """How soon after the time-out of an election every request has its answer that waited for the primary."""
 
+HEALED_SECONDS = 5.0
+"""The same, from when a primary can be reached again that is still the primary: the driver looks for it."""
+
+CONFIRMED_SECONDS = 1.0
+"""The same, from when MongoDB confirms a plain client's write, where that is later on a busy machine."""
+
+BUSY_SECONDS = 1.5
+"""How much later that may be."""
+
 SOCKET_SECONDS = 5.0
 """How soon after a majority confirms writes again the sockets have news."""
 
@@ -125,7 +134,8 @@ class Calls:
         """
         election = self.world.members.election_seconds
         over = healed_at or self.silent_at + election / 2
-        due = (healed_at or self.silent_at + election) + PROMISE_SECONDS + self.lateness
+        due = healed_at + HEALED_SECONDS if healed_at else self.silent_at + election + PROMISE_SECONDS
+        due += self.lateness
         since = [call for each in self.callers for call in each.calls if call.ended > self.silent_at]
         waited = [call.ended for call in since if call.began < over < call.ended]
         sure, news = (min(at for at in times if at > over) for times in (self._plain.sure_at, self._told_at))
@@ -137,6 +147,8 @@ class Calls:
             f" {dict(told(self.callers, self.silent_at))}; a late machine: {self.lateness:.2f} s\n"
         )
         late = [f"news after {news - sure:.2f} s"] if news > sure + SOCKET_SECONDS + self.lateness else []
+        late += [f"a majority after {sure - self.silent_at:.2f} s"] if sure > due + BUSY_SECONDS else []
+        due = max(due, sure + CONFIRMED_SECONDS)
         return late + [
             f"{call.told} from {call.began - self.silent_at:.2f} to {call.ended - self.silent_at:.2f} s"
             for call in since

@@ -28,9 +28,12 @@ def vanishing_world(network: Network | None, folder: Path, election_seconds: flo
 
 def assert_definite(calls: Calls, what: str, healed_at: float | None = None) -> None:
     """Assert that all were told in time what became of what they asked for, and that it is the truth."""
-    assert calls.late(what, healed_at) == []
-    assert told(calls.callers, calls.silent_at).keys() <= DEFINITE
-    assert calls.contradictions() == []
+    late = calls.late(what, healed_at)
+    assert not late, late
+    heard = told(calls.callers, calls.silent_at)
+    assert heard.keys() <= DEFINITE, heard
+    wrong = calls.contradictions()
+    assert not wrong, wrong
 
 
 async def another_takes_over(
@@ -113,5 +116,6 @@ async def nothing_happens(
     longest = max(call.seconds for each in calls.callers for call in each.calls)
     heard = told(calls.callers, calls.silent_at)
     sys.stdout.write(f"\n{what}: the longest request took {longest:.2f} s; {dict(heard)}\n")
-    assert heard.keys() <= DEFINITE
-    assert calls.contradictions() == []
+    assert heard.keys() <= DEFINITE, heard
+    wrong = calls.contradictions()
+    assert not wrong, wrong

@@ -9,8 +9,8 @@ def test_a_member_that_vanished_counts_as_down_before_another_is_elected(electio
     config = config_of("rs0", ["a:1", "b:2", "c:3"], election)
     assert config["settings"] == {
         "electionTimeoutMillis": election,
-        "heartbeatIntervalMillis": 250,
+        "heartbeatIntervalMillis": 100,
         "heartbeatTimeoutSecs": down,
-        "catchUpTimeoutMillis": 250,
+        "catchUpTimeoutMillis": 100,
     }
     assert [member.keys() for member in config["members"]] == [{"_id", "host"}] * 3

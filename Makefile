@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 .PHONY: help install install-dev run bot demo test quick check bench lock clean
 
 help:                   ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("store_api needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...")'
@@ -69,7 +69,7 @@ check: install-dev install-deploy   ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: install-deploy deploy-check image-check vanish-check k8s-secrets
+.PHONY: install-deploy deploy-check image-check compose-check vanish-check k8s-secrets
 .venv/deploy/installed: requirements/deploy.lock .venv/installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
 	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
@@ -82,6 +82,9 @@ deploy-check: install-dev install-deploy    ## check the Compose and Kubernetes 
 
 image-check: install-dev    ## build and run the image without Docker (needs root, buildah and mmdebstrap)
 	$(BIN)/python -m pytest tests/image -s $(ARGS)
+
+compose-check: install-dev install-deploy   ## the Compose stack on a Docker engine of its own (needs root and Debian's docker.io): minutes
+	$(BIN)/python -m tests.compose $(ARGS)
 
 vanish-check: install-dev    ## members and clients whose packets vanish: 4 minutes (needs root, iproute2 and iptables)
 	$(BIN)/python -m pytest tests/vanish -s $(ARGS)

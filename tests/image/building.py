@@ -119,11 +119,9 @@ class Image:
 @contextmanager
 def built(folder: Path) -> Iterator[Image]:
     """Build the image in a folder, and take it all away afterwards."""
-    buildah = _Buildah(folder)
-    (base,) = set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
-    buildah.make_base(f"docker.io/library/{base}")
-    options = ["--pull-never", "--isolation", "chroot", "--network", "host", "--format", "docker"]
-    buildah("bud", *options, *buildah.policy, *_pip_of_this_system(folder), "--tag", NAME, str(ROOT))
+    buildah = Buildah(folder)
+    buildah.make_base(base_name())
+    buildah.build(NAME, ROOT)
     container = buildah("from", "--pull-never", *buildah.policy, NAME)
     inspected = json.loads(buildah("inspect", "--type", "image", NAME))
     root = Path(buildah("mount", container))
@@ -134,9 +132,23 @@ def built(folder: Path) -> Iterator[Image]:
         buildah("rm", container)
 
 
-class _Buildah:
-    def __init__(self, folder: Path) -> None:
+def base_name() -> str:
+    """Give the full name of the image that the Dockerfile begins with."""
+    (base,) = set(re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE))
+    return f"docker.io/library/{base}"
+
+
+class Buildah:
+    """The program buildah, with images of its own in a folder; a call runs it and gives what it printed.
+
+    Args:
+        folder: an existing one.
+        driver: how it keeps layers; vfs works everywhere, overlay is quicker and smaller.
+    """
+
+    def __init__(self, folder: Path, driver: str = "vfs") -> None:
         self._folder = folder
+        self._driver = driver
         policy = folder / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         self.policy = ["--signature-policy", str(policy)]
@@ -144,7 +156,7 @@ class _Buildah:
     def __call__(self, *arguments: str) -> str:
         store = ["--root", str(self._folder / "root"), "--runroot", str(self._folder / "run")]
         done = subprocess.run(
-            begun("buildah", *store, "--storage-driver", "vfs", *arguments),
+            begun("buildah", *store, "--storage-driver", self._driver, *arguments),
             capture_output=True,
             text=True,
             env={**os.environ, "BUILDAH_ISOLATION": "chroot"},
@@ -156,10 +168,17 @@ class _Buildah:
             )
         return done.stdout.strip()
 
-    def make_base(self, name: str) -> None:
+    def build(self, name: str, context: Path, *options: str) -> None:
+        """Build a folder's Dockerfile, from images that are here alone."""
+        always = ["--pull-never", "--isolation", "chroot", "--network", "host", "--format", "docker"]
+        pip = _pip_of_this_system(self._folder)
+        self("bud", *always, *self.policy, *pip, *options, "--tag", name, str(context))
+
+    def make_base(self, name: str, packages: str = PACKAGES) -> None:
+        """Make the look-alike of Python's image, of these packages of Debian 12."""
         archive = self._folder / "base.tar"
         subprocess.run(
-            begun("mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", "bookworm", archive),
+            begun("mmdebstrap", "--quiet", "--variant=minbase", f"--include={packages}", "bookworm", archive),
             check=True,
         )
         container = self("from", "scratch")

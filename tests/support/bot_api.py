@@ -103,9 +103,13 @@ class BotApi:
     Attributes:
         calls: every request but getUpdates.
         delivered: what has reached the user's chat, in order.
+
+    Args:
+        address: of this machine, where it listens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self._address = address
         self.calls: list[Call] = []
         self.delivered: list[Call] = []
         self.polls = 0
@@ -136,7 +140,7 @@ class BotApi:
     @property
     def url(self) -> str:
         """The base URL, for TELEGRAM_API."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._address}:{self._port}"
 
     def fail(self, method: str, *faults: Fault) -> None:
         """Let the next requests of a method go wrong, one after the other."""
@@ -232,7 +236,7 @@ class BotApi:
         app.router.add_post("/bot{token}/{method}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, self._address, 0)
         await site.start()
         self._port = self._runner.addresses[0][1]
 

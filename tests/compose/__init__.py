@@ -1,0 +1,1 @@
+"""The stack of docker-compose.yml on a real Docker engine, which is the tests' own: `make compose-check`."""

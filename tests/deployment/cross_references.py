@@ -9,7 +9,7 @@ from mongo_replica_init.settings import VARIABLES as INIT_VARIABLES
 from bot.settings import BotSettings
 from store_api.settings import Settings
 from tests.deployment.tools import Manifest
-from tests.support.mongod import SOON_GIVEN_UP
+from tests.support.elections import SOON_GIVEN_UP
 
 OURS = "store_api"
 VARIABLES = {

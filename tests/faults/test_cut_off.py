@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.scene import World
 from tests.faults.vanishing import another_takes_over, nobody_takes_over, vanishing_world
-from tests.support.mongod import ELECTION_SECONDS
+from tests.support.elections import ELECTION_SECONDS
 from tests.support.network import HERE, NO_NAMESPACES, Network, network_of
 
 

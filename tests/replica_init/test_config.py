@@ -3,6 +3,8 @@
 import pytest
 from mongo_replica_init.verdict import config_of
 
+from tests.support.elections import settings_for
+
 
 @pytest.mark.parametrize(("election", "down"), [(500, 1), (1000, 1), (5000, 2), (10_000, 4), (60_000, 24)])
 def test_a_member_that_vanished_counts_as_down_before_another_is_elected(election: int, down: int) -> None:
@@ -13,4 +15,6 @@ def test_a_member_that_vanished_counts_as_down_before_another_is_elected(electio
         "heartbeatTimeoutSecs": down,
         "catchUpTimeoutMillis": 100,
     }
+    # The tests' own sets are told the same.
+    assert config["settings"] == settings_for(election / 1000)
     assert [member.keys() for member in config["members"]] == [{"_id", "host"}] * 3

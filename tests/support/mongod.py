@@ -13,28 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mongo_replica_init.verdict import config_of
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
+from tests.support.elections import ELECTION_SECONDS, SOON_GIVEN_UP, settings_for
 from tests.support.network import Network
-
-ELECTION_SECONDS = 1.0
-"""How long members wait for a primary before they elect another, unless a test says more."""
 
 INITIATE_SECONDS = 30.0
 """How long a set may take to begin: it asks all members and writes to disk, on a machine that does more."""
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
-SOON_GIVEN_UP = (
-    "--setParameter=oplogNetworkTimeoutBufferSeconds=1",
-    "--setParameter=oplogFetcherSteadyStateMaxFetcherRestarts=0",
-)
-"""As members are deployed: one that copies from a member that hangs gives it up soon."""
-
 found_mongod = cache(find_mongod)
 
 
@@ -126,8 +117,11 @@ class ReplicaSetOfThree:
             resources.callback(self._stop_all)
             if self._initiated:
                 self.start(0, 1, 2)
-                hosts = [self._host(index) for index in range(3)]
-                config = config_of(EMBEDDED_REPLICA_SET, hosts, int(self.election_seconds * 1000))
+                config = {
+                    "_id": EMBEDDED_REPLICA_SET,
+                    "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
+                    "settings": settings_for(self.election_seconds),
+                }
                 self._ask(0, {"replSetInitiate": config}, INITIATE_SECONDS)
                 self.wait_until_whole()
             self._resources = resources.pop_all()

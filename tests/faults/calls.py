@@ -33,8 +33,8 @@ BUSY_SECONDS = 1.5
 SOCKET_SECONDS = 5.0
 """How soon after a majority confirms writes again the sockets have news."""
 
-AT_MOST_SECONDS = 5.0
-"""How long a request may take that is sent later, as when the one that was silent comes back."""
+AT_MOST_SECONDS = 3.0
+"""How long a request may take that is sent later."""
 
 MANY = 100
 CALLERS = 6

@@ -50,12 +50,14 @@ async def another_takes_over(
     members = world.members
     silent = members.primary()
     async with calls_of(world) as calls:
-        silence(silent)
+        # In a thread: the callers go on meanwhile.
+        await asyncio.to_thread(silence, silent)
+        calls.silent_at = time.monotonic()
         try:
             await asyncio.to_thread(wait_until, lambda: members.primary(30.0) != silent, "another one", 30.0)
             await calls.go_on()
         finally:
-            heal(silent)
+            await asyncio.to_thread(heal, silent)
         # Now it hears what it was sent before.
         await asyncio.to_thread(members.wait_until_whole)
         await calls.go_on()
@@ -76,12 +78,14 @@ async def nobody_takes_over(
     """
     silent = world.members.primary()
     async with calls_of(world) as calls:
-        silence(silent)
+        # In a thread: the callers go on meanwhile.
+        await asyncio.to_thread(silence, silent)
+        calls.silent_at = time.monotonic()
         try:
             await asyncio.to_thread(wait_until, lambda: world.service.readiness() == 503, "not ready", 30.0)
             await asyncio.sleep(max(0.0, calls.silent_at + seconds - time.monotonic()))
         finally:
-            heal(silent)
+            await asyncio.to_thread(heal, silent)
             healed_at = time.monotonic()
         await calls.go_on()
     assert world.members.primary() == silent
@@ -105,11 +109,11 @@ async def nothing_happens(
     with world.primary() as mongo:
         term = mongo.admin.command("replSetGetStatus")["term"]
     async with calls_of(world) as calls:
-        disturb(primary)
+        await asyncio.to_thread(disturb, primary)
         try:
             await asyncio.sleep(seconds)
         finally:
-            calm(primary)
+            await asyncio.to_thread(calm, primary)
         await calls.go_on()
     with world.primary() as mongo:
         assert (members.primary(), mongo.admin.command("replSetGetStatus")["term"]) == (primary, term)

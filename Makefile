@@ -69,7 +69,7 @@ check: install-dev install-deploy   ## lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-.PHONY: install-deploy deploy-check image-check compose-check torture k8s-secrets
+.PHONY: install-deploy deploy-check image-check compose-check vanish-check torture k8s-secrets
 .venv/deploy/installed: requirements/deploy.lock .venv/installed-dev
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
 	$(BIN)/uv pip install --quiet --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
@@ -85,6 +85,9 @@ image-check: install-dev    ## build and run the image without Docker (needs roo
 
 compose-check: install-dev install-deploy   ## the Compose stack on a Docker engine of its own (needs root and Debian's docker.io): minutes
 	$(BIN)/python -m tests.compose $(ARGS)
+
+vanish-check: install-dev   ## members and clients whose packets vanish: 4 minutes (needs root, iproute2 and iptables)
+	$(BIN)/python -m pytest tests/vanish -s $(ARGS)
 
 torture: install-dev    ## hurt everything at random, and judge every answer; ARGS="--minutes 60 --seed 7"
 	@exec $(BIN)/python -m tests.torture $(ARGS)

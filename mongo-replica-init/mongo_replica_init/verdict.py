@@ -56,13 +56,32 @@ def members_of(answer: Hello) -> set[str]:
     return {host.lower() for kind in ("hosts", "passives", "arbiters") for host in answer.get(kind, ())}
 
 
+HEARTBEAT_MILLISECONDS = 100
+"""How often members hear of each other. After a member has vanished, the others tell each other in heartbeats
+alone what they have, for up to 30 s, and until then no write is durable."""
+
+CATCH_UP_MILLISECONDS = 100
+"""How long a new primary waits for what others may have beyond it: nothing that a majority had."""
+
+
 def config_of(name: str, hosts: Sequence[str], election_milliseconds: int) -> dict[str, Any]:
     """Write the configuration of a new set.
 
-    All members have the same priority: with a favourite, a fail-over would be two elections.
+    All members have the same priority: with a favourite, a fail-over would be two elections. A member counts
+    as down well before the election, so that nobody takes it for a source of data after it.
+
+    Args:
+        name: the replica set's.
+        hosts: its members.
+        election_milliseconds: without a primary for so long, they elect another.
     """
     return {
         "_id": name,
         "members": [{"_id": index, "host": host} for index, host in enumerate(hosts)],
-        "settings": {"electionTimeoutMillis": election_milliseconds},
+        "settings": {
+            "electionTimeoutMillis": election_milliseconds,
+            "heartbeatIntervalMillis": HEARTBEAT_MILLISECONDS,
+            "heartbeatTimeoutSecs": max(1, election_milliseconds // 2500),
+            "catchUpTimeoutMillis": CATCH_UP_MILLISECONDS,
+        },
     }

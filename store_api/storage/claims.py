@@ -20,14 +20,13 @@ from typing import Any, TypeVar
 
 from bson import Int64
 from msgspec import structs
-from pymongo.errors import ConnectionFailure, OperationFailure
+from pymongo.errors import ConnectionFailure, OperationFailure, WriteConcernError
 
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
-from store_api.sending.sender import MAJORITY
 from store_api.stock import Key
-from store_api.storage.clients import Client, Documents, Primary, durable_documents
+from store_api.storage.clients import Client, Documents, Primary, durable_documents, write_durably
 from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, UNAUTHORIZED, translated
 from store_api.storage.schema import in_mongosh
 
@@ -43,8 +42,6 @@ PUT_SECONDS = 12.0
 """How long claims that nobody answers are sent again: longer than an election takes."""
 
 PAUSE_SECONDS = 0.02
-
-DURABLY: dict[str, Any] = {"ordered": False, "writeConcern": MAJORITY}
 
 Result = TypeVar("Result")
 Document = dict[str, Any]
@@ -142,7 +139,7 @@ class ClaimCollection:
         while True:
             try:
                 return await self._primary.ask(question)
-            except ConnectionFailure:
+            except (ConnectionFailure, WriteConcernError):
                 if clock() > deadline:
                     raise
             await asyncio.sleep(PAUSE_SECONDS)
@@ -150,14 +147,14 @@ class ClaimCollection:
     async def _insert(self, claims: Sequence[Claim], at: datetime) -> bool:
         """Insert claims; tells whether all are written."""
         documents = [_document_of(claim, at) for claim in claims]
-        reply = await self._database.command({"insert": COLLECTION, "documents": documents, **DURABLY})
-        return not reply.get("writeErrors") and "writeConcernError" not in reply
+        reply = await write_durably(self._database, {"insert": COLLECTION, "documents": documents})
+        return not reply.get("writeErrors")
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
         """Put claims in the place of others; tells whether all are written."""
         replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
-        reply = await self._database.command({"update": COLLECTION, "updates": replaced, **DURABLY})
-        return reply["n"] == len(claims) and "writeConcernError" not in reply
+        reply = await write_durably(self._database, {"update": COLLECTION, "updates": replaced})
+        return bool(reply["n"] == len(claims))
 
     async def _compare(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
         """Give what stands in the place of each claim; None where the claim itself does."""

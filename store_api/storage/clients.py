@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 # the operations on all stores (motor/frameworks/asyncio/__init__.py).
 os.environ.setdefault("MOTOR_MAX_WORKERS", "32")
 
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import MongoClient, ReadPreference
 from pymongo.collection import Collection
-from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser_shared import SRV_SCHEME
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import DatabaseUnavailable
 from store_api.sending.answers import Answers, Unanswered
+from store_api.sending.sender import MAJORITY
 from watchers.members import Members
 
 log = logging.getLogger(__name__)
@@ -151,6 +152,25 @@ def durable_documents(client: Client, database: str, name: str) -> Documents:
         read_concern=ReadConcern("majority"),
         read_preference=ReadPreference.PRIMARY,
     )[name]
+
+
+async def write_durably(
+    database: AsyncIOMotorDatabase[dict[str, Any]], command: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Carry out all statements of a command, and wait until they are on a majority's disks.
+
+    Args:
+        database: whose.
+        command: what is written.
+
+    Raises:
+        WriteConcernError: no majority is known to have it. A primary that the others have given up says so
+            when it notices; the next one may never have heard of what it wrote.
+    """
+    reply: dict[str, Any] = await database.command({**command, "ordered": False, "writeConcern": MAJORITY})
+    if (concern := reply.get("writeConcernError")) is not None:
+        raise WriteConcernError("no majority has it", concern.get("code"), reply)
+    return reply
 
 
 def blocking(collection: AsyncIOMotorCollection[dict[str, Any]]) -> Collection[dict[str, Any]]:

@@ -9,6 +9,7 @@ from mongo_replica_init.settings import VARIABLES as INIT_VARIABLES
 from bot.settings import BotSettings
 from store_api.settings import Settings
 from tests.deployment.tools import Manifest
+from tests.support.elections import SOON_GIVEN_UP
 
 OURS = "store_api"
 VARIABLES = {
@@ -28,6 +29,7 @@ MONGOD_FLAGS = {
     "--networkMessageCompressors=snappy,zstd",
     "--wiredTigerCacheSizeGB=0.5",
     "--nounixsocket",
+    *SOON_GIVEN_UP,
 }
 """What every mongod is started with, wherever it runs; and where it asks for passwords, a keyFile."""
 

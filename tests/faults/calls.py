@@ -1,8 +1,4 @@
-"""Callers of all kinds beside a plain client of MongoDB: how long they wait while the primary is silent.
-
-How soon an answer can be sure is up to MongoDB, too: it takes a majority, and members that copied from the
-one that is silent have to give it up first. So what counts is when the plain client's write is sure again.
-"""
+"""Callers of all kinds, a plain client of MongoDB, a socket: how long they wait for a silent primary."""
 
 import asyncio
 import sys
@@ -18,18 +14,24 @@ from pymongo.errors import PyMongoError
 from tests.faults.callers import Caller, told
 from tests.faults.scene import World
 from tests.faults.watching import until
-from tests.support.mongod import ELECTION_SECONDS, HEARTBEAT_SECONDS
+from tests.support.lateness import machine_lateness
+from tests.support.listening import Socket, listening
 from tests.support.service import new_store_id
 
-PROMISE_SECONDS = ELECTION_SECONDS + 2.0
-"""How soon after the primary fell silent every request that it concerns has its answer."""
+PROMISE_SECONDS = 2.0
+"""How soon after the time-out of an election every request has its answer that waited for the primary."""
 
-CONFIRMED_SECONDS = 3 * HEARTBEAT_SECONDS + 1.0
-"""The same, counted from when a majority confirms writes again, where that is later.
+HEALED_SECONDS = 5.0
+"""The same, from when a primary can be reached again that is still the primary: the driver looks for it."""
 
-Until they give up the silent one for good, members tell each other only in heartbeats what they have. A
-fence, a claim and a write take three.
-"""
+CONFIRMED_SECONDS = 1.0
+"""The same, from when MongoDB confirms a plain client's write, where that is later on a busy machine."""
+
+BUSY_SECONDS = 1.5
+"""How much later that may be."""
+
+SOCKET_SECONDS = 5.0
+"""How soon after a majority confirms writes again the sockets have news."""
 
 AT_MOST_SECONDS = 3.0
 """How long a request may take that is sent later."""
@@ -64,10 +66,19 @@ class Plain:
 
 
 class Calls:
-    """Callers of all kinds, and what they were told since the primary fell silent."""
+    """Callers of all kinds, and what they were told since the primary fell silent.
 
-    def __init__(self, world: World) -> None:
+    Args:
+        world: whose service they call.
+        socket: which hears of every change.
+    """
+
+    def __init__(self, world: World, socket: Socket) -> None:
         self.world = world
+        self.lateness = 0.0
+        self._socket = socket
+        self._told_at: list[float] = []
+        self._listener = asyncio.create_task(self._listen())
         self._hot, self._many = [new_store_id()], [new_store_id() for _ in range(MANY)]
         self.callers = [
             Caller(world.service.url, stores, f"{'many' if many else 'hot'}-{keyed}-{number}", keyed=keyed)
@@ -78,6 +89,11 @@ class Calls:
         self._plain = Plain(world.url)
         self.silent_at = 0.0
 
+    async def _listen(self) -> None:
+        while True:
+            await self._socket.connection.recv()
+            self._told_at.append(time.monotonic())
+
     async def go_on(self) -> None:
         """Wait until everybody has had an answer to a request that began after this moment."""
         now = time.monotonic()
@@ -85,6 +101,7 @@ class Calls:
             lambda: (
                 all(any(call.began > now for call in caller.calls[-9:]) for caller in self.callers)
                 and any(at > now for at in self._plain.sure_at[-9:])
+                and any(at > now for at in self._told_at[-9:])
             ),
             lambda: "everybody has answers",
             30.0,
@@ -92,6 +109,7 @@ class Calls:
 
     async def stop(self) -> None:
         """Let all have their last answer."""
+        self._listener.cancel()
         await asyncio.gather(*(caller.finish() for caller in self.callers))
         await asyncio.to_thread(self._plain.stop)
 
@@ -114,20 +132,24 @@ class Calls:
             what: happened.
             healed_at: when the primary could be heard again, where no other was elected.
         """
-        silence_ends = healed_at or self.silent_at + ELECTION_SECONDS / 2
-        sure = min(at for at in self._plain.sure_at if at > silence_ends)
-        due = max((healed_at or self.silent_at) + PROMISE_SECONDS, sure + CONFIRMED_SECONDS)
+        election = self.world.members.election_seconds
+        over = healed_at or self.silent_at + election / 2
+        due = healed_at + HEALED_SECONDS if healed_at else self.silent_at + election + PROMISE_SECONDS
+        due += self.lateness
         since = [call for each in self.callers for call in each.calls if call.ended > self.silent_at]
-        early = [call for call in since if call.began < self.silent_at + ELECTION_SECONDS / 2]
-        waited = [call.ended for call in early if call.seconds > ELECTION_SECONDS / 2]
-        answered = max(waited, default=self.silent_at) - self.silent_at
-        longest = max(call.seconds for call in since)
+        waited = [call.ended for call in since if call.began < over < call.ended]
+        sure, news = (min(at for at in times if at > over) for times in (self._plain.sure_at, self._told_at))
         sys.stdout.write(
-            f"\n{what}: a majority confirms {sure - self.silent_at:.2f} s after the silence began; whoever"
-            f" asked before has an answer after {answered:.2f} s; the longest took {longest:.2f} s;"
-            f" {dict(told(self.callers, self.silent_at))}\n"
+            f"\n{what}, an election after {election:.0f} s: from the silence on it takes"
+            f" {sure - self.silent_at:.2f} s until a majority confirms a plain client's write,"
+            f" {max(waited, default=over) - self.silent_at:.2f} s until whoever waited has an answer,"
+            f" {news - self.silent_at:.2f} s until a socket has news;"
+            f" {dict(told(self.callers, self.silent_at))}; a late machine: {self.lateness:.2f} s\n"
         )
-        return [
+        late = [f"news after {news - sure:.2f} s"] if news > sure + SOCKET_SECONDS + self.lateness else []
+        late += [f"a majority after {sure - self.silent_at:.2f} s"] if sure > due + BUSY_SECONDS else []
+        due = max(due, sure + CONFIRMED_SECONDS)
+        return late + [
             f"{call.told} from {call.began - self.silent_at:.2f} to {call.ended - self.silent_at:.2f} s"
             for call in since
             if call.ended > max(due, call.began + AT_MOST_SECONDS)
@@ -138,10 +160,13 @@ class Calls:
 async def calls_of(world: World) -> AsyncIterator[Calls]:
     """Let callers call, in full swing."""
     await asyncio.to_thread(world.service.wait_until_ready)
-    calls = Calls(world)
-    try:
-        await calls.go_on()
-        calls.silent_at = time.monotonic()
-        yield calls
-    finally:
-        await calls.stop()
+    with machine_lateness() as machine:
+        async with listening(world.service, None, snapshot=False) as socket:
+            calls = Calls(world, socket)
+            try:
+                await calls.go_on()
+                calls.silent_at = time.monotonic()
+                yield calls
+            finally:
+                await calls.stop()
+    calls.lateness = machine.worst

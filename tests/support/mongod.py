@@ -19,21 +19,13 @@ from pymongo.errors import PyMongoError
 from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
+from tests.support.elections import ELECTION_SECONDS, SOON_GIVEN_UP, settings_for
 from tests.support.network import Network
-
-ELECTION_SECONDS, HEARTBEAT_SECONDS = 1.0, 0.5
-"""How long members wait for a primary before they elect another, and how often they hear of each other."""
 
 INITIATE_SECONDS = 30.0
 """How long a set may take to begin: it asks all members and writes to disk, on a machine that does more."""
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
-SOON_GIVEN_UP = (
-    *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
-    *("--setParameter", "oplogRetriedFindMaxSeconds=1"),
-)
-"""A member that copies from one that hangs gives it up soon: without that no write is durable for 13 s."""
-
 NOWHERE_ELSE: Mapping[int, Path] = MappingProxyType({})
 
 found_mongod = cache(find_mongod)
@@ -89,6 +81,7 @@ class ReplicaSetOfThree:
         initiated: whether they become a set when it is entered; else they are three mongods that none began.
         network: whose first three places they are in; None for this machine's own.
         elsewhere: where members keep their data that keep it on a disk of their own.
+        election_seconds: how long they wait for a primary before they elect another.
     """
 
     def __init__(
@@ -98,9 +91,11 @@ class ReplicaSetOfThree:
         initiated: bool = True,
         network: Network | None = None,
         elsewhere: Mapping[int, Path] = NOWHERE_ELSE,
+        election_seconds: float = ELECTION_SECONDS,
     ) -> None:
         self._network = network
         self._elsewhere = elsewhere
+        self.election_seconds = election_seconds
         self.addresses = ["127.0.0.1"] * 3 if network is None else network.addresses[1:]
         self.ports = [free_port() for _ in range(3)]
         self._initiated = initiated
@@ -127,7 +122,12 @@ class ReplicaSetOfThree:
             resources.callback(self._stop_all)
             if self._initiated:
                 self.start(0, 1, 2)
-                self._ask(0, {"replSetInitiate": self._config()}, INITIATE_SECONDS)
+                config = {
+                    "_id": EMBEDDED_REPLICA_SET,
+                    "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
+                    "settings": settings_for(self.election_seconds),
+                }
+                self._ask(0, {"replSetInitiate": config}, INITIATE_SECONDS)
                 self.wait_until_whole()
             self._resources = resources.pop_all()
         return self
@@ -219,16 +219,6 @@ class ReplicaSetOfThree:
 
     def _host(self, index: int) -> str:
         return f"{self.addresses[index]}:{self.ports[index]}"
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            "_id": EMBEDDED_REPLICA_SET,
-            "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
-            "settings": {
-                "electionTimeoutMillis": int(ELECTION_SECONDS * 1000),
-                "heartbeatIntervalMillis": int(HEARTBEAT_SECONDS * 1000),
-            },
-        }
 
     def _ask(self, index: int, command: dict[str, Any], seconds: float = 0.5) -> dict[str, Any]:
         client: MongoClient[dict[str, Any]] = MongoClient(

@@ -4,9 +4,12 @@ No connection breaks and no port refuses: whoever is cut off hears nothing, as b
 place knows the others' hardware addresses by heart; who is cut off is known by one that nobody has.
 """
 
+import ctypes
 import os
+import socket
 import subprocess
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 from tests.support.programs import begun
@@ -17,6 +20,9 @@ HERE = 0
 """The place of whoever is in no namespace, such as this process and the services that it starts."""
 
 NOWHERE = "02:00:00:00:00:ff"
+
+_NETWORK = 0x40000000
+"""CLONE_NEWNET: a namespace of networks (Linux, setns(2))."""
 
 
 class Network:
@@ -56,6 +62,28 @@ class Network:
     def within(self, place: int) -> Sequence[str]:
         """Give the beginning of a command line that runs in a place."""
         return () if place == HERE else ("ip", "netns", "exec", self._names[place])
+
+    def connected(self, place: int, address: tuple[str, int]) -> socket.socket:
+        """Connect from a place to an address; whoever has the socket talks from there."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._connect, place, address).result()
+
+    def _connect(self, place: int, address: tuple[str, int]) -> socket.socket:
+        """Go to a place with this thread, which is no good for anything else then, and connect."""
+        with open(f"/run/netns/{self._names[place]}") as there:  # noqa: PTH123
+            if ctypes.CDLL(None, use_errno=True).setns(there.fileno(), _NETWORK):
+                raise OSError(ctypes.get_errno(), "setns")
+        return socket.create_connection(address, 5.0)
+
+    def lose(self, place: int, share: float) -> None:
+        """Let a share of the packets that come to a place vanish at random, and of those that leave it."""
+        chance = ("-m", "statistic", "--mode", "random", "--probability", str(share), "-j", "DROP")
+        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
+            _run(*self.within(place), "iptables", "-A", chain, way, "eth0", *chance)
+
+    def lose_nothing(self, place: int) -> None:
+        """Undo `lose`."""
+        _run(*self.within(place), "iptables", "-F")
 
     def cut(self, place: int, *others: int) -> None:
         """Let every packet between a place and these others vanish; without others, between it and all."""
@@ -109,9 +137,13 @@ def _hardware(place: int) -> str:
 
 
 def _ip(*arguments: str) -> None:
-    done = subprocess.run(begun("ip", *arguments), capture_output=True, text=True)
+    _run("ip", *arguments)
+
+
+def _run(*arguments: str) -> None:
+    done = subprocess.run(begun(*arguments), capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise OSError(f"{' '.join(arguments)}: {done.stderr.strip()}")
 
 
 @contextmanager

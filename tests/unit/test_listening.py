@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -99,3 +100,19 @@ def test_a_port_that_is_taken_is_one_line_that_names_it(taken: str, host: str) -
         with pytest.raises(WrongSetting) as wrong:
             open_port(host, port)
     assert str(wrong.value) == f"PORT: cannot listen on {shown(host)}:{port}: Address already in use"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone can be told")
+def test_what_a_client_has_not_acknowledged_is_sent_again_soon() -> None:
+    port = free_port()
+    with open_port(V4, port) as listener, socket.create_connection((V4, port)):
+        accepted, _ = listener.accept()
+        with accepted:
+            kept = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            try:
+                again = accepted.getsockopt(socket.IPPROTO_TCP, 44)  # TCP_RTO_MAX_MS
+            except OSError:
+                # Before Linux 6.15 it goes on as long as it always did.
+                assert kept == 0
+            else:
+                assert (again, kept) == (2000, 120_000)

@@ -1,0 +1,72 @@
+"""Members whose packets vanish, with elections as they are deployed; some of it takes a minute."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.scene import World
+from tests.faults.vanishing import another_takes_over, nobody_takes_over, nothing_happens, vanishing_world
+from tests.support.network import HERE, Network
+
+DEPLOYED_SECONDS = 5.0
+"""`ELECTION_MILLISECONDS` of mongo-replica-init."""
+
+
+@pytest.fixture(scope="module")
+def world(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with vanishing_world(network, tmp_path_factory.mktemp("service"), DEPLOYED_SECONDS) as world:
+        yield world
+
+
+async def test_the_primary_hangs(world: World) -> None:
+    await another_takes_over(world, "hangs", world.members.freeze, world.members.thaw)
+
+
+async def test_the_primary_is_cut_off_from_everybody(world: World, network: Network) -> None:
+    await another_takes_over(
+        world,
+        "cut off from everybody",
+        lambda silent: network.cut(silent + 1),
+        lambda _: network.heal(),
+    )
+
+
+async def test_the_primary_is_cut_off_from_the_members_alone(world: World, network: Network) -> None:
+    await another_takes_over(
+        world,
+        "cut off from the members alone",
+        lambda silent: network.cut(silent + 1, *({1, 2, 3} - {silent + 1})),
+        lambda _: network.heal(),
+    )
+
+
+async def test_the_primary_is_killed(world: World) -> None:
+    await another_takes_over(world, "killed", world.members.kill, world.members.start)
+
+
+async def test_the_primary_is_cut_off_from_the_service_for_12_seconds(world: World, network: Network) -> None:
+    await nobody_takes_over(
+        world,
+        "cut off from the service alone",
+        lambda silent: network.cut(silent + 1, HERE),
+        lambda _: network.heal(),
+        12.0,
+    )
+
+
+async def test_a_primary_that_stands_still_for_a_moment_stays(world: World) -> None:
+    """Well within the time-out of an election: nobody gives it up, and nothing is answered wrongly."""
+    await nothing_happens(world, "stands still for 2.5 s", world.members.freeze, world.members.thaw, 2.5)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.15, 0.3], ids="{:.0%} lost".format)
+async def test_packets_of_the_primary_are_lost_at_random(
+    world: World, network: Network, share: float
+) -> None:
+    await nothing_happens(
+        world,
+        f"{share:.0%} of its packets lost, both ways",
+        lambda primary: network.lose(primary + 1, share),
+        lambda primary: network.lose_nothing(primary + 1),
+        10.0,
+    )

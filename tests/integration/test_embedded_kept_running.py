@@ -24,6 +24,7 @@ from tests.integration.test_embedded import (
     write_stock,
 )
 from tests.support.mongod import found_mongod, free_port, wait_until
+from tests.support.programs import begun
 from tests.support.service import command_line
 
 pytestmark = needs_proc
@@ -181,10 +182,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=340m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True).returncode:
+    if subprocess.run(begun(*command), capture_output=True).returncode:
         pytest.skip("needs root, to mount a small disk")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(begun("umount", disk), check=True)
 
 
 def test_a_full_disk_is_named_and_once_there_is_room_it_is_back(small_disk: Path, logged: Logged) -> None:

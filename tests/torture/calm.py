@@ -41,17 +41,21 @@ class Calm:
         for service in scene.services:
             await asyncio.to_thread(self._wait, lambda: service.readiness() == 200, "a service is ready")  # noqa: B023
 
-    async def all_know(self, actors: Sequence["asyncio.Task[None]"]) -> None:
-        """Wait until everybody knows what became of what they asked for."""
-        _, pending = await asyncio.wait(actors, timeout=KNOWN_SECONDS)
+    async def all_know(self, actors: Sequence["asyncio.Task[None]"], seconds: float = KNOWN_SECONDS) -> None:
+        """Wait until everybody knows what became of what they asked for; that somebody does not is wrong."""
+        _, pending = await asyncio.wait(actors, timeout=seconds)
         if pending:
             for client in self._scene.clients:
                 if client.busy_with:
                     self._wrong(f"{client.busy_with}: nobody says what became of it")
-            self._wrong(f"{len(pending)} actors have not ended in {KNOWN_SECONDS:g} s of calm")
+            self._wrong(f"{len(pending)} actors have not ended in {seconds:g} s of calm")
         for actor in pending:
             actor.cancel()
-        await asyncio.gather(*actors)
+        ended = await asyncio.gather(*actors, return_exceptions=True)
+        for error in ended:
+            # Who was cancelled just now is wrong already; the story is to be told.
+            if isinstance(error, Exception):
+                raise error
 
     async def look(self, book: Book, listeners: Sequence[Listener]) -> float:
         """Look at everything; gives how long the sockets took until they were true.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.torture.actors.clients import meaning_of
 from tests.torture.actors.evening import Sent, Step, heading_of, units_in, wrongs_of_day
 from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
+from tests.torture.calm import Calm
 from tests.torture.story import Story
 
 GOOD = (
@@ -34,6 +36,23 @@ def listener(story: Story, **kind: bool) -> Listener:
     heard.know(book)
     heard.connected.set()
     return heard
+
+
+async def test_who_never_knows_is_told_and_does_not_end_the_story() -> None:
+    scene: Any = SimpleNamespace(clients=[SimpleNamespace(busy_with="a wish")], story=Story())
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def breaks() -> None:
+        raise ValueError
+
+    await Calm(scene).all_know([asyncio.create_task(never())], 0.01)
+    wish, actors = scene.story.wrongs
+    assert "a wish: nobody says" in wish
+    assert "1 actors have not ended" in actors
+    with pytest.raises(ValueError):  # noqa: PT011
+        await Calm(scene).all_know([asyncio.create_task(breaks())])
 
 
 def test_a_frame_that_is_right_is_right() -> None:

@@ -6,15 +6,17 @@ is slow to start, and leaves its state server behind when it is killed; so each 
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from store_api.errors import StoreApiError, WrongSetting
 
@@ -24,6 +26,9 @@ STOP_SECONDS = 36.0
 """More than a worker takes whose clients read slowly; less than an orchestrator's patience."""
 
 RESTART_SECONDS = 1.0
+
+_FIRST_OF_OUR_OWN = 3
+"""Of open files: the numbers below are input, output and errors."""
 
 
 def run_workers(
@@ -66,6 +71,7 @@ def _start(serve: Callable[[], None]) -> SpawnProcess:
 def _work(serve: Callable[[], None]) -> None:
     # A terminal's Ctrl-C reaches everybody at once, but the main process closes its share of the port first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _keep_for_oneself()
     try:
         serve()
     except WrongSetting as wrong:
@@ -75,6 +81,18 @@ def _work(serve: Callable[[], None]) -> None:
     except StoreApiError:
         # It has been logged; multiprocessing would print a trace.
         sys.exit(1)
+
+
+def _keep_for_oneself() -> None:
+    """Have no program that a worker starts inherit what the worker was given, the port above all.
+
+    It had to be inheritable to come here, and uvloop closes nothing in the programs that it starts: one that
+    outlives the service would let clients in that nobody serves.
+    """
+    for file in Path("/dev/fd").iterdir():
+        # The folder itself was among them, and is closed by now.
+        with suppress(OSError):
+            os.set_inheritable(int(file.name), int(file.name) < _FIRST_OF_OUR_OWN)
 
 
 def _replace(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,24 @@ def keepers_of(service: Service) -> set[int]:
     return {pid for pid in below if b"store_api.keeping.program" in command_line(pid)}
 
 
+def files_of(pid: int) -> dict[int, str]:
+    """What a process has open, by number."""
+    found = {}
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        # One may be closed meanwhile.
+        with suppress(FileNotFoundError):
+            found[int(file.name)] = str(file.readlink())
+    return found
+
+
+def shared_by(keeper: int, service: Service) -> set[str]:
+    """Sockets and pipes that a keeper holds beside its input and output, and the service's processes hold."""
+    held = {file for number, file in files_of(keeper).items() if number > 2}
+    pids = (service.pid, *service.worker_pids())
+    of_others = {file for pid in pids for file in files_of(pid).values()}
+    return {file for file in held & of_others if file.startswith(("socket:", "pipe:"))}
+
+
 @pytest.mark.parametrize("how", ["ctrl-c", "killed"])
 async def test_one_keeper_for_all_ends_with_its_service_and_says_nothing(tmp_path: Path, how: str) -> None:
     port = free_port()
@@ -37,6 +56,8 @@ async def test_one_keeper_for_all_ends_with_its_service_and_says_nothing(tmp_pat
     ):
         service.wait_until_ready()
         wait_until(lambda: len(keepers_of(service)) == 1, "one keeper", 20.0)
+        # With the port it would let clients in that nobody serves, after the service has ended.
+        assert [shared_by(keeper, service) for keeper in keepers_of(service)] == [set()]
         async with service.client() as client:
             body = {"operation": "supply", "items": [{"item_id": "chair", "quantity": 3}]}
             answer = await client.post("/stores/north/group_op", json=body)

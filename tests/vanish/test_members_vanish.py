@@ -1,6 +1,6 @@
 """Members whose packets vanish, with elections as they are deployed; some of it takes a minute."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -68,5 +68,48 @@ async def test_packets_of_the_primary_are_lost_at_random(
         f"{share:.0%} of its packets lost, both ways",
         lambda primary: network.lose(primary + 1, share),
         lambda primary: network.lose_nothing(primary + 1),
+        10.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("says", "hears"), [(True, False), (False, True)], ids=["out of the primary", "into the primary"]
+)
+async def test_packets_of_the_primary_are_lost_one_way(
+    world: World, network: Network, says: bool, hears: bool
+) -> None:
+    await nothing_happens(
+        world,
+        f"20% of the packets lost {'out of' if says else 'into'} the primary",
+        lambda primary: network.lose(primary + 1, 0.2, says=says, hears=hears),
+        lambda primary: network.lose_nothing(primary + 1),
+        10.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("whose", "place_of", "seconds", "says", "hears"),
+    [
+        ("the primary's packets, both ways,", lambda primary: primary + 1, 0.2, True, True),
+        ("what the primary says", lambda primary: primary + 1, 0.2, True, False),
+        ("what the primary hears", lambda primary: primary + 1, 0.2, False, True),
+        ("what the service says to the members", lambda _: HERE, 0.2, True, False),
+        ("a secondary's packets, both ways,", lambda primary: (primary + 1) % 3 + 1, 0.4, True, True),
+    ],
+)
+async def test_packets_are_late(
+    world: World,
+    network: Network,
+    whose: str,
+    place_of: Callable[[int], int],
+    seconds: float,
+    says: bool,
+    hears: bool,
+) -> None:
+    await nothing_happens(
+        world,
+        f"{whose} late by {seconds} s",
+        lambda primary: network.delay(place_of(primary), seconds, says=says, hears=hears),
+        lambda primary: network.delay_nothing(place_of(primary)),
         10.0,
     )

@@ -4,13 +4,13 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from uuid import uuid4
 
-from tests.faults.callers import told
+from tests.faults.callers import Call, told
 from tests.faults.calls import SOCKET_SECONDS, Calls, calls_of
 from tests.faults.scene import World, world_of
 from tests.faults.watching import Follower, until
@@ -99,8 +99,8 @@ async def nobody_takes_over(
 
 async def nothing_happens(
     world: World, what: str, disturb: Callable[[int], None], calm: Callable[[int], None], seconds: float
-) -> None:
-    """Disturb a primary that is well: it stays the primary, and whatever takes longer is told truly.
+) -> float:
+    """Disturb what is well: the primary stays, and what takes longer is told truly; gives how long at most.
 
     Args:
         world: whose primary it is.
@@ -108,6 +108,9 @@ async def nothing_happens(
         disturb: given the primary, disturbs it.
         calm: undoes that.
         seconds: how long.
+
+    Returns:
+        Seconds that a request took meanwhile, at most, without what the machine was late by.
     """
     primary, term = world.members.primary(), _term(world)
     async with calls_of(world) as calls, listening(world.service, calls.hot) as socket:
@@ -124,24 +127,25 @@ async def nothing_happens(
         await follower.stop()
     assert (world.members.primary(), _term(world)) == (primary, term), "an election"
     how = f"a socket is true {true_after:.2f} s after it"
-    sys.stdout.write(f"\n{what} for {seconds} s: {_pace(calls, disturbed_at, calm_at)}; {how}\n")
+    all_calls = [call for each in calls.callers for call in each.calls]
+    during = [call for call in all_calls if call.ended > disturbed_at and call.began < calm_at]
+    sys.stdout.write(f"\n{what} for {seconds} s: {_pace(calls, during, calm_at - disturbed_at)}; {how}\n")
     heard = told(calls.callers, calls.silent_at)
     assert heard.keys() <= DEFINITE, heard
     assert true_after < SOCKET_SECONDS + calls.lateness
     wrong = calls.contradictions()
     assert not wrong, wrong
+    return max(call.seconds for call in during) - calls.lateness
 
 
-def _pace(calls: Calls, disturbed_at: float, calm_at: float) -> str:
+def _pace(calls: Calls, during: Sequence[Call], seconds: float) -> str:
     """Say how long requests took meanwhile."""
-    all_calls = [call for each in calls.callers for call in each.calls]
-    during = [call for call in all_calls if call.ended > disturbed_at and call.began < calm_at]
-    before = median(call.seconds for call in all_calls if call.ended < calls.silent_at)
-    statuses = dict(Counter(call.status for call in during))
+    before = [call.seconds for each in calls.callers for call in each.calls if call.ended < calls.silent_at]
+    taken = [call.seconds for call in during]
     return (
-        f"median {median(call.seconds for call in during):.2f} s ({before:.3f} before), the longest"
-        f" {max(call.seconds for call in during):.2f} s, {len(during) / (calm_at - disturbed_at):.0f}"
-        f" requests a second, {statuses}; a late machine: {calls.lateness:.2f} s"
+        f"median {median(taken):.2f} s ({median(before):.3f} before), the longest {max(taken):.2f} s,"
+        f" {len(taken) / seconds:.0f} requests a second, {dict(Counter(call.status for call in during))};"
+        f" a late machine: {calls.lateness:.2f} s"
     )
 
 

@@ -68,8 +68,7 @@ def config_of(name: str, hosts: Sequence[str], election_milliseconds: int) -> di
     """Write the configuration of a new set.
 
     All members have the same priority: with a favourite, a fail-over would be two elections. A member counts
-    as down well before the election, so that nobody takes it for a source of data after it. All copy from the
-    primary: where one copies from another, one that is slow or hangs takes the majority with it.
+    as down well before the election, so that nobody takes it for a source of data after it.
 
     Args:
         name: the replica set's.
@@ -84,6 +83,5 @@ def config_of(name: str, hosts: Sequence[str], election_milliseconds: int) -> di
             "heartbeatIntervalMillis": HEARTBEAT_MILLISECONDS,
             "heartbeatTimeoutSecs": max(1, election_milliseconds // 2500),
             "catchUpTimeoutMillis": CATCH_UP_MILLISECONDS,
-            "chainingAllowed": False,
         },
     }

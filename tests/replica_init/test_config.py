@@ -14,7 +14,6 @@ def test_a_member_that_vanished_counts_as_down_before_another_is_elected(electio
         "heartbeatIntervalMillis": 100,
         "heartbeatTimeoutSecs": down,
         "catchUpTimeoutMillis": 100,
-        "chainingAllowed": False,
     }
     # The tests' own sets are told the same.
     assert config["settings"] == settings_for(election / 1000)

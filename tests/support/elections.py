@@ -17,5 +17,4 @@ def settings_for(election_seconds: float) -> dict[str, int]:
         "heartbeatIntervalMillis": 100,
         "heartbeatTimeoutSecs": max(1, int(election_seconds / 2.5)),
         "catchUpTimeoutMillis": 100,
-        "chainingAllowed": False,
     }

@@ -97,8 +97,10 @@ class EmbeddedMongo:
         Raises:
             EmbeddedMongoError: it cannot be; one line says why. Nothing is left running: try again.
         """
+        # Where the data is gone, an empty database must not take its place.
+        if not (self._dbpath / "WiredTiger").exists():
+            raise EmbeddedMongoError(f"DATA_DIR {self._data_dir} cannot be used: the data in db is gone.")
         try:
-            # Never made anew here: where the data is gone, an empty database must not take its place.
             self._process = self._writable_mongod(stopping)
         except OSError as wrong:
             raise self._unusable(wrong) from wrong

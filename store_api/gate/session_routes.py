@@ -91,5 +91,5 @@ def came_over_tls(request: WholeRequest) -> bool:
 
 def cookie_line(name: str, value: str, seconds: int, prefix: str) -> str:
     """Write the header line that has a browser keep a cookie for so long; 0 seconds take it away."""
-    where = f"Path={prefix}/" if name == PLAIN_NAME else f"Path={prefix}/; Secure"
-    return f"set-cookie: {name}={value}; {where}; Max-Age={seconds}; HttpOnly; SameSite=Strict\r\n"
+    what = "HttpOnly; SameSite=Strict" if name == PLAIN_NAME else "HttpOnly; SameSite=Strict; Secure"
+    return f"set-cookie: {name}={value}; Path={prefix}/; Max-Age={seconds}; {what}\r\n"

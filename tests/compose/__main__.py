@@ -13,6 +13,7 @@ from types import FrameType
 
 from tests.compose.engine import INSIDE, absent, apart, layers_in, refused
 from tests.compose.images import make_images
+from tests.support.programs import begun
 from tests.support.service import ROOT
 
 CACHE = ROOT / ".venv" / "compose"
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> int:
     with (
         layers_in(CACHE) as layers,
         subprocess.Popen(
-            apart(sys.executable, "-m", "pytest", "-s", *tests),
+            begun(*apart(sys.executable, "-m", "pytest", "-s", *tests)),
             cwd=ROOT,
             env={**os.environ, INSIDE: str(layers)},
         ) as process,

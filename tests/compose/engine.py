@@ -48,7 +48,7 @@ def refused() -> str | None:
     """Say why this system, or this user, may start no engine, or None."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "it needs Linux and root"
-    tried = subprocess.run(apart("true"), capture_output=True, text=True, check=False)
+    tried = subprocess.run(begun(*apart("true")), capture_output=True, text=True, check=False)
     return f"this system gives no namespaces: {tried.stderr.strip()}" if tried.returncode else None
 
 
@@ -161,7 +161,9 @@ def engine_in(layers: Path) -> Iterator[Engine]:
         command = begun(_program("dockerd") or "dockerd", *places, "--storage-driver", driver)
         with (
             log.open("ab") as output,
-            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process,
+            subprocess.Popen(
+                begun(*command), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            ) as process,
         ):
             try:
                 wait_until(partial(_is_settled, process, engine), "dockerd is up", START_SECONDS)

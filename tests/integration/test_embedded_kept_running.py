@@ -24,6 +24,7 @@ from tests.integration.test_embedded import (
     write_stock,
 )
 from tests.support.mongod import found_mongod, free_port, wait_until
+from tests.support.programs import begun
 from tests.support.service import command_line
 
 pytestmark = needs_proc
@@ -120,12 +121,21 @@ def test_one_that_does_not_start_is_tried_again_and_told_each_time(kept: Moody, 
     assert {line.getMessage() for line in told} == {said}
 
 
-def test_data_that_is_gone_is_not_replaced_by_an_empty_database(kept: Moody, logged: Logged) -> None:
+@pytest.mark.parametrize("emptied", [False, True])
+def test_data_that_is_gone_is_not_replaced_by_an_empty_database(
+    kept: Moody, logged: Logged, emptied: bool
+) -> None:
     victim = mongods_pid(kept.folder / "data")
     kept.data.rename(kept.folder / "elsewhere")
+    if emptied:
+        kept.data.mkdir()
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: len(logged("mongod_not_back")) >= 2, "two were in vain")
-    assert not kept.data.exists()
+    assert kept.data.exists() is emptied
+    assert not emptied or not list(kept.data.iterdir())
+    assert "is gone" in logged("mongod_not_back")[-1].getMessage()
+    if emptied:
+        kept.data.rmdir()
     (kept.folder / "elsewhere").rename(kept.data)
     wait_until(lambda: bool(logged("mongod_back")), "it is back")
     assert read_stock(kept.mongo.url) == 7
@@ -172,10 +182,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=340m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True).returncode:
+    if subprocess.run(begun(*command), capture_output=True).returncode:
         pytest.skip("needs root, to mount a small disk")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    subprocess.run(begun("umount", disk), check=True)
 
 
 def test_a_full_disk_is_named_and_once_there_is_room_it_is_back(small_disk: Path, logged: Logged) -> None:

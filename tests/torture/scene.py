@@ -112,8 +112,12 @@ class Scene:
             elsewhere[2] = disk.folder / "data"
         self.members = ReplicaSetOfThree(OPLOG, network=network, elsewhere=elsewhere)
         resources.enter_context(self.members)
-        self._members_harm = MembersHarm(self.members, network, disk, lambda minutes: ["env", *(
-            f"{name}={value}" for name, value in self._clock(minutes).items())])  # fmt: skip
+        self._members_harm = MembersHarm(
+            self.members,
+            network,
+            disk,
+            lambda minutes: ["env", *(f"{name}={value}" for name, value in self._clock(minutes).items())],
+        )
 
     def _start_programs(self, resources: ExitStack) -> None:
         self.mongo: MongoClient[dict[str, Any]] = resources.enter_context(
@@ -144,10 +148,17 @@ class Scene:
     def _make_actors(self, resources: ExitStack) -> None:
         urls, story, seed = [service.url for service in self.services], self.story, f"actors {self._seed}"
         self.clients = [
-            Client(f"c{number}", urls, self.token, story, seed,
-                   keyed=number % 10 < KEYED_OF_TEN, alone=number % ALONE_EVERY == 0)
+            Client(
+                f"c{number}",
+                urls,
+                self.token,
+                story,
+                seed,
+                keyed=number % 10 < KEYED_OF_TEN,
+                alone=number % ALONE_EVERY == 0,
+            )
             for number in range(self._clients)
-        ]  # fmt: skip
+        ]
         for client in self.clients:
             resources.callback(client.close)
         self.foreign = [
@@ -188,10 +199,17 @@ class Scene:
             for kind in ("", "&only=changes")
         ]
         return [
-            Listener(f"one-{store}-{name}", url, f"/ws/stores/{store}?snapshot=true{kind}",
-                     self.token, self.story, only=store, changes=bool(kind))
+            Listener(
+                f"one-{store}-{name}",
+                url,
+                f"/ws/stores/{store}?snapshot=true{kind}",
+                self.token,
+                self.story,
+                only=store,
+                changes=bool(kind),
+            )
             for name, url, kind in kinds
-        ]  # fmt: skip
+        ]
 
     def _has(self, what: str, there: bool, words: str) -> None:
         if there:

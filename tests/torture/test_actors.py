@@ -76,10 +76,13 @@ def test_a_frame_that_cannot_be_is_found(frames: list[str], changes: bool) -> No
         (503, '{"type":"/problems/outcome-unknown","outcome":"unknown"}', ("doubtful", None)),
         (503, '{"type":"/problems/overloaded","outcome":"not applied"}', ("not applied", None)),
         (500, '{"type":"about:blank"}', ("500 about:blank, None", None)),
-        (401, '{"type":"/problems/credential-invalid","outcome":"not applied"}',
-         ("401 credential-invalid, not applied", None)),
+        (
+            401,
+            '{"type":"/problems/credential-invalid","outcome":"not applied"}',
+            ("401 credential-invalid, not applied", None),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_answers_mean(status: int, body: str, means: tuple[str, object]) -> None:
     assert meaning_of(Response(status, {}, body.encode()))[:2] == means
 

@@ -101,9 +101,14 @@ class Listener:
         while True:
             try:
                 async with connect(
-                    self._url, additional_headers=self._headers, proxy=None, compression=None,
-                    max_size=None, open_timeout=20, close_timeout=0.2,
-                ) as socket:  # fmt: skip
+                    self._url,
+                    additional_headers=self._headers,
+                    proxy=None,
+                    compression=None,
+                    max_size=None,
+                    open_timeout=20,
+                    close_timeout=0.2,
+                ) as socket:
                     self.last.clear()
                     self._most.clear()
                     self.connected.set()

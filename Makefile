@@ -86,7 +86,7 @@ image-check: install-dev    ## build and run the image without Docker (needs roo
 compose-check: install-dev install-deploy   ## the Compose stack on a Docker engine of its own (needs root and Debian's docker.io): minutes
 	$(BIN)/python -m tests.compose $(ARGS)
 
-vanish-check: install-dev   ## members and clients whose packets vanish: 4 minutes (needs root, iproute2 and iptables)
+vanish-check: install-dev   ## members and clients whose packets vanish or are late: 6 minutes (needs root, iproute2 and iptables)
 	$(BIN)/python -m pytest tests/vanish -s $(ARGS)
 
 torture: install-dev    ## hurt everything at random, and judge every answer; ARGS="--minutes 60 --seed 7"

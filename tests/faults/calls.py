@@ -71,6 +71,9 @@ class Calls:
     Args:
         world: whose service they call.
         socket: which hears of every change.
+
+    Attributes:
+        hot: a store that half of them write to.
     """
 
     def __init__(self, world: World, socket: Socket) -> None:
@@ -79,10 +82,10 @@ class Calls:
         self._socket = socket
         self._told_at: list[float] = []
         self._listener = asyncio.create_task(self._listen())
-        self._hot, self._many = [new_store_id()], [new_store_id() for _ in range(MANY)]
+        self.hot, many_stores = new_store_id(), [new_store_id() for _ in range(MANY)]
         self.callers = [
             Caller(world.service.url, stores, f"{'many' if many else 'hot'}-{keyed}-{number}", keyed=keyed)
-            for many, stores in enumerate((self._hot, self._many))
+            for many, stores in enumerate(([self.hot], many_stores))
             for keyed in (False, True)
             for number in range(CALLERS)
         ]

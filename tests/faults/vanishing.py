@@ -3,13 +3,18 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
+from uuid import uuid4
 
-from tests.faults.callers import told
-from tests.faults.calls import Calls, calls_of
+from tests.faults.callers import Call, told
+from tests.faults.calls import SOCKET_SECONDS, Calls, calls_of
 from tests.faults.scene import World, world_of
+from tests.faults.watching import Follower, until
+from tests.support.listening import listening
 from tests.support.mongod import ReplicaSetOfThree, wait_until
 from tests.support.network import Network
 
@@ -94,8 +99,8 @@ async def nobody_takes_over(
 
 async def nothing_happens(
     world: World, what: str, disturb: Callable[[int], None], calm: Callable[[int], None], seconds: float
-) -> None:
-    """Disturb a primary that is well: it stays the primary, and whatever takes longer is told truly.
+) -> float:
+    """Disturb what is well: the primary stays, and what takes longer is told truly; gives how long at most.
 
     Args:
         world: whose primary it is.
@@ -103,23 +108,60 @@ async def nothing_happens(
         disturb: given the primary, disturbs it.
         calm: undoes that.
         seconds: how long.
+
+    Returns:
+        Seconds that a request took meanwhile, at most, without what the machine was late by.
     """
-    members = world.members
-    primary = members.primary()
-    with world.primary() as mongo:
-        term = mongo.admin.command("replSetGetStatus")["term"]
-    async with calls_of(world) as calls:
+    primary, term = world.members.primary(), _term(world)
+    async with calls_of(world) as calls, listening(world.service, calls.hot) as socket:
+        follower = Follower(socket, "of the hot store", frozenset({calls.hot}))
         await asyncio.to_thread(disturb, primary)
+        disturbed_at = time.monotonic()
         try:
             await asyncio.sleep(seconds)
         finally:
+            calm_at = time.monotonic()
             await asyncio.to_thread(calm, primary)
+        true_after = await _true_after(world, follower, calls.hot)
         await calls.go_on()
-    with world.primary() as mongo:
-        assert (members.primary(), mongo.admin.command("replSetGetStatus")["term"]) == (primary, term)
-    longest = max(call.seconds for each in calls.callers for call in each.calls)
+        await follower.stop()
+    assert (world.members.primary(), _term(world)) == (primary, term), "an election"
+    how = f"a socket is true {true_after:.2f} s after it"
+    all_calls = [call for each in calls.callers for call in each.calls]
+    during = [call for call in all_calls if call.ended > disturbed_at and call.began < calm_at]
+    sys.stdout.write(f"\n{what} for {seconds} s: {_pace(calls, during, calm_at - disturbed_at)}; {how}\n")
     heard = told(calls.callers, calls.silent_at)
-    sys.stdout.write(f"\n{what}: the longest request took {longest:.2f} s; {dict(heard)}\n")
     assert heard.keys() <= DEFINITE, heard
+    assert true_after < SOCKET_SECONDS + calls.lateness
     wrong = calls.contradictions()
     assert not wrong, wrong
+    return max(call.seconds for call in during) - calls.lateness
+
+
+def _pace(calls: Calls, during: Sequence[Call], seconds: float) -> str:
+    """Say how long requests took meanwhile."""
+    before = [call.seconds for each in calls.callers for call in each.calls if call.ended < calls.silent_at]
+    taken = [call.seconds for call in during]
+    return (
+        f"median {median(taken):.2f} s ({median(before):.3f} before), the longest {max(taken):.2f} s,"
+        f" {len(taken) / seconds:.0f} requests a second, {dict(Counter(call.status for call in during))};"
+        f" a late machine: {calls.lateness:.2f} s"
+    )
+
+
+def _term(world: World) -> int:
+    with world.primary() as mongo:
+        term: int = mongo.admin.command("replSetGetStatus")["term"]
+    return term
+
+
+async def _true_after(world: World, follower: Follower, store_id: str) -> float:
+    """Write to a store, and give how long from now until a socket that lived through it all shows that."""
+    began, item = time.monotonic(), f"calm-{uuid4()}"
+    async with world.service.client() as http:
+        body = {"operation": "supply", "item_id": item, "quantity": 1}
+        answer = await http.post(f"/stores/{store_id}", json=body)
+    assert answer.status_code == 200, answer.text
+    await until(lambda: follower.has_seen(item), lambda: "a socket is true", 30.0)
+    assert follower.closed is None
+    return time.monotonic() - began

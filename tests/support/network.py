@@ -8,9 +8,11 @@ import ctypes
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 from tests.support.programs import begun
 
@@ -18,6 +20,8 @@ NO_NAMESPACES = "NO NETWORK NAMESPACES: vanishing packets were not tested; it ta
 
 HERE = 0
 """The place of whoever is in no namespace, such as this process and the services that it starts."""
+
+LATE_PACKETS = Path(__file__).with_name("late_packets.py")
 
 NOWHERE = "02:00:00:00:00:ff"
 
@@ -41,6 +45,8 @@ class Network:
         self._names = [f"store-api-{os.getpid()}-{number}" for number in range(places + 1)]
         self._bridge = f"sapi{os.getpid()}"
         self._devices = [self._bridge, *(f"sapi{os.getpid()}v{place}" for place in range(1, places + 1))]
+        self._rules: dict[tuple[str, int], list[list[str]]] = {}
+        self._late: dict[int, subprocess.Popen[str]] = {}
 
     @contextmanager
     def made(self) -> Iterator[None]:
@@ -56,6 +62,8 @@ class Network:
             _ip("link", "set", self._bridge, "up")
             for place in range(1, len(self.addresses)):
                 resources.enter_context(self._place(place))
+            # This machine's own place has rules that no namespace takes with it.
+            resources.callback(self._calm)
             self.heal()
             yield
 
@@ -75,15 +83,59 @@ class Network:
                 raise OSError(ctypes.get_errno(), "setns")
         return socket.create_connection(address, 5.0)
 
-    def lose(self, place: int, share: float) -> None:
-        """Let a share of the packets that come to a place vanish at random, and of those that leave it."""
+    def lose(self, place: int, share: float, *, says: bool = True, hears: bool = True) -> None:
+        """Let a share of a place's packets vanish at random.
+
+        Args:
+            place: whose.
+            share: of the packets.
+            says: whether of those that it sends.
+            hears: whether of those that come to it.
+        """
         chance = ("-m", "statistic", "--mode", "random", "--probability", str(share), "-j", "DROP")
-        for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
-            _run(*self.within(place), "iptables", "-A", chain, way, "eth0", *chance)
+        self._rule(place, ("lose", place), ("filter", *chance), says=says, hears=hears)
 
     def lose_nothing(self, place: int) -> None:
         """Undo `lose`."""
-        _run(*self.within(place), "iptables", "-F")
+        self._unrule(("lose", place))
+
+    def delay(self, place: int, seconds: float, *, says: bool = True, hears: bool = True) -> None:
+        """Let a place's packets come late, by a fifth more or less, and in their order.
+
+        Args:
+            place: whose.
+            seconds: how late, each way.
+            says: whether those that it sends.
+            hears: whether those that come to it.
+
+        Raises:
+            OSError: this kernel asks no program about packets.
+        """
+        # One of its own for each that is late: also this machine's own place has only one row of them.
+        queue = os.getpid() % 8000 * 8 + place
+        names = ["" if other == HERE else name for other, name in enumerate(self._names)]
+        program = subprocess.Popen(
+            begun(sys.executable, "-I", "-S", LATE_PACKETS, str(queue), *names),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._late[place] = program
+        if not _hear(program, None, "ready"):
+            self.delay_nothing(place)
+            raise OSError("packets cannot be late")
+        _hear(program, str(seconds), "done")
+        waits = ("mangle", "-j", "NFQUEUE", "--queue-num", str(queue), "--queue-bypass")
+        self._rule(place, ("delay", place), waits, says=says, hears=hears)
+
+    def delay_nothing(self, place: int) -> None:
+        """Undo `delay`: what waits goes on at once, before anything that comes later."""
+        if program := self._late.pop(place, None):
+            _hear(program, "0", "done")
+            self._unrule(("delay", place))
+            # It has let go what came before there was no rule any more.
+            _hear(program, "0", "done")
+            program.communicate()
 
     def cut(self, place: int, *others: int) -> None:
         """Let every packet between a place and these others vanish; without others, between it and all."""
@@ -125,6 +177,31 @@ class Network:
         finally:
             _ip("netns", "del", name)
 
+    def _rule(
+        self, place: int, name: tuple[str, int], rule: Sequence[str], *, says: bool, hears: bool
+    ) -> None:
+        """Add a rule to where a place's packets arrive: who sends one is told if it is kept back there."""
+        others = [other for other in range(len(self.addresses)) if other != place]
+        table, *rest = rule
+        where = [(other, "-s", self.addresses[place]) for other in others if says] + [(place,)] * hears
+        for there, *of in where:
+            device = self._bridge if there == HERE else "eth0"
+            words = ["INPUT", "-i", device, *of, *rest]
+            _run(*self.within(there), "iptables", "-t", table, "-A", *words)
+            self._rules.setdefault(name, []).append(
+                [*self.within(there), "iptables", "-t", table, "-D", *words]
+            )
+
+    def _unrule(self, name: tuple[str, int]) -> None:
+        for undo in self._rules.pop(name, []):
+            _run(*undo)
+
+    def _calm(self) -> None:
+        for place in list(self._late):
+            self.delay_nothing(place)
+        for name in list(self._rules):
+            self._unrule(name)
+
     def _know(self, place: int, other: int, hardware: str) -> None:
         device = self._bridge if place == HERE else "eth0"
         within = () if place == HERE else ("-n", self._names[place])
@@ -134,6 +211,17 @@ class Network:
 
 def _hardware(place: int) -> str:
     return f"02:00:00:00:00:{place + 1:02x}"
+
+
+def _hear(program: "subprocess.Popen[str]", line: str | None, answer: str) -> bool:
+    """Tell a program a line, and hear whether it answers so."""
+    assert program.stdin is not None
+    assert program.stdout is not None
+    with suppress(BrokenPipeError):
+        if line is not None:
+            program.stdin.write(f"{line}\n")
+            program.stdin.flush()
+    return program.stdout.readline() == f"{answer}\n"
 
 
 def _ip(*arguments: str) -> None:

@@ -43,6 +43,7 @@ KINDS = {
     "cut_pair": Kind("member", 4, needs="network"),
     "mute_pair": Kind("member", 4, needs="network"),
     "lose_packets": Kind("member", 5, needs="packets"),
+    "late_packets": Kind("member", 5, needs="late"),
     "fill_disk": Kind("member", 3, (6.0, 12.0), needs="disk"),
     "wrong_clock_of_member": Kind("member", 2, (3.0, 8.0), needs="clock"),
     "kill_service": Kind("service", 8),

@@ -27,7 +27,7 @@ from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
 from tests.torture.harm.database import DatabaseHarm
 from tests.torture.harm.doing import Harm
-from tests.torture.harm.members import Disk, MembersHarm
+from tests.torture.harm.members import Disk, MembersHarm, can_be_late
 from tests.torture.harm.programs import ProgramsHarm
 from tests.torture.story import Story
 
@@ -101,6 +101,8 @@ class Scene:
         self._has("network", network is not None, "NO NETWORK NAMESPACES: no packet vanishes (it takes root)")
         packets = network is not None and Path("/usr/sbin/iptables").exists()
         self._has("packets", packets, "NO IPTABLES: no packets are lost")
+        late = network is not None and packets and can_be_late(network)
+        self._has("late", late, "NO QUEUES OF PACKETS IN THIS KERNEL: no packets are late")
         self._has("clock", bool(self._libraries), "NO LIBFAKETIME: no clock is wrong (Debian: libfaketime)")
         disk = Disk(self._folder / "disk")
         self._has("disk", disk.make(), "NO DISK IN MEMORY: no disk is full (it takes root)")

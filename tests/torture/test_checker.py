@@ -13,7 +13,7 @@ from tests.torture.story import Story
 SUPPLY = Operation("supply", {"a": 4, "b": 1}, {LEFT: 2, RIGHT: 2, RISING: 1})
 DEMAND = Operation("demand", {"a": 3}, {LEFT: 1, RIGHT: 1})
 CLEAN = Operation("clean", {})
-EVERYTHING = {"network", "packets", "clock", "disk"}
+EVERYTHING = {"network", "packets", "late", "clock", "disk"}
 
 
 def supplied() -> tuple[Store, Lane, dict[str, int]]:

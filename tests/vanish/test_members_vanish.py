@@ -1,6 +1,6 @@
 """Members whose packets vanish, with elections as they are deployed; some of it takes a minute."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,6 +10,9 @@ from tests.support.network import HERE, Network
 
 DEPLOYED_SECONDS = 5.0
 """`ELECTION_MILLISECONDS` of mongo-replica-init."""
+
+HELD_UP_SECONDS = DEPLOYED_SECONDS + 2.0
+"""How long a request may take while a member is late or hangs from which another copies."""
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +73,65 @@ async def test_packets_of_the_primary_are_lost_at_random(
         lambda primary: network.lose_nothing(primary + 1),
         10.0,
     )
+
+
+@pytest.mark.parametrize(
+    ("says", "hears"), [(True, False), (False, True)], ids=["out of the primary", "into the primary"]
+)
+async def test_packets_of_the_primary_are_lost_one_way(
+    world: World, network: Network, says: bool, hears: bool
+) -> None:
+    await nothing_happens(
+        world,
+        f"20% of the packets lost {'out of' if says else 'into'} the primary",
+        lambda primary: network.lose(primary + 1, 0.2, says=says, hears=hears),
+        lambda primary: network.lose_nothing(primary + 1),
+        10.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("whose", "place_of", "seconds", "says", "hears"),
+    [
+        ("the primary's packets, both ways,", lambda primary: primary + 1, 0.2, True, True),
+        ("what the primary says", lambda primary: primary + 1, 0.2, True, False),
+        ("what the primary hears", lambda primary: primary + 1, 0.2, False, True),
+        ("what the service says to the members", lambda _: HERE, 0.2, True, False),
+    ],
+)
+async def test_packets_are_late(
+    world: World,
+    network: Network,
+    whose: str,
+    place_of: Callable[[int], int],
+    seconds: float,
+    says: bool,
+    hears: bool,
+) -> None:
+    await nothing_happens(
+        world,
+        f"{whose} late by {seconds} s",
+        lambda primary: network.delay(place_of(primary), seconds, says=says, hears=hears),
+        lambda primary: network.delay_nothing(place_of(primary)),
+        10.0,
+    )
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["late", "hangs"])
+async def test_a_secondary_that_others_copy_from_holds_nobody_up_for_long(
+    world: World, network: Network, late: bool
+) -> None:
+    """The other one copies from it, as members do by chance: a majority waits until it gives it up."""
+    primary = world.members.primary()
+    slow, other = (primary + 1) % 3, (primary + 2) % 3
+    with world.member(other) as mongo:
+        address = f"{world.members.addresses[slow]}:{world.members.ports[slow]}"
+        mongo.admin.command("replSetSyncFrom", address)
+    longest = await nothing_happens(
+        world,
+        "a secondary's packets, both ways, late by 0.4 s" if late else "a secondary hangs",
+        lambda _: network.delay(slow + 1, 0.4) if late else world.members.freeze(slow),
+        lambda _: network.delay_nothing(slow + 1) if late else world.members.thaw(slow),
+        6.0,
+    )
+    assert longest < HELD_UP_SECONDS

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from tests.support.programs import begun
 from tests.torture.plan import Fault
 
 STUTTER_SECONDS = 0.03
-LOST = "0.25"
-"""Of the packets, each way."""
+LOST = 0.25
+"""Of the packets."""
+
+LEAST_LATE, MOST_LATE = 0.05, 0.4
+"""Seconds."""
 
 ROOM = "6g"
 WITHOUT_ROOM = 200_000
@@ -57,6 +61,17 @@ class Disk:
 
 def _done(*words: str) -> bool:
     return subprocess.run(begun(*words), capture_output=True).returncode == 0
+
+
+def can_be_late(network: Network) -> bool:
+    """Whether this kernel lets a program hold packets back."""
+    try:
+        network.delay(1, 0.0)
+    except OSError:
+        return False
+    finally:
+        network.delay_nothing(1)
+    return True
 
 
 class MembersHarm:
@@ -140,18 +155,19 @@ class MembersHarm:
         await self._cut(fault, Network.mute, self._neighbour(fault))
 
     async def lose_packets(self, fault: Fault) -> None:
-        """Let a quarter of its packets be lost, each way."""
+        """Let a quarter of its packets be lost, one way or both."""
         assert self._network is not None
-        within = self._network.within(fault.which + 1)
-        rules = [(way, "-m", "statistic", "--mode", "random", "--probability", LOST, "-j", "DROP")
-                 for way in ("INPUT", "OUTPUT")]  # fmt: skip
-        for rule in rules:
-            _done(*within, "iptables", "-A", *rule)
-        try:
-            await asyncio.sleep(fault.seconds)
-        finally:
-            for rule in rules:
-                _done(*within, "iptables", "-D", *rule)
+        says, hears = _ways(fault)
+        lose = partial(self._network.lose, fault.which + 1, LOST, says=says, hears=hears)
+        await self._disturb(fault, lose, self._network.lose_nothing)
+
+    async def late_packets(self, fault: Fault) -> None:
+        """Let its packets come late, one way or both."""
+        assert self._network is not None
+        says, hears = _ways(fault)
+        late = LEAST_LATE + (MOST_LATE - LEAST_LATE) * (fault.chance * 7 % 1)
+        delay = partial(self._network.delay, fault.which + 1, late, says=says, hears=hears)
+        await self._disturb(fault, delay, self._network.delay_nothing)
 
     async def fill_disk(self, fault: Fault) -> None:
         """Leave the last member's disk no room; it dies of that, and comes back when there is room."""
@@ -184,8 +200,22 @@ class MembersHarm:
         finally:
             self._network.join(fault.which + 1, *others)
 
+    async def _disturb(self, fault: Fault, begin: Callable[[], None], end: Callable[[int], None]) -> None:
+        # In a thread: everybody goes on meanwhile.
+        await asyncio.to_thread(begin)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            await asyncio.to_thread(end, fault.which + 1)
+
     async def _start(self, index: int) -> None:
         await asyncio.to_thread(self._members.start, index)
+
+
+def _ways(fault: Fault) -> tuple[bool, bool]:
+    """Whether it hurts what a member says, and what it hears."""
+    # Another part of the chance than the one that says whether it is the primary.
+    return [(True, False), (False, True), (True, True), (True, True)][int(fault.chance * 16 % 4)]
 
 
 def _member(url: str) -> "MongoClient[dict[str, Any]]":

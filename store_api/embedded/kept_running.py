@@ -62,12 +62,12 @@ class KeptRunning:
         while not self._stopping.wait(LOOK_SECONDS):
             if (ended := self._mongo.how_it_ended()) is None:
                 continue
-            log.error(
-                "The embedded mongod ended, and is started again",
-                extra={"action": "mongod_died", "ended_with": ended},
-            )
             if time.monotonic() - began > STEADY_SECONDS:
                 self._starts = 0
+            log.error(
+                "The embedded mongod ended, and is started again",
+                extra={"action": "mongod_died", "ended_with": ended, "next_start_in": self._pause()},
+            )
             while not self._stopping.wait(self._pause()) and not self._is_back():
                 pass
             began = time.monotonic()

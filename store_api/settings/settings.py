@@ -16,7 +16,7 @@ from store_api.settings.values import meant, true_or_false, whole_number
 EMBEDDED_REPLICA_SET = "rs0"
 
 OPEN_TO_OTHERS = (
-    "must be set where others can reach the service, and HOST is {host}: AUTH=tokens lets in whoever has a"
+    "must be set where others can reach the service, and {why}: AUTH=tokens lets in whoever has a"
     " token (make one: python -m store_api tokens create NAME --scopes admin), AUTH=off lets in everybody"
 )
 
@@ -90,7 +90,7 @@ class Settings(DatabaseSettings):
 
     auth: frozenset[str] | None = setting(
         *("AUTH", None, values.auth),
-        "how callers say who they are: tokens, oidc, tokens,oidc, or off; unset: off on loopback",
+        "how callers say who they are: tokens, oidc, tokens,oidc, or off; unset: off for this machine alone",
     )
     oidc_issuer: str | None = setting("OIDC_ISSUER", None, values.line, "whose JWTs are taken (iss)")
     oidc_audience: str | None = setting("OIDC_AUDIENCE", None, values.line, "whom they must be for (aud)")
@@ -137,7 +137,9 @@ class Settings(DatabaseSettings):
         if self.mongo_url is None and self.port == self.embedded_mongo_port:
             raise WrongSetting("EMBEDDED_MONGO_PORT", "must be another port than PORT")
         if self.auth is None and not self.is_loopback:
-            raise WrongSetting("AUTH", OPEN_TO_OTHERS.format(host=self.host))
+            raise WrongSetting("AUTH", OPEN_TO_OTHERS.format(why=f"HOST is {self.host}"))
+        if self.auth is None and self.trusted_proxies:
+            raise WrongSetting("AUTH", OPEN_TO_OTHERS.format(why="TRUSTED_PROXIES names a proxy"))
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "TLS_CERT" if self.tls_cert is None else "TLS_KEY"
             raise WrongSetting(missing, "must be set, too: TLS_CERT and TLS_KEY belong together")

@@ -32,6 +32,7 @@ NOT_RUN = frozenset(
         "needs Docker",
         "needs Docker and a cluster",
         "needs a replica set",
+        "needs a proxy",
     )
 )
 """Blocks of commands that are not run, and why."""

@@ -118,7 +118,7 @@ class BotApi:
         self._next_update = 0
         self._ids = itertools.count(1)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._closing = asyncio.Event()
         self._polling = False
 

@@ -5,10 +5,13 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 from tests.torture.rounds import Torture, Wanted
 
 ROUND_SECONDS = 90.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
 CLIENTS = 800
 """As many as make large batches, which is what makes it quick; each waits for its answer."""
 
@@ -16,8 +19,8 @@ CLIENTS = 800
 def main() -> int:
     """Torture, and give the exit code: 0 where nothing was wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=_minutes, default=1.0, help="of torture; 1 unless said")
+    parser.add_argument("--seed", type=int, default=1, help="of faults and wishes; 1 unless said")
     parser.add_argument("--round", type=float, default=ROUND_SECONDS, help="seconds between two calms")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--no-faults", action="store_true", help="only to see how quick it is")
@@ -25,14 +28,26 @@ def main() -> int:
     said = parser.parse_args()
     print(f"torture of {said.minutes:g} minutes, seed {said.seed}", flush=True)
     wanted = Wanted(said.minutes * 60, said.seed, said.round, said.clients, not said.no_faults, said.story)
-    return 0 if asyncio.run(_go_on(Torture(wanted))) else 1
+    for number in ENDING:
+        signal.signal(number, _end)
+    try:
+        return 0 if asyncio.run(Torture(wanted).go_on()) else 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
 
 
-async def _go_on(torture: Torture) -> bool:
-    """Go on, and leave no process, network or disk behind when told to end."""
-    going = asyncio.ensure_future(torture.go_on())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, going.cancel)
-    return await going
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not minutes > 0:
+        raise ValueError
+    return minutes
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Have all end, and leave no process, network or disk behind; once, or that would be cut short."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from tests.torture.actors.evening import DAY_SECONDS, STORE, Evening
 from tests.torture.actors.foreign import ForeignWriter
 from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
+from tests.torture.harm.clocks import library, wrong_clock
 from tests.torture.harm.database import DatabaseHarm
 from tests.torture.harm.doing import Harm
 from tests.torture.harm.members import Disk, MembersHarm, can_be_late
@@ -63,7 +64,6 @@ class Scene:
         self.lacks: list[str] = []
         self.services: list[Service] = []
         self._seed, self._clients, self._doom = seed, clients, doom
-        self._libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -103,7 +103,7 @@ class Scene:
         self._has("packets", packets, "NO IPTABLES: no packets are lost")
         late = network is not None and packets and can_be_late(network)
         self._has("late", late, "NO QUEUES OF PACKETS IN THIS KERNEL: no packets are late")
-        self._has("clock", bool(self._libraries), "NO LIBFAKETIME: no clock is wrong (Debian: libfaketime)")
+        self._has("clock", library() is not None, "NO LIBFAKETIME: no clock is wrong (Debian: libfaketime)")
         disk = Disk(self._folder / "disk")
         self._has("disk", disk.make(), "NO DISK IN MEMORY: no disk is full (it takes root)")
         elsewhere = {}
@@ -116,7 +116,7 @@ class Scene:
             self.members,
             network,
             disk,
-            lambda minutes: ["env", *(f"{name}={value}" for name, value in self._clock(minutes).items())],
+            lambda minutes: ["env", *(f"{name}={value}" for name, value in wrong_clock(minutes).items())],
         )
 
     def _start_programs(self, resources: ExitStack) -> None:
@@ -177,7 +177,7 @@ class Scene:
             ),
             Listener("some", urls[1], "/ws/stores?snapshot=true", self.some, story, only="h*"),
         ]
-        programs = ProgramsHarm(self.services, self.bot, self.evening, self._clock, self.hear)
+        programs = ProgramsHarm(self.services, self.bot, self.evening, wrong_clock, self.hear)
         self.database_harm = DatabaseHarm(self.members, self._doom)
         self.harm = Harm(self.members, story, [self._members_harm, programs, self.database_harm])
 
@@ -217,11 +217,3 @@ class Scene:
         else:
             self.lacks.append(words)
             sys.stdout.write(f"{words}\n")
-
-    def _clock(self, minutes: int) -> dict[str, str]:
-        return {
-            "LD_PRELOAD": str(self._libraries[0]),
-            "FAKETIME": f"{minutes or 7:+d}m",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_DONT_RESET": "1",
-        }

@@ -1,6 +1,9 @@
 """Those who act in the torture notice what is wrong with what they are told: each kind is planted once."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +13,15 @@ from aiohttp import web
 from pymongo import MongoClient
 
 from bench.load.http_client import Response
+from tests.support.programs import begun
+from tests.torture.__main__ import main
 from tests.torture.account import Book
 from tests.torture.actors.clients import meaning_of
 from tests.torture.actors.evening import Sent, Step, heading_of, units_in, wrongs_of_day
 from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
 from tests.torture.calm import Calm
+from tests.torture.harm.clocks import library, wrong_clock
 from tests.torture.story import Story
 
 GOOD = (
@@ -53,6 +59,29 @@ async def test_who_never_knows_is_told_and_does_not_end_the_story() -> None:
     assert "1 actors have not ended" in actors
     with pytest.raises(ValueError):  # noqa: PT011
         await Calm(scene).all_know([asyncio.create_task(breaks())])
+
+
+@pytest.mark.skipif(library() is None, reason="needs Debian's libfaketime")
+def test_a_program_with_a_wrong_clock_can_sleep() -> None:
+    code = "import time; began = time.monotonic(); time.sleep(0.05); print(time.monotonic() - began >= 0.05)"
+    said = subprocess.run(
+        begun(sys.executable, "-c", f"{code}; print(time.sleep.__name__)"),
+        env={**os.environ, **wrong_clock(3)},
+        capture_output=True,
+        text=True,
+    )
+    assert (said.stdout.split(), said.stderr) == (["True", "_sleep"], "")
+
+
+def test_no_minutes_are_no_torture(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minutes in ("0", "-3", "nan", "x"):
+        monkeypatch.setattr(sys, "argv", ["torture", "--minutes", minutes])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 2
+        assert "--minutes" in capsys.readouterr().err
 
 
 def test_a_frame_that_is_right_is_right() -> None:

@@ -153,6 +153,16 @@ def test_a_service_that_nobody_else_reaches_need_not_be_told(host: str) -> None:
     assert (settings.auth, settings.is_loopback) == (None, True)
 
 
+def test_a_service_that_trusts_a_proxy_is_reached_through_it_and_must_be_told() -> None:
+    with pytest.raises(
+        WrongSetting, match=r"AUTH: must be set .* TRUSTED_PROXIES names a proxy: AUTH=tokens"
+    ):
+        Settings.read({"TRUSTED_PROXIES": "127.0.0.1"})
+    for auth in ("off", "tokens"):
+        settings = Settings.read({"TRUSTED_PROXIES": "127.0.0.1", "AUTH": auth})
+        assert settings.auth == frozenset({auth} - {"off"})
+
+
 @pytest.mark.parametrize("missing", ["OIDC_ISSUER", "OIDC_AUDIENCE", "OIDC_JWKS_URL", "TLS_CERT", "TLS_KEY"])
 def test_what_needs_another_variable_names_the_one_that_is_missing(missing: str) -> None:
     refused(Settings, missing, "", **WHOLE)

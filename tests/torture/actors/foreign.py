@@ -41,8 +41,11 @@ class ForeignWriter:
         """Write until it is over; arguments as a client's."""
         self._enough.clear()
         working = asyncio.create_task(asyncio.to_thread(self._run, book, is_open))
-        await is_over.wait()
-        self._enough.set()
+        try:
+            await is_over.wait()
+        finally:
+            # The thread hears of nothing else, also where the torture is told to end.
+            self._enough.set()
         await working
 
     def _run(self, book: Book, is_open: asyncio.Event) -> None:

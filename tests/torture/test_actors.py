@@ -65,8 +65,9 @@ async def test_who_never_knows_is_told_and_does_not_end_the_story() -> None:
 def test_a_program_with_a_wrong_clock_can_sleep() -> None:
     code = "import time; began = time.monotonic(); time.sleep(0.05); print(time.monotonic() - began >= 0.05)"
     said = subprocess.run(
-        begun(sys.executable, "-c", f"{code}; print(time.sleep.__name__)"),
+        begun(sys.executable, "-c", f"import store_api; {code}; print(time.sleep.__name__)"),
         env={**os.environ, **wrong_clock(3)},
+        cwd="/",
         capture_output=True,
         text=True,
     )

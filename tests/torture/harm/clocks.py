@@ -1,6 +1,9 @@
 """Programs whose clock is wrong, by Debian's libfaketime."""
 
+import os
 from pathlib import Path
+
+from tests.support.service import ROOT
 
 SLEEP_THAT_WORKS = Path(__file__).parent / "wrong_clock"
 """Holds a `sitecustomize.py` for Python programs with a wrong clock."""
@@ -22,5 +25,6 @@ def wrong_clock(minutes: int) -> dict[str, str]:
         "FAKETIME": f"{minutes or 7:+d}m",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_DONT_RESET": "1",
-        "PYTHONPATH": str(SLEEP_THAT_WORKS),
+        # It takes the place of the one by which programs find the service itself.
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{SLEEP_THAT_WORKS}",
     }

@@ -8,7 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.scene import World
-from tests.faults.vanishing import another_takes_over, nobody_takes_over, vanishing_world
+from tests.faults.vanishing import (
+    nobody_takes_over,
+    the_primary_hangs,
+    the_primary_is_cut_off_from_everybody,
+    the_primary_is_cut_off_from_the_members,
+    vanishing_world,
+)
 from tests.support.elections import ELECTION_SECONDS
 from tests.support.network import HERE, NO_NAMESPACES, Network, network_of
 
@@ -34,28 +40,18 @@ def world(found: Network | None, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 async def test_when_the_primary_hangs(world: World) -> None:
-    await another_takes_over(world, "hangs", world.members.freeze, world.members.thaw)
+    await the_primary_hangs(world)
 
 
 async def test_when_packets_of_the_primary_vanish(world: World, network: Network) -> None:
-    await another_takes_over(
-        world,
-        "cut off from everybody",
-        lambda silent: network.cut(silent + 1),
-        lambda _: network.heal(),
-    )
+    await the_primary_is_cut_off_from_everybody(world, network)
 
 
 async def test_when_packets_between_the_members_and_the_primary_vanish(
     world: World, network: Network
 ) -> None:
     """What the service writes at a primary that none of the others hears is none of theirs."""
-    await another_takes_over(
-        world,
-        "cut off from the members alone",
-        lambda silent: network.cut(silent + 1, *({1, 2, 3} - {silent + 1})),
-        lambda _: network.heal(),
-    )
+    await the_primary_is_cut_off_from_the_members(world, network)
 
 
 @pytest.mark.parametrize("cut", [Network.cut, Network.mute], ids=["cut", "mute"])

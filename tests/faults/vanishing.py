@@ -69,6 +69,31 @@ async def another_takes_over(
     assert_definite(calls, what)
 
 
+async def the_primary_hangs(world: World) -> None:
+    """It is stopped, with its connections open, until another one has taken over."""
+    await another_takes_over(world, "hangs", world.members.freeze, world.members.thaw)
+
+
+async def the_primary_is_cut_off_from_everybody(world: World, network: Network) -> None:
+    """All its packets vanish until another one has taken over."""
+    await another_takes_over(
+        world,
+        "cut off from everybody",
+        lambda silent: network.cut(silent + 1),
+        lambda _: network.heal(),
+    )
+
+
+async def the_primary_is_cut_off_from_the_members(world: World, network: Network) -> None:
+    """None of the others hears it until another one has taken over, and the service still writes to it."""
+    await another_takes_over(
+        world,
+        "cut off from the members alone",
+        lambda silent: network.cut(silent + 1, *({1, 2, 3} - {silent + 1})),
+        lambda _: network.heal(),
+    )
+
+
 async def nobody_takes_over(
     world: World, what: str, silence: Callable[[int], None], heal: Callable[[int], None], seconds: float = 0.0
 ) -> None:

@@ -5,7 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.scene import World
-from tests.faults.vanishing import another_takes_over, nobody_takes_over, nothing_happens, vanishing_world
+from tests.faults.vanishing import (
+    another_takes_over,
+    nobody_takes_over,
+    nothing_happens,
+    the_primary_hangs,
+    the_primary_is_cut_off_from_everybody,
+    the_primary_is_cut_off_from_the_members,
+    vanishing_world,
+)
 from tests.support.network import HERE, Network
 
 DEPLOYED_SECONDS = 5.0
@@ -22,25 +30,15 @@ def world(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 async def test_the_primary_hangs(world: World) -> None:
-    await another_takes_over(world, "hangs", world.members.freeze, world.members.thaw)
+    await the_primary_hangs(world)
 
 
 async def test_the_primary_is_cut_off_from_everybody(world: World, network: Network) -> None:
-    await another_takes_over(
-        world,
-        "cut off from everybody",
-        lambda silent: network.cut(silent + 1),
-        lambda _: network.heal(),
-    )
+    await the_primary_is_cut_off_from_everybody(world, network)
 
 
 async def test_the_primary_is_cut_off_from_the_members_alone(world: World, network: Network) -> None:
-    await another_takes_over(
-        world,
-        "cut off from the members alone",
-        lambda silent: network.cut(silent + 1, *({1, 2, 3} - {silent + 1})),
-        lambda _: network.heal(),
-    )
+    await the_primary_is_cut_off_from_the_members(world, network)
 
 
 async def test_the_primary_is_killed(world: World) -> None:

@@ -115,3 +115,9 @@ async def workers(two_workers: Service) -> AsyncIterator[list[httpx.AsyncClient]
             with two_workers.only(pid):
                 await client.get("/health/live")
         yield clients
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a module's embedded MongoDB."""
+    return tmp_path_factory.mktemp("data")

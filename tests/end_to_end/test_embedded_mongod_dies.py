@@ -20,11 +20,6 @@ pytestmark = needs_proc
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
 def embedded(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service of two workers with a MongoDB of its own, and a ledger."""
     settings = {"DATA_DIR": str(data_dir), "EMBEDDED_MONGO_PORT": str(free_port())}

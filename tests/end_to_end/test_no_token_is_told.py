@@ -23,11 +23,6 @@ pytestmark = needs_proc
 
 
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
 def service(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with a MongoDB of its own, whose files can be read."""
     settings = {"DATA_DIR": str(data_dir), "EMBEDDED_MONGO_PORT": str(free_port()), "AUTH": "tokens"}

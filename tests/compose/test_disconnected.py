@@ -1,8 +1,8 @@
 """Containers that lose their network, are paused or killed under load: as a client of the API sees it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -11,6 +11,10 @@ from tests.compose.stack import MEMBERS, Stack
 from tests.support.mongod import wait_until
 
 pytestmark = pytest.mark.timeout(400)
+
+Fault = Callable[[Stack, str], AbstractContextManager[None]]
+"""What is done to a service of the stack, and undone when it is left."""
+
 NETWORK = "database"
 IS_PRIMARY = "member.admin.command('hello')['isWritablePrimary']"
 IS_SECONDARY = "member.admin.command('hello')['secondary']"
@@ -61,14 +65,14 @@ def killed(stack: Stack, service: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fault", [disconnected, paused, killed])
-def test_the_primary_is_gone_and_another_takes_over(stack: Stack, first: str, fault: object) -> None:
+def test_the_primary_is_gone_and_another_takes_over(stack: Stack, first: str, fault: Fault) -> None:
     before, primary = stack.stock(first), primary_of(stack)
     with load_on(stack, first) as load:
-        with fault(stack, primary):  # type: ignore[operator]
+        with fault(stack, primary):
             load.wait_for(300)
         wait_until(lambda: bool(stack.at_member(primary, IS_SECONDARY)), "it is a member again", 90)
         load.wait_for(100)
-    load.check(before, f"the primary {getattr(fault, '__name__', '')}")
+    load.check(before, f"the primary {fault.__name__}")
     assert load.longest <= ELECTED_SECONDS
 
 

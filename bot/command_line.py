@@ -51,7 +51,7 @@ def _do(options: Options, settings: BotSettings, proxy: str | None) -> None:
             print(file)
         return
     account = Account.of(settings, proxy)
-    # Only now, because aiogram takes 4 seconds to import: whoever set something wrong need not wait for it.
+    # Only now, because it takes a second to import: whoever set something wrong need not wait for it.
     # Nothing of it is garbage, for which the collector would look a fifth of that time, and again and again.
     gc.disable()
     from bot.program import once, run

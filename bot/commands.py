@@ -4,10 +4,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiogram import BaseMiddleware, Dispatcher, Router
-from aiogram.filters import Command, CommandObject
-from aiogram.types import Message, TelegramObject, Update
-
 from bot.compose.composer import Past
 from bot.daily.day_report import Tools
 from bot.daily.parts import deliver
@@ -16,6 +12,16 @@ from bot.report.message import overview
 from bot.report.shown_names import shown
 from bot.report.stocktake import Trouble
 from bot.retries import Persistence
+from bot.telegram.aiogram import (
+    BaseMiddleware,
+    Command,
+    CommandObject,
+    Dispatcher,
+    Message,
+    Router,
+    TelegramObject,
+    Update,
+)
 from bot.telegram.chat import Chat
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown
 

@@ -1,1 +1,1 @@
-"""The way to Telegram: with `bot.commands`, the only rooms that know aiogram."""
+"""The way to Telegram, and the only room that knows aiogram: `aiogram` is all that others have of it."""

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from aiogram.types import Update
-
 from bot.clock import Clock
+from bot.telegram.aiogram import Update
 
 OLD = timedelta(minutes=5)
 """A message that waited for longer is not answered: whoever asked has given up, or has asked again."""

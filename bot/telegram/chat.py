@@ -5,12 +5,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from aiogram import Bot
-from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
-from aiogram.exceptions import AiogramError, TelegramNetworkError
-from aiogram.types import BotCommand, BotCommandScopeChat, BufferedInputFile, LinkPreviewOptions, Update
-
 from bot.errors import TelegramRefused, TelegramUnavailable
+from bot.telegram.aiogram import (
+    PRODUCTION,
+    AiogramError,
+    Bot,
+    BotCommand,
+    BotCommandScopeChat,
+    BufferedInputFile,
+    LinkPreviewOptions,
+    TelegramAPIServer,
+    TelegramNetworkError,
+    Update,
+)
 from bot.telegram.answers import number_in
 from bot.telegram.session import Session
 

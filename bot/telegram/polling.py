@@ -3,12 +3,10 @@
 import logging
 from random import Random
 
-from aiogram import Dispatcher
-from aiogram.types import Update
-
 from bot.clock import Clock
 from bot.errors import TelegramRefused, TelegramUnavailable
 from bot.retries import pause
+from bot.telegram.aiogram import Dispatcher, Update
 from bot.telegram.backlog import Backlog
 from bot.telegram.chat import Chat, Received
 

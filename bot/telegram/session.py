@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.methods import Response, TelegramMethod
-from aiogram.methods.base import TelegramType
 from aiohttp import ClientSession, TCPConnector
 
+from bot.telegram.aiogram import (
+    AiohttpSession,
+    Bot,
+    Response,
+    TelegramAPIServer,
+    TelegramMethod,
+    TelegramType,
+)
 from bot.telegram.answers import result_of
 
 REQUEST_SECONDS = 60

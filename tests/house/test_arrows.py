@@ -70,12 +70,12 @@ TABLE: dict[str, tuple[str, str]] = {
         "report store_api.movements store_api.processes store_api.reports store_api.stock store_api.storage",
         "matplotlib msgspec",
     ),
-    "bot.telegram": ("clock errors retries", "aiogram aiohttp"),  # aiohttp is what aiogram asks with
+    "bot.telegram": ("clock errors retries", "aiogram aiohttp pydantic"),  # aiogram's own means
     "bot.daily": (
         "clock compose errors report retries settings store_api.movements store_api.storage telegram",
         "aiocron pymongo",
     ),
-    "bot.commands": ("compose daily errors report retries telegram", "aiogram"),
+    "bot.commands": ("compose daily errors report retries telegram", ""),
     "bot.program": ("clock commands daily errors options report settings telegram", ""),
     "bot.command_line": (
         "daily options program settings store_api.early_stop store_api.settings store_api.telemetry telegram",
@@ -94,13 +94,8 @@ ONLY_HERE: dict[str, Set[str]] = {
         "store_api.storage.schema",
         "watchers.heartbeat",
     },
-    "aiogram": {
-        "bot.commands",
-        "bot.telegram.backlog",
-        "bot.telegram.chat",
-        "bot.telegram.polling",
-        "bot.telegram.session",
-    },
+    "aiogram": {"bot.telegram.aiogram"},
+    "pydantic": {"bot.telegram.aiogram"},
     "websockets": {"store_api.web.socket_writers"},
     "openpyxl": {"store_api.reports.movements_workbook", "store_api.reports.workbook"},
 }

@@ -25,8 +25,14 @@ DOORS: dict[str, str] = {
     "store_api.settings": "EMBEDDED_REPLICA_SET DatabaseSettings Settings environment_with_env_file help_text"
     " setting value_of",
     "store_api.processes": "run_job run_workers",
+    "bot.telegram.aiogram": "AiogramError AiohttpSession BaseMiddleware Bot BotCommand BotCommandScopeChat"
+    " BufferedInputFile Command CommandObject Dispatcher LinkPreviewOptions Message PRODUCTION Response"
+    " Router TelegramAPIServer TelegramMethod TelegramNetworkError TelegramObject TelegramType Update",
 }
-"""What each folder with a door shows; one in another folder would load that folder's large packages."""
+"""What each folder with a door shows, and what we have of aiogram.
+
+A door in another folder would load that folder's large packages.
+"""
 
 COLUMNS = {"store_api.storage.reader": 1, "store_api.storage.updates": 1}
 """The overview's number of items is called as the field that it is counted from."""

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from aiogram.types import Update
 
+from bot.telegram.aiogram import Update
 from bot.telegram.backlog import Backlog
 from tests.support.virtual_clock import VirtualClock
 

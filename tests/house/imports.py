@@ -2,19 +2,25 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Set
+from collections.abc import Set
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("watchers", "store_api", "bot")
 
 
-def modules(root: Path = ROOT) -> Iterator[tuple[str, ast.Module]]:
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
     """Give every module of the product, a folder's door under the folder's name, with its syntax tree."""
-    for package in PACKAGES:
-        for file in sorted((root / package).rglob("*.py")):
-            name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-            yield name, ast.parse(file.read_text())
+    return tuple(
+        (
+            ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"),
+            ast.parse(file.read_text()),
+        )
+        for package in PACKAGES
+        for file in sorted((ROOT / package).rglob("*.py"))
+    )
 
 
 def room_of(module: str) -> str:
@@ -26,6 +32,7 @@ def room_of(module: str) -> str:
     return f"{package}.{first}" if first else package
 
 
+@cache
 def imported(tree: ast.Module) -> Set[str]:
     """Name everything that a module imports, at run time, for types or inside a function."""
     names: set[str] = set()

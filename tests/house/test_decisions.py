@@ -3,7 +3,8 @@
 import ast
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,15 @@ ROOT = Path(__file__).parents[2]
 LEAST_LINES, MOST_LINES = 15, 30
 
 
-def every_test() -> Iterator[tuple[str, str]]:
+@cache
+def every_test() -> Set[tuple[str, str]]:
     """Give the name of each test's file and of its function."""
-    for file in (ROOT / "tests").rglob("test_*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                yield file.name, node.name
-
-
-TESTS = set(every_test())
+    return {
+        (file.name, node.name)
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    }
 
 
 def faults_in(folder: Path) -> list[str]:
@@ -56,9 +57,9 @@ def faults_of(decision: Decision, text: str) -> Iterator[str]:
     ):
         yield "a guard must be a file and a function"
     for file, name in decision.guards:
-        if (file, name) not in TESTS:
+        if (file, name) not in every_test():
             yield f"there is no test {file}: {name}"
-    for name in set(re.findall(r"`(test_\w+)`", text)) - {name for _, name in TESTS}:
+    for name in set(re.findall(r"`(test_\w+)`", text)) - {name for _, name in every_test()}:
         yield f"there is no test {name}"
 
 

@@ -5,30 +5,25 @@ the lines change nothing.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
+
+from store_api.http.grammar import HOST, Fields, elements
 
 Network = IPv4Network | IPv6Network
 
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 """Plain segments alone: it becomes part of header lines, and `//host` would be another host's address."""
 
+_LONGEST_PREFIX: Final = 256
+
+_WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+:[0-9A-Fa-f:.]*)\]|([0-9.]+))(?::[0-9]+)?")
+"""As some gateways name a client: `203.0.113.9:4711`, `[2001:db8::7]:4711`."""
+
 _SCHEMES: Final = ("http", "https")
 _MOST_ADDRESSES = 1024
-
-
-class Fields(Protocol):
-    """The header of a request."""
-
-    def get(self, name: str, otherwise: str) -> str:
-        """Give the first line of a name."""
-        ...
-
-    def getall(self, name: str, otherwise: Sequence[str]) -> Sequence[str]:
-        """Give all lines of a name."""
-        ...
 
 
 class Came(NamedTuple):
@@ -65,16 +60,17 @@ class Proxies:
             peer: the address that its connection comes from.
             headers: its header.
         """
-        host = headers.get("host", "")
+        host = headers.getall("host", ("",))[0]
         if not self._trusted or not self._is_trusted(peer):
             return Came(host, None, peer, "")
         scheme = _last(headers, "x-forwarded-proto").lower()
         prefix = _last(headers, "x-forwarded-prefix").rstrip("/")
+        named = _last(headers, "x-forwarded-host")
         return Came(
-            _last(headers, "x-forwarded-host") or host,
+            named if named and HOST.fullmatch(named) else host,
             scheme if scheme in _SCHEMES else None,
             self._client(peer, headers),
-            prefix if _PREFIX.fullmatch(prefix) else "",
+            prefix if len(prefix) <= _LONGEST_PREFIX and _PREFIX.fullmatch(prefix) else "",
         )
 
     def _client(self, peer: str, headers: Fields) -> str:
@@ -83,7 +79,7 @@ class Proxies:
         What stands before it, that client has written.
         """
         client = peer
-        for address in reversed(_elements(headers, "x-forwarded-for")):
+        for address in map(_without_port, reversed(_list(headers, "x-forwarded-for"))):
             if _plain(address) is None:
                 break
             client = address
@@ -100,14 +96,20 @@ NOBODY: Final = Proxies(())
 """Where no proxy is named."""
 
 
-def _elements(headers: Fields, name: str) -> list[str]:
-    """List what stands between the commas of a field's lines, which are all one list (RFC 9110, 5.3)."""
-    return [element.strip(" \t") for element in ",".join(headers.getall(name, ())).split(",")]
+def _list(headers: Fields, name: str) -> list[str]:
+    """Read a field's lines, which are all one list (RFC 9110, 5.3)."""
+    return elements(",".join(headers.getall(name, ())))
 
 
 def _last(headers: Fields, name: str) -> str:
-    """Give the last element: the proxy that is next to us wrote it."""
-    return _elements(headers, name)[-1]
+    """Give the last element, which the proxy that is next to us wrote; empty where there is none."""
+    return "".join(_list(headers, name)[-1:])
+
+
+def _without_port(address: str) -> str:
+    """Give an address alone; what is none is as it was."""
+    found = _WITH_PORT.fullmatch(address)
+    return (found[1] or found[2]) if found else address
 
 
 def _plain(address: str) -> object | None:

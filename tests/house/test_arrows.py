@@ -50,7 +50,7 @@ TABLE: dict[str, tuple[str, str]] = {
         "commit entrance feed keeping movements pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
-    "store_api.forwarded": ("", ""),
+    "store_api.forwarded": ("http", ""),
     "store_api.early_stop": ("", ""),
     "store_api.listening": ("", ""),
     "store_api.healthcheck": ("listening settings", ""),

@@ -52,6 +52,14 @@ def test_a_proxy_that_says_nothing_changes_nothing() -> None:
         ([f"{CLIENT}, unknown"], PROXY),
         ([f"{CLIENT}, unknown, {EDGE}"], EDGE),
         ([""], PROXY),
+        # Some gateways name the port as well.
+        ([f"{CLIENT}:4711"], CLIENT),
+        (["[2001:db8::7]:4711"], "2001:db8::7"),
+        (["[2001:db8::7]"], "2001:db8::7"),
+        ([f"{CLIENT}, {EDGE}:80"], CLIENT),
+        ([f"{CLIENT}:"], PROXY),
+        ([f"{CLIENT}:port"], PROXY),
+        ([f"[{CLIENT}]:80"], PROXY),
     ],
 )
 def test_the_client_is_the_last_one_that_is_no_proxy(lines: Sequence[str], client: str) -> None:
@@ -79,10 +87,28 @@ def test_the_client_is_the_last_one_that_is_no_proxy(lines: Sequence[str], clien
         ("/stock; Domain=evil.example", ""),
         ("/stock?x", ""),
         ("/st\u00f6ck", ""),
+        ("/" + 255 * "a", "/" + 255 * "a"),
+        ("/" + 256 * "a", ""),
     ],
 )
 def test_a_prefix_is_plain_segments_or_none(said: str, prefix: str) -> None:
     assert came(("X-Forwarded-Prefix", said)).prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("said", "host"),
+    [
+        ("stock.example", "stock.example"),
+        ("evil.example, stock.example:8443", "stock.example:8443"),
+        ("[2001:db8::7]:443", "[2001:db8::7]:443"),
+        ("user@stock.example", "api:8000"),
+        ("stock.example/path", "api:8000"),
+        ("stock example", "api:8000"),
+        ("", "api:8000"),
+    ],
+)
+def test_a_host_is_written_as_in_the_host_line_or_that_one_counts(said: str, host: str) -> None:
+    assert came(("Host", "api:8000"), ("X-Forwarded-Host", said)).host == host
 
 
 @pytest.mark.parametrize(

@@ -227,8 +227,7 @@ class Service:
 
     async def _watch(self) -> None:
         """Follow the stores, from when MongoDB's members are known: the stream would look them up, too."""
-        while not clients.members_are_known(self._client):  # noqa: ASYNC110
-            await asyncio.sleep(clients.LOOK_SECONDS)
+        await self.stores.primary.until_members_are_known()
         await self.watcher.run()
 
     def _note_delay(self, change: StoreChange) -> None:

@@ -15,8 +15,9 @@ from store_api.movements.pages import Gathered, Page
 from store_api.movements.past import MOST_POINTS, Past, Point, thinned, units_after
 from store_api.movements.places import Places
 from store_api.movements.wishes import Plan, Wish, last_up_to, plan_of, projection_of, span_of, written
+from store_api.sending.primary import Primary
 from store_api.stock import Stock
-from store_api.storage.clients import Client, Documents, Primary
+from store_api.storage.clients import Client, Documents
 from store_api.storage.driver_errors import translated
 
 MOST_OF_RARE: Final = 500
@@ -55,7 +56,7 @@ class MovementReader:
     """
 
     def __init__(self, client: Client, database: str, primary: Primary | None = None) -> None:
-        self._primary = Primary(client) if primary is None else primary
+        self._primary = Primary(client.delegate) if primary is None else primary
         of = client.get_database(database, read_concern=ReadConcern("majority"))
         self._buckets: Documents = of[MOVEMENTS]
         self._checkpoints: Documents = of[CHECKPOINTS]

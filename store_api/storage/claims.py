@@ -25,8 +25,9 @@ from pymongo.errors import ConnectionFailure, OperationFailure, WriteConcernErro
 from store_api.claims import Claim, State
 from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.primary import Primary
 from store_api.stock import Key
-from store_api.storage.clients import Client, Documents, Primary, durable_documents, write_durably
+from store_api.storage.clients import Client, Documents, durable_documents, write_durably
 from store_api.storage.driver_errors import INDEX_OPTIONS_CONFLICT, UNAUTHORIZED, translated
 from store_api.storage.schema import in_mongosh
 

@@ -1,11 +1,10 @@
-"""The driver's clients, and whether their monitors see a primary: without one, nobody waits for long."""
+"""The driver's clients: those that read, those that write, and those that watch."""
 
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 # Motor reads it when it is imported. Its default of five threads a core would let a slow database hold up
 # the operations on all stores (motor/frameworks/asyncio/__init__.py).
@@ -19,14 +18,11 @@ from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser_shared import SRV_SCHEME
 from pymongo.write_concern import WriteConcern
 
-from store_api.errors import DatabaseUnavailable
-from store_api.sending.answers import Answers, Unanswered
+from store_api.sending.primary import PRIMARY_SECONDS, members_are_known
 from store_api.sending.sender import MAJORITY
 from watchers.members import Members
 
 log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
 
 Client = AsyncIOMotorClient[dict[str, Any]]
 
@@ -39,14 +35,8 @@ COMMAND_SECONDS = 15.0
 ANSWER_SECONDS = 5.0
 """How long a write waits for its answer on a connection: longer than MongoDB is told that it may take."""
 
-PRIMARY_SECONDS = 5.0
-"""How long an operation waits for a primary before it is turned away."""
-
 LOOKUP_SECONDS = 2.0
 """How long until a name that DNS does not know is looked up again."""
-
-LOOK_SECONDS = 0.05
-"""How often a primary is looked for."""
 
 
 _OPTIONS: dict[str, Any] = {
@@ -75,11 +65,6 @@ def connect(url: str) -> Client:
     return client
 
 
-def members_are_known(client: Client) -> bool:
-    """Whether the driver knows whom to look for; asked for anything before, it would wait for DNS."""
-    return all(each.known for each in client.delegate.options.event_listeners if isinstance(each, Members))
-
-
 async def look_for_primary(client: Client, *, announce: bool = True) -> None:
     """Let the driver begin to look for a primary; from then on it looks by itself.
 
@@ -94,7 +79,7 @@ async def look_for_primary(client: Client, *, announce: bool = True) -> None:
         try:
             await client.admin.command("ping")
         except PyMongoError as error:
-            if members_are_known(client) or not isinstance(error, ConfigurationError):
+            if members_are_known(client.delegate) or not isinstance(error, ConfigurationError):
                 if announce:
                     log.warning(
                         "MongoDB is not there yet",
@@ -181,60 +166,3 @@ def blocking(collection: AsyncIOMotorCollection[dict[str, Any]]) -> Collection[d
     """
     driven: Collection[dict[str, Any]] = collection.delegate
     return driven
-
-
-class Primary:
-    """Knows whether there is a primary.
-
-    Args:
-        client: whose monitors look for it.
-        patience: seconds without one after which whoever comes is turned away at once.
-    """
-
-    def __init__(self, client: Client, patience: float = PRIMARY_SECONDS) -> None:
-        self._client = client
-        self._patience = patience
-        self._answers = Answers(lambda: client.delegate.primary)
-        self._missed_at: float | None = None
-        self._is_known = False
-
-    def look(self) -> bool:
-        """Whether the monitors see a primary right now; asks nobody."""
-        self._is_known = self._is_known or members_are_known(self._client)
-        seen = self._is_known and self._client.primary is not None
-        if seen:
-            self._missed_at = None
-        return seen
-
-    async def wait(self) -> None:
-        """Wait until there is one.
-
-        Waiting here costs no thread; waiting in the driver would use up the pool for everybody. The wait
-        counts from when the primary was first missed: whoever comes later is turned away at once.
-
-        Raises:
-            DatabaseUnavailable: it was missed for too long.
-        """
-        clock = asyncio.get_running_loop().time
-        while not self.look():
-            if self._missed_at is None:
-                self._missed_at = clock()
-            if clock() > self._missed_at + self._patience:
-                raise DatabaseUnavailable
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def ask(self, question: Callable[[], Awaitable[Result]]) -> Result:
-        """Ask the primary; asks again where another takes its place before it has answered.
-
-        The driver would wait until its monitor gives the silent one up, seconds after the others did.
-
-        Args:
-            question: asks once; what it asks may be asked again.
-
-        Raises:
-            DatabaseUnavailable: there is no primary, see `wait`.
-        """
-        while True:
-            await self.wait()
-            with suppress(Unanswered):
-                return await self._answers.of(question())

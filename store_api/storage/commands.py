@@ -1,10 +1,11 @@
 """Changes as commands to MongoDB, each carried out in whichever thread asks for it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import pymongo.collection
+from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from store_api.errors import AppliedUnreported
@@ -29,12 +30,20 @@ class Commands:
         written: where stores are written; its client has no deadline of its own for commands.
         stores: where stores are read.
         seconds: how long a command may take.
+        election: gives the election whose primary may be read; None while it may not, see `Elections`.
     """
 
-    def __init__(self, written: Documents, stores: Documents, seconds: float) -> None:
+    def __init__(
+        self,
+        written: Documents,
+        stores: Documents,
+        seconds: float,
+        election: Callable[[], ObjectId | None],
+    ) -> None:
         self._sender = Sender(written, seconds)
         self._written = written
         self._stores = stores
+        self._election = election
 
     def update_many(self, changes: Sequence[Change], bypass: bool) -> list[Written]:
         """Write changes of different stores; gives what became of each.
@@ -91,15 +100,20 @@ class Commands:
 
     def update_and_find(
         self, change: Change, wanted: Collection[str] | None, patience: float, bypass: bool
-    ) -> tuple[Written, dict[str, Any]]:
+    ) -> tuple[Written, dict[str, Any] | None]:
         """Write one change and read the store, in one turn of a thread.
 
         Not `findAndModify`, which costs MongoDB more, and tells nothing of a guard that does not hold.
+
+        Returns:
+            What became of it, and the document; None where that may be older than the write, since another
+            primary was elected meanwhile.
 
         Raises:
             PyMongoError: nobody says what became of it.
             AppliedUnreported: it was applied, and the store could not be read.
         """
+        election = self._election()
         statement = _statement(change, {"q": updates.guard_of(change), "u": updates.update_of(change)})
         (written,) = self._create(
             [change], self._send("update", [statement], patience, bypass), patience, bypass
@@ -111,6 +125,8 @@ class Commands:
             document = self._stores.find_one(nothing, updates.projection_of(wanted))
         except PyMongoError as error:
             raise AppliedUnreported from error
+        if election is None or election != self._election():
+            return written, None
         # Somebody may have deleted the store since.
         return written, document or nothing
 

@@ -8,9 +8,10 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from store_api.errors import BrokenDocument, DatabaseUnavailable
+from store_api.sending.primary import Primary
 from store_api.stock import Stock, StorePatterns, StoreSummary
 from store_api.storage import documents, updates
-from store_api.storage.clients import Client, Primary
+from store_api.storage.clients import Client
 from store_api.storage.documents import Snapshot
 from store_api.storage.driver_errors import translated
 from store_api.storage.schema import COLLECTION
@@ -28,13 +29,14 @@ class StoreReader:
     """
 
     def __init__(self, client: Client, database: str, primary: Primary | None = None) -> None:
-        self.primary = Primary(client) if primary is None else primary
+        self.primary = Primary(client.delegate) if primary is None else primary
         self._database = client.get_database(
             database,
             write_concern=WriteConcern(w="majority", j=True),
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
+        self._elections = self.primary.read_once(self._confirm)
 
     async def until_a_majority_has_all(self) -> None:
         """Wait until a majority has whatever the primary had when this was called.
@@ -46,12 +48,15 @@ class StoreReader:
             DatabaseUnavailable: no primary, or it did not answer.
         """
         await self.primary.wait()
-        client = self._database.client
         with translated(writing=False):
-            async with await client.start_session(causal_consistency=True) as session:
-                # Its answer names that moment, and the next reading in the session waits for it.
-                await client.admin.command("ping", session=session)
-                await self._stores.find_one({}, {"_id": 1}, session=session)
+            await self._confirm()
+
+    async def _confirm(self) -> None:
+        client = self._database.client
+        async with await client.start_session(causal_consistency=True) as session:
+            # Its answer names that moment, and the next reading in the session waits for it.
+            await client.admin.command("ping", session=session)
+            await self._stores.find_one({}, {"_id": 1}, session=session)
 
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.
@@ -91,10 +96,9 @@ class StoreReader:
 
     async def overview(self, after: str, limit: int, only: StorePatterns | None = None) -> list[StoreSummary]:
         """Summarise up to `limit` stores whose ids come after `after`, by id; `only` some of them."""
-        await self.primary.wait()
+        pipeline = updates.overview_pipeline(after, limit, only)
         with translated(writing=False):
-            found = self._stores.aggregate(updates.overview_pipeline(after, limit, only))
-            rows = await found.to_list(None)
+            rows = await self.primary.ask(lambda: self._stores.aggregate(pipeline).to_list(None))
         return [StoreSummary(row["_id"], row["items"], int(row["units"])) for row in rows]
 
     async def snapshot(self, store_id: str | None) -> Snapshot:
@@ -103,21 +107,23 @@ class StoreReader:
         The moment is the read concern "snapshot"'s own `atClusterTime`: an event of the change stream is in
         the documents if and only if it is not newer (MongoDB manual, Read Concern "snapshot").
         """
-        await self.primary.wait()
+        with translated(writing=False):
+            return await self.primary.ask(lambda: self._snapshot(store_id))
+
+    async def _snapshot(self, store_id: str | None) -> Snapshot:
         query: dict[str, Any] = {"_id": {"$type": "string"} if store_id is None else {"$eq": store_id}}
         find = {"find": COLLECTION, "filter": query, "projection": updates.projection_of(None)}
         moment = {"find": COLLECTION, "limit": 1, "projection": {"_id": 1}}
-        with translated(writing=False):
-            # Two commands, because the driver's cursor does not tell its moment, and a getMore sent by hand
-            # is refused: the driver's deadline for commands is no field that it may have.
-            reply = await self._database.command({**moment, "readConcern": {"level": "snapshot"}})
-            at = reply["cursor"].get("atClusterTime")
-            if at is None:
-                # There is no collection just now, so there is no moment either.
-                raise DatabaseUnavailable
-            found = await self._database.cursor_command(
-                {**find, "readConcern": {"level": "snapshot", "atClusterTime": at}},
-                codec_options=self._database.codec_options,
-            )
-            rows = await found.to_list(None)
+        # Two commands, because the driver's cursor does not tell its moment, and a getMore sent by hand
+        # is refused: the driver's deadline for commands is no field that it may have.
+        reply = await self._database.command({**moment, "readConcern": {"level": "snapshot"}})
+        at = reply["cursor"].get("atClusterTime")
+        if at is None:
+            # There is no collection just now, so there is no moment either.
+            raise DatabaseUnavailable
+        found = await self._database.cursor_command(
+            {**find, "readConcern": {"level": "snapshot", "atClusterTime": at}},
+            codec_options=self._database.codec_options,
+        )
+        rows = await found.to_list(None)
         return Snapshot({document["_id"]: document for document in rows}, at)

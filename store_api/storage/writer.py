@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
 from store_api.errors import (
+    AppliedUnreported,
     BrokenDocument,
     DatabaseUnavailable,
     OutcomeUnknown,
@@ -19,10 +20,11 @@ from store_api.errors import (
     UnfitDocument,
 )
 from store_api.sending.answers import Answers, Unanswered
+from store_api.sending.primary import Primary
 from store_api.sending.sender import PATIENCE_SECONDS
 from store_api.stock import Change, Stamp, Stock, Written, written_despite
 from store_api.storage import documents, updates
-from store_api.storage.clients import COMMAND_SECONDS, Client, Primary, blocking
+from store_api.storage.clients import COMMAND_SECONDS, Client, blocking
 from store_api.storage.commands import Commands
 from store_api.storage.driver_errors import UNAUTHORIZED, translated
 from store_api.storage.reader import StoreReader
@@ -68,7 +70,9 @@ class StoreWriter(StoreReader):
         route = client.delegate if writes is None else writes
         written = route[database][COLLECTION]
         seconds = min(COMMAND_SECONDS, route.options.timeout or COMMAND_SECONDS)
-        self._commands = Commands(written, blocking(self._stores), seconds)
+        if writes is not None:
+            self._elections.writer = writes
+        self._commands = Commands(written, blocking(self._stores), seconds, self._elections.current)
         self._answers = Answers(lambda: route.primary)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
         self._bypasses_validation = self._guards_proven = True
@@ -133,9 +137,14 @@ class StoreWriter(StoreReader):
         if written is Written.NOT_MATCHED or change.leaves is not None:
             return None if written is Written.NOT_MATCHED else change.leaves
         try:
+            if document is None:
+                # Somebody may have deleted the store since.
+                return await self.read(change.store_id, wanted) or {}
             return documents.read_stock(document)
         except BrokenDocument as broken:
             raise BrokenDocument(broken.store_id, broken.reason, applied=True) from None
+        except DatabaseUnavailable:
+            raise AppliedUnreported from None
 
     async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
         """Apply guarded changes of different stores in one command; each is applied whole, or not at all.

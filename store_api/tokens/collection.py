@@ -15,7 +15,8 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from store_api.errors import NameTaken
-from store_api.storage.clients import Client, Primary, durable_documents
+from store_api.sending.primary import Primary
+from store_api.storage.clients import Client, durable_documents
 from store_api.storage.driver_errors import translated
 
 COLLECTION = "tokens"
@@ -55,7 +56,7 @@ class TokenCollection:
     """
 
     def __init__(self, client: Client, database: str) -> None:
-        self._primary = Primary(client)
+        self._primary = Primary(client.delegate)
         self._tokens = durable_documents(client, database, COLLECTION)
 
     async def read_all(self) -> Sequence[Document]:

@@ -15,7 +15,8 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from store_api.errors import StoreApiError
-from store_api.storage.clients import Client, Primary, durable_documents
+from store_api.sending.primary import Primary
+from store_api.storage.clients import Client, durable_documents
 from store_api.storage.driver_errors import UNAUTHORIZED, translated
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class SessionKey:
         random_bytes: Callable[[int], bytes],
         use: Callable[[bytes | None], None],
     ) -> None:
-        self._primary = Primary(client)
+        self._primary = Primary(client.delegate)
         self._secrets = durable_documents(client, database, COLLECTION)
         self._random_bytes = random_bytes
         self._use = use

@@ -11,9 +11,10 @@ from pymongo import MongoClient
 from store_api.claims import Claim, Claims, State
 from store_api.claims.claim import Refusal
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.primary import Primary
 from store_api.stock import Key
 from store_api.storage.claims import TTL_INDEX, ClaimCollection
-from store_api.storage.clients import Client, Primary
+from store_api.storage.clients import Client
 from tests.simulation.fake_claims import FakeClaims
 from tests.simulation.nature import Nature
 from tests.support.fail_points import failing
@@ -25,7 +26,7 @@ Mongo = MongoClient[dict[str, Any]]
 async def database(client: Client, other_program: Mongo) -> AsyncIterator[str]:
     """A database of claims alone."""
     name = f"test_{uuid4().hex}"
-    await ClaimCollection(client, name, Primary(client), hours=24).prepare()
+    await ClaimCollection(client, name, Primary(client.delegate), hours=24).prepare()
     yield name
     other_program.drop_database(name)
 
@@ -33,7 +34,7 @@ async def database(client: Client, other_program: Mongo) -> AsyncIterator[str]:
 @pytest.fixture(params=["fake", "real"])
 def claims(request: pytest.FixtureRequest, client: Client, database: str) -> Claims:
     """Each of them."""
-    real = ClaimCollection(client, database, Primary(client), hours=24)
+    real = ClaimCollection(client, database, Primary(client.delegate), hours=24)
     return FakeClaims(Nature()) if request.param == "fake" else real
 
 
@@ -115,7 +116,7 @@ async def test_one_claim_is_noted_where_its_writer_is_dead(claims: Claims) -> No
 async def test_what_nobody_says_is_unavailable_and_can_be_asked_again(
     client: Client, database: str, other_program: Mongo, failure: dict[str, Any]
 ) -> None:
-    real = ClaimCollection(client, database, Primary(client), hours=24)
+    real = ClaimCollection(client, database, Primary(client.delegate), hours=24)
     mine = claim_of(2)
     with failing(other_program, "insert", times=1, **failure), pytest.raises(DatabaseUnavailable):
         await put(real, (None, mine))
@@ -125,7 +126,7 @@ async def test_what_nobody_says_is_unavailable_and_can_be_asked_again(
 async def test_a_claim_that_no_majority_has_confirmed_is_looked_at_again(
     client: Client, database: str, other_program: Mongo
 ) -> None:
-    real = ClaimCollection(client, database, Primary(client), hours=24)
+    real = ClaimCollection(client, database, Primary(client.delegate), hours=24)
     mine = claim_of(2)
     unsure = {"code": 64, "errmsg": "not yet"}
     with failing(other_program, "insert", times=1, writeConcernError=unsure):
@@ -136,6 +137,6 @@ async def test_how_long_claims_are_kept_can_be_said_anew(
     client: Client, database: str, other_program: Mongo
 ) -> None:
     for hours in (24, 24, 1, 48):
-        await ClaimCollection(client, database, Primary(client), hours=hours).prepare()
+        await ClaimCollection(client, database, Primary(client.delegate), hours=hours).prepare()
         index = other_program[database]["claims"].index_information()[TTL_INDEX]
         assert index["expireAfterSeconds"] == hours * 3600

@@ -10,9 +10,10 @@ from pymongo import WriteConcern
 
 from store_api.claims import Claim
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.primary import Primary
 from store_api.stock import Key
 from store_api.storage.claims import ClaimCollection
-from store_api.storage.clients import Primary, connect
+from store_api.storage.clients import connect
 from store_api.storage.reader import StoreReader
 from tests.faults.scene import Mongo, World, scene_of, world_of
 from tests.support.fail_points import failing
@@ -33,6 +34,8 @@ async def test_what_a_majority_lacks_is_waited_for_before_all_is_read(world: Wor
     stores = StoreReader(client, world.service.database)
     store_id = new_store_id()
     try:
+        # From now on its primary may be read.
+        assert await stores.read(store_id) is None
         pause(replication, "alwaysOn")
         with world.primary() as mongo:
             collection = mongo[world.service.database].get_collection("stores", write_concern=WriteConcern(1))
@@ -54,7 +57,7 @@ async def test_a_claim_that_no_majority_has_yet_is_waited_for_in_the_place_of_an
     replication = [world.member(index) for index in range(3) if index != world.members.primary()]
     client = connect(world.url)
     await client.admin.command("ping")
-    claims = ClaimCollection(client, world.service.database, Primary(client), hours=1)
+    claims = ClaimCollection(client, world.service.database, Primary(client.delegate), hours=1)
     first = Claim(Key("anonymous", new_store_id(), b"same"), "north", "writer", 2)
     second = structs.replace(first, number=4)
     stepping_down = {"code": 91, "errmsg": "it steps down, and waits for no majority"}
@@ -87,6 +90,35 @@ def pause(members: Sequence[Mongo], mode: str) -> None:
     """Stop members from copying, or let them go on."""
     for member in members:
         member.admin.command({"configureFailPoint": "stopReplProducer", "mode": mode})
+
+
+async def test_a_primary_that_does_not_know_yet_what_a_majority_has_is_not_read(world: World) -> None:
+    members, store_id = world.members, new_store_id()
+    old = members.primary()
+    heir, late = (world.member(index) for index in range(3) if index != old)
+    supply = {"operation": "supply", "item_id": "chair", "quantity": 1}
+    try:
+        async with world.service.client() as http:
+            assert '"quantity":1}' in (await http.post(f"/stores/{store_id}", json=supply)).text
+            pause([late], "alwaysOn")
+            with world.member(old) as mongo:
+                # The heir gets the write, and says so; it does not hear that this makes a majority.
+                asked = {"failCommands": ["getMore", "replSetHeartbeat"], "failInternalCommands": True}
+                silent = {**asked, "blockConnection": True, "blockTimeMS": 60_000}
+                mongo.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": silent})
+            assert '"quantity":2}' in (await http.post(f"/stores/{store_id}", json=supply)).text
+            members.kill(old)
+            await asyncio.to_thread(members.primary, 30.0)
+            asked_for = asyncio.create_task(http.get(f"/stores/{store_id}"))
+            await asyncio.wait([asked_for], timeout=1.0)
+            pause([late], "off")
+            assert '"quantity":2}' in (await asked_for).text
+    finally:
+        pause([late], "off")
+        for member in (heir, late):
+            member.close()
+    members.start(old)
+    members.wait_until_whole()
 
 
 async def test_when_the_primary_steps_down(world: World) -> None:

@@ -6,9 +6,10 @@ import pytest
 from pymongo import MongoClient
 
 from store_api.claims import Claim, State
+from store_api.sending.primary import Primary
 from store_api.stock import Key
 from store_api.storage.claims import ClaimCollection
-from store_api.storage.clients import Client, Primary
+from store_api.storage.clients import Client
 from tests.support.fail_points import failing
 
 Mongo = MongoClient[dict[str, Any]]
@@ -20,7 +21,7 @@ SECOND = Claim(FIRST.key, "abc111", "another", 4)
 
 @pytest.fixture
 def claims(client: Client, database_name: str) -> ClaimCollection:
-    return ClaimCollection(client, database_name, Primary(client), hours=1)
+    return ClaimCollection(client, database_name, Primary(client.delegate), hours=1)
 
 
 @pytest.mark.parametrize("failure", [CLOSED, STEPPED_DOWN], ids=str)

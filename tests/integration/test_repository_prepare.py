@@ -10,9 +10,10 @@ from pymongo import MongoClient
 from pymongo.errors import WriteError
 
 from store_api.errors import DatabaseUnavailable
+from store_api.sending.primary import Primary
 from store_api.stock import Change
 from store_api.storage import documents
-from store_api.storage.clients import Client, Primary, connect
+from store_api.storage.clients import Client, connect
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
 from tests.integration.conftest import Documents
@@ -130,7 +131,7 @@ async def test_a_database_that_fails_is_unavailable_and_says_no_more(
 
 async def test_a_database_that_is_not_there_is_unavailable() -> None:
     nowhere = connect(f"mongodb://127.0.0.1:{free_port()}/?replicaSet=rs0")
-    repository = StoreWriter(nowhere, "store_api", Primary(nowhere, patience=0.1))
+    repository = StoreWriter(nowhere, "store_api", Primary(nowhere.delegate, patience=0.1))
     with pytest.raises(DatabaseUnavailable):
         await repository.prepare()
     assert not repository.primary.look()

@@ -6,6 +6,7 @@ import sys
 from pydantic import BaseModel
 
 from bot.telegram.aiogram import TelegramMethod, Update
+from tests.support.programs import begun
 
 BUILT = """
 import bot.telegram.aiogram
@@ -25,7 +26,7 @@ class Later(BaseModel):
 
 
 def test_the_import_builds_none_of_telegrams_types() -> None:
-    built = subprocess.run([sys.executable, "-c", BUILT], capture_output=True, check=True, text=True)
+    built = subprocess.run(begun(sys.executable, "-c", BUILT), capture_output=True, check=True, text=True)
     assert built.stdout == "[]\n"
 
 

@@ -139,6 +139,19 @@ def durable_documents(client: Client, database: str, name: str) -> Documents:
     )[name]
 
 
+async def until_a_majority_has_all(client: Client, documents: Documents) -> None:
+    """Wait until a majority has whatever the primary had when this was called.
+
+    Args:
+        client: the way to the primary.
+        documents: of its, read there as a majority has them.
+    """
+    async with await client.start_session(causal_consistency=True) as session:
+        # Its answer names that moment, and the next reading in the session waits for it.
+        await client.admin.command("ping", session=session)
+        await documents.find_one({}, {"_id": 1}, session=session)
+
+
 async def write_durably(
     database: AsyncIOMotorDatabase[dict[str, Any]], command: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.sending.primary import Primary
 from store_api.stock import Stock, StorePatterns, StoreSummary
 from store_api.storage import documents, updates
-from store_api.storage.clients import Client
+from store_api.storage.clients import Client, until_a_majority_has_all
 from store_api.storage.documents import Snapshot
 from store_api.storage.driver_errors import translated
 from store_api.storage.schema import COLLECTION
@@ -36,7 +36,7 @@ class StoreReader:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
-        self._elections = self.primary.read_once(self._confirm)
+        self._elections = self.primary.read_once(lambda: until_a_majority_has_all(client, self._stores))
 
     async def until_a_majority_has_all(self) -> None:
         """Wait until a majority has whatever the primary had when this was called.
@@ -49,14 +49,7 @@ class StoreReader:
         """
         await self.primary.wait()
         with translated(writing=False):
-            await self._confirm()
-
-    async def _confirm(self) -> None:
-        client = self._database.client
-        async with await client.start_session(causal_consistency=True) as session:
-            # Its answer names that moment, and the next reading in the session waits for it.
-            await client.admin.command("ping", session=session)
-            await self._stores.find_one({}, {"_id": 1}, session=session)
+            await until_a_majority_has_all(self._database.client, self._stores)
 
     async def read(self, store_id: str, wanted: Collection[str] | None = None) -> Stock | None:
         """Read a store's stock, or of it just the wanted items; None where there is no such store.

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from store_api.errors import NameTaken
 from store_api.sending.primary import Primary
-from store_api.storage.clients import Client, durable_documents
+from store_api.storage.clients import Client, durable_documents, until_a_majority_has_all
 from store_api.storage.driver_errors import translated
 
 COLLECTION = "tokens"
@@ -58,6 +58,8 @@ class TokenCollection:
     def __init__(self, client: Client, database: str) -> None:
         self._primary = Primary(client.delegate)
         self._tokens = durable_documents(client, database, COLLECTION)
+        # One that was revoked must not be found as it was before, by a primary that has just been elected.
+        self._primary.read_once(lambda: until_a_majority_has_all(client, self._tokens))
 
     async def read_all(self) -> Sequence[Document]:
         """Read all of them, by name."""

@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from http import HTTPStatus
 
+import httpx
 import pytest
 from msgspec import structs
 from pymongo import WriteConcern
@@ -15,10 +18,28 @@ from store_api.stock import Key
 from store_api.storage.claims import ClaimCollection
 from store_api.storage.clients import connect
 from store_api.storage.reader import StoreReader
+from store_api.tokens.collection import NewToken, TokenCollection
 from tests.faults.scene import Mongo, World, scene_of, world_of
 from tests.support.fail_points import failing
 from tests.support.mongod import ReplicaSetOfThree
 from tests.support.service import new_store_id
+
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+
+NO_NEWS = {
+    "configureFailPoint": "failCommand",
+    "mode": "alwaysOn",
+    "data": {
+        "failCommands": ["getMore"],
+        "failInternalCommands": True,
+        "blockConnection": True,
+        "blockTimeMS": 60_000,
+    },
+}
+"""Lets the members of a primary copy what it writes next, and not hear from it that they all have it.
+
+A heartbeat tells them within a tenth of a second: by then it must be dead.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,33 +113,58 @@ def pause(members: Sequence[Mongo], mode: str) -> None:
         member.admin.command({"configureFailPoint": "stopReplProducer", "mode": mode})
 
 
-async def test_a_primary_that_does_not_know_yet_what_a_majority_has_is_not_read(world: World) -> None:
-    members, store_id = world.members, new_store_id()
+@pytest.mark.parametrize("written", ["stock", "token"])
+async def test_a_primary_that_does_not_know_yet_what_a_majority_has_is_not_read(
+    world: World, written: str
+) -> None:
+    members, store_id, name = world.members, new_store_id(), new_store_id()
     old = members.primary()
-    heir, late = (world.member(index) for index in range(3) if index != old)
+    late, client = world.member((old + 1) % 3), connect(world.url)
+    await client.admin.command("ping")
+    tokens = TokenCollection(client, world.service.database)
+    token = NewToken(name.encode(), "sapi_", name, ["read"], None, NOW, None)
     supply = {"operation": "supply", "item_id": "chair", "quantity": 1}
     try:
         async with world.service.client() as http:
             assert '"quantity":1}' in (await http.post(f"/stores/{store_id}", json=supply)).text
+            await tokens.keep(token)
+            assert (await tokens.read_one(token.token) or {})["revoked"] is None
             pause([late], "alwaysOn")
             with world.member(old) as mongo:
-                # The heir gets the write, and says so; it does not hear that this makes a majority.
-                asked = {"failCommands": ["getMore", "replSetHeartbeat"], "failInternalCommands": True}
-                silent = {**asked, "blockConnection": True, "blockTimeMS": 60_000}
-                mongo.admin.command({"configureFailPoint": "failCommand", "mode": "alwaysOn", "data": silent})
-            assert '"quantity":2}' in (await http.post(f"/stores/{store_id}", json=supply)).text
+                mongo.admin.command(NO_NEWS)
+            if written == "stock":
+                assert '"quantity":2}' in (await http.post(f"/stores/{store_id}", json=supply)).text
+            else:
+                assert await tokens.revoke(name, NOW) == 1
             members.kill(old)
             await asyncio.to_thread(members.primary, 30.0)
-            asked_for = asyncio.create_task(http.get(f"/stores/{store_id}"))
-            await asyncio.wait([asked_for], timeout=1.0)
+            if written == "stock":
+                reading: asyncio.Task[object] = asyncio.create_task(report_of(http, store_id))
+            else:
+                reading = asyncio.create_task(revoked_at(tokens, token.token))
+            await asyncio.wait([reading], timeout=1.0)
             pause([late], "off")
-            assert '"quantity":2}' in (await asked_for).text
+            assert await reading == {"stock": 2, "token": NOW}[written]
     finally:
         pause([late], "off")
-        for member in (heir, late):
-            member.close()
+        late.close()
+        client.close()
     members.start(old)
     members.wait_until_whole()
+
+
+async def report_of(http: httpx.AsyncClient, store_id: str) -> object:
+    """Give the quantity of its one item, once there is a primary."""
+    while (answer := await http.get(f"/stores/{store_id}")).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        pass
+    return answer.json()["store"]["report"][0]["quantity"]
+
+
+async def revoked_at(tokens: TokenCollection, token: bytes) -> object:
+    """Give when a token was revoked, once there is a primary."""
+    while True:
+        with suppress(DatabaseUnavailable):
+            return (await tokens.read_one(token) or {})["revoked"]
 
 
 async def test_when_the_primary_steps_down(world: World) -> None:

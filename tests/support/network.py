@@ -229,7 +229,8 @@ def _ip(*arguments: str) -> None:
 
 
 def _run(*arguments: str) -> None:
-    done = subprocess.run(begun(*arguments), capture_output=True, text=True)
+    # In a session of its own: a Ctrl-C for those who made the network must not keep it from being mended.
+    done = subprocess.run(begun(*arguments), capture_output=True, text=True, start_new_session=True)
     if done.returncode:
         raise OSError(f"{' '.join(arguments)}: {done.stderr.strip()}")
 

@@ -5,7 +5,6 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 from tests.torture.rounds import Torture, Wanted
 
@@ -21,18 +20,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--minutes", type=_minutes, default=1.0, help="of torture; 1 unless said")
     parser.add_argument("--seed", type=int, default=1, help="of faults and wishes; 1 unless said")
-    parser.add_argument("--round", type=float, default=ROUND_SECONDS, help="seconds between two calms")
-    parser.add_argument("--clients", type=int, default=CLIENTS)
+    parser.add_argument(
+        "--round", type=float, default=ROUND_SECONDS, help="seconds between two calms; 90 unless said"
+    )
+    parser.add_argument("--clients", type=int, default=CLIENTS, help="that write; 800 unless said")
     parser.add_argument("--no-faults", action="store_true", help="only to see how quick it is")
     parser.add_argument("--story", type=Path, default=Path("torture-story.txt"), help="gets what went wrong")
     said = parser.parse_args()
     print(f"torture of {said.minutes:g} minutes, seed {said.seed}", flush=True)
     wanted = Wanted(said.minutes * 60, said.seed, said.round, said.clients, not said.no_faults, said.story)
-    for number in ENDING:
-        signal.signal(number, _end)
     try:
-        return 0 if asyncio.run(Torture(wanted).go_on()) else 1
-    except KeyboardInterrupt:
+        return 0 if asyncio.run(_until_told_to_end(wanted)) else 1
+    except asyncio.CancelledError:
         return 128 + signal.SIGINT
 
 
@@ -43,11 +42,20 @@ def _minutes(text: str) -> float:
     return minutes
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
-    """Have all end, and leave no process, network or disk behind; once, or that would be cut short."""
+async def _until_told_to_end(wanted: Wanted) -> bool:
+    """Torture; told to end, leave no process, network or disk behind. Told again, that is not cut short."""
+    loop = asyncio.get_running_loop()
+    go_on = asyncio.ensure_future(Torture(wanted).go_on())
+
+    def end() -> None:
+        for number in ENDING:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        go_on.cancel()
+
     for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+        loop.add_signal_handler(number, end)
+    return await go_on
 
 
 if __name__ == "__main__":

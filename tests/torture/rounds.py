@@ -69,7 +69,8 @@ class Torture:
             self._say(
                 f"{self._operations:,} operations, {self._faults} faults, {part} rounds, {minutes:.1f} min"
             )
-            self._say(f"done: {dict(scene.harm.done.most_common())}; left out: {scene.harm.left_out}")
+            self._say(f"done: {dict(scene.harm.done.most_common())}")
+            self._say(f"left out, since what they aim at was hurt already: {scene.harm.left_out}")
         for words in scene.lacks:
             self._say(words)
         if self._story.wrongs:

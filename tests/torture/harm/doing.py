@@ -44,14 +44,13 @@ class Harm:
         """Do these faults at their times, and wait until all have ended.
 
         Raises:
-            Exception: one could not be done or undone.
+            ExceptionGroup: some could not be done or undone.
         """
         began = time.monotonic()
-        doing = []
-        for fault in faults:
-            await asyncio.sleep(began + fault.at - time.monotonic())
-            doing.append(asyncio.create_task(self._do(fault)))
-        await asyncio.gather(*doing)
+        async with asyncio.TaskGroup() as doing:
+            for fault in faults:
+                await asyncio.sleep(began + fault.at - time.monotonic())
+                doing.create_task(self._do(fault))
 
     async def _do(self, fault: Fault) -> None:
         target = KINDS[fault.kind].target

@@ -57,12 +57,13 @@ class Calm:
             if isinstance(error, Exception):
                 raise error
 
-    async def look(self, book: Book, listeners: Sequence[Listener]) -> float:
+    async def look(self, book: Book, listeners: Sequence[Listener], *, has_killed: bool) -> float:
         """Look at everything; gives how long the sockets took until they were true.
 
         Args:
             book: what all were told in this round.
             listeners: that listen.
+            has_killed: whether a process of the service was killed in it.
         """
         names = set(book.stores)
         truth = await asyncio.to_thread(self._truth, names)
@@ -71,7 +72,9 @@ class Calm:
             for wrong in store.contradictions(truth.get(name, {})):
                 self._wrong(wrong)
         await self._services_say(truth, names)
-        await asyncio.gather(*(client.ask_again() for client in self._scene.clients))
+        # What a killed process had not noted yet only a store could prove that is gone (docs/limits.md).
+        spared = {name for name, store in book.stores.items() if store.doomed and has_killed}
+        await asyncio.gather(*(client.ask_again(spared) for client in self._scene.clients))
         if await asyncio.to_thread(self._truth, names) != truth:
             self._wrong("what was asked again when calm changed something")
         await asyncio.to_thread(self._ledger_adds_up, names)

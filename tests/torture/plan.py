@@ -64,6 +64,10 @@ KINDS = {
 }
 
 
+KILLING_SERVICES = ("kill_service", "wrong_clock_of_service")
+"""Kinds by which a process of the service dies, and may not have noted what it knew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault.

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.torture.account import Book
 from tests.torture.actors.listeners import Listener
 from tests.torture.calm import Calm
-from tests.torture.plan import faults_of
+from tests.torture.plan import KILLING_SERVICES, faults_of
 from tests.torture.scene import Scene
 from tests.torture.story import Story
 
@@ -92,18 +92,19 @@ class Torture:
         actors = [
             asyncio.create_task(go_on(book, self._is_over, self._is_open)) for go_on in scene.everybody()
         ]
-        began, done = time.monotonic(), scene.harm.done.total()
+        began, done = time.monotonic(), scene.harm.done.copy()
         await asyncio.gather(scene.harm.do_all(faults), asyncio.sleep(seconds))
         tortured = time.monotonic() - began
         await calm.all_is_well()
         self._is_over.set()
         await calm.all_know(actors)
         known = time.monotonic() - began - tortured
-        sockets = await calm.look(book, listeners)
+        has_killed = any(scene.harm.done[kind] > done[kind] for kind in KILLING_SERVICES)
+        sockets = await calm.look(book, listeners, has_killed=has_killed)
         for listener in some:
             await listener.stop()
         self._operations += self._story.operations
-        self._faults += (hurt := scene.harm.done.total() - done)
+        self._faults += (hurt := scene.harm.done.total() - done.total())
         self._say(
             f"round {part}: {self._story.operations:,} operations in {tortured:.0f} s"
             f" ({self._story.operations / tortured:,.0f}/s) under {hurt} faults; the slowest answer took"

@@ -12,11 +12,11 @@ import pytest
 from aiohttp import web
 from pymongo import MongoClient
 
-from bench.load.http_client import Response
+from bench.load.http_client import Response, ServiceUnreachable
 from tests.support.programs import begun
 from tests.torture.__main__ import main
 from tests.torture.account import Book
-from tests.torture.actors.clients import meaning_of
+from tests.torture.actors.clients import Client, Kept, meaning_of
 from tests.torture.actors.evening import Sent, Step, heading_of, units_in, wrongs_of_day
 from tests.torture.actors.guests import Guest
 from tests.torture.actors.listeners import Listener
@@ -59,6 +59,14 @@ async def test_who_never_knows_is_told_and_does_not_end_the_story() -> None:
     assert "1 actors have not ended" in actors
     with pytest.raises(ValueError):  # noqa: PT011
         await Calm(scene).all_know([asyncio.create_task(breaks())])
+
+
+async def test_of_stores_that_took_the_proof_along_nothing_is_asked() -> None:
+    client = Client("c0", ["http://127.0.0.1:1"], "sapi_x", Story(), "1", keyed=True, alone=False)
+    client.kept.append(Kept("/stores/gone", b"", "key", "applied"))
+    await client.ask_again({"gone"})
+    with pytest.raises(ServiceUnreachable):
+        await client.ask_again({"other"})
 
 
 @pytest.mark.skipif(library() is None, reason="needs Debian's libfaketime")

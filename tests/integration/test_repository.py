@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -56,6 +57,26 @@ async def test_a_supply_creates_the_store_and_a_demand_takes_from_it(
         "rev": 2,
     }
     assert await repository.read(store_id) == {"chair": 0, "table": 1}
+
+
+async def test_what_was_read_after_a_write_while_another_primary_was_elected_is_read_again(
+    repository: StoreWriter, store_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = itertools.count()
+    monkeypatch.setattr(repository._commands, "_election", lambda: next(ids))
+    again = []
+    read = repository.read
+
+    async def note(*asked: Any) -> Any:
+        again.append(asked)
+        return await read(*asked)
+
+    monkeypatch.setattr(repository, "read", note)
+    assert await repository.apply(supply(store_id, chair=5), ["chair"]) == {"chair": 5}
+    assert again == [(store_id, ["chair"])]
+    monkeypatch.setattr(repository._commands, "_election", lambda: 1)
+    assert await repository.apply(supply(store_id, chair=5), ["chair"]) == {"chair": 10}
+    assert len(again) == 1
 
 
 async def test_only_the_wanted_items_are_brought(repository: StoreWriter, store_id: str) -> None:

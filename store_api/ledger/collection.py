@@ -6,6 +6,7 @@ keepers, or one that was stopped for an hour, cannot write a change twice, or le
 """
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -41,6 +42,9 @@ SESSION: Final = "session"
 
 DUPLICATE_KEY: Final = 11000
 
+LATE_SECONDS: Final = 120.0
+"""How long a session that was left may come to life again: MongoDB ends its transactions after 60 s."""
+
 READERS: Final = 8
 """Stores that are read again at once, after a start."""
 
@@ -70,6 +74,7 @@ class LedgerCollections:
         self._checkpoints: Documents = self.database[CHECKPOINTS]
         self._state: Documents = self.database[STATE]
         self._session: ClientSession | None = None
+        self._left: list[tuple[float, Any]] = []
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="balances")
 
     def prepare(self) -> None:
@@ -152,17 +157,22 @@ class LedgerCollections:
         return state
 
     def take_over(self) -> ClientSession:
-        """Give the session to write in; a new one ends that of the keeper before, which may have died in it.
+        """Give the session to write in; a new one ends those before it, in which somebody may have died.
 
-        Else MongoDB would hold what that one had written, and let everybody wait for it, for a minute.
+        Else MongoDB would hold what was written in them, and let everybody wait for it, for a minute. Each is
+        ended again and again for that long: what was sent in it may arrive late, and begin it anew.
         """
         if self._session is None:
-            self._session = self._client.start_session(causal_consistency=False)
-            ours = {"$set": {"lsid": self._session.session_id}}
+            session = self._client.start_session(causal_consistency=False)
+            ours = {"$set": {"lsid": session.session_id}}
             old = self._state.find_one_and_update({"_id": SESSION}, ours, upsert=True)
+            now = time.monotonic()
+            self._left = [(since, lsid) for since, lsid in self._left if since > now - LATE_SECONDS]
             if old is not None:
+                self._left.append((now, old["lsid"]))
                 with suppress(OperationFailure):
-                    self._client.admin.command({"killSessions": [old["lsid"]]})
+                    self._client.admin.command({"killSessions": [lsid for _, lsid in self._left]})
+            self._session = session
         return self._session
 
     def _go_on(self, before: State, after: State, session: ClientSession | None) -> None:

@@ -86,7 +86,7 @@ class Client:
                 await is_open.wait()
                 continue
             lane = self._lane(book)
-            await self._carry_out(lane, self._wish(lane))
+            await self._carry_out(lane, self._wish(lane), is_over)
 
     async def ask_again(self, spared: Collection[str] = ()) -> None:
         """Send what is known for good once more, and note where the answer is another.
@@ -148,7 +148,7 @@ class Client:
             own[one] = 1_000_000
         return Operation(kind, own, shared, key)
 
-    async def _carry_out(self, lane: Lane, operation: Operation) -> None:
+    async def _carry_out(self, lane: Lane, operation: Operation, is_over: asyncio.Event) -> None:
         path, body = request_of(lane.store.name, operation)
         headers = {**MINIMAL, "idempotency-key": operation.key} if self._keyed else MINIMAL
         self.busy_with = f"{lane.store.name} {lane.name} {operation}"
@@ -165,6 +165,11 @@ class Client:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
             if wrong or not self._keyed or lane.store.doomed:
+                break
+            needs_store = operation.kind != "supply" and not lane.store.exists
+            if needs_store and what == "doubtful" and is_over.is_set():
+                # Where there is no document nobody can prove what a killed process did (docs/limits.md).
+                lane.unknown(operation)
                 break
         self.busy_with = None
 

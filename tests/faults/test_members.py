@@ -21,22 +21,22 @@ from store_api.storage.reader import StoreReader
 from store_api.tokens.collection import NewToken, TokenCollection
 from tests.faults.scene import Mongo, World, scene_of, world_of
 from tests.support.fail_points import failing
-from tests.support.mongod import ReplicaSetOfThree
+from tests.support.mongod import ReplicaSetOfThree, wait_until
 from tests.support.service import new_store_id
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 
 NO_NEWS = {
     "configureFailPoint": "failCommand",
-    "mode": "alwaysOn",
+    "mode": {"times": 20},
     "data": {
         "failCommands": ["getMore"],
         "failInternalCommands": True,
         "blockConnection": True,
-        "blockTimeMS": 60_000,
+        "blockTimeMS": 500,
     },
 }
-"""Lets the members of a primary copy what it writes next, and not hear from it that they all have it.
+"""Lets the members of a primary copy what it writes next, and hear half a second later that they all have it.
 
 A heartbeat tells them within a tenth of a second: by then it must be dead.
 """
@@ -119,7 +119,7 @@ async def test_a_primary_that_does_not_know_yet_what_a_majority_has_is_not_read(
 ) -> None:
     members, store_id, name = world.members, new_store_id(), new_store_id()
     old = members.primary()
-    late, client = world.member((old + 1) % 3), connect(world.url)
+    late, client = world.member(await asyncio.to_thread(last_of_the_line, world, old)), connect(world.url)
     await client.admin.command("ping")
     tokens = TokenCollection(client, world.service.database)
     token = NewToken(name.encode(), "sapi_", name, ["read"], None, NOW, None)
@@ -151,6 +151,23 @@ async def test_a_primary_that_does_not_know_yet_what_a_majority_has_is_not_read(
         client.close()
     members.start(old)
     members.wait_until_whole()
+
+
+def last_of_the_line(world: World, primary: int) -> int:
+    """Give a secondary from which the other one does not copy: that one has all from the primary itself."""
+    source = f"{world.members.addresses[primary]}:{world.members.ports[primary]}"
+    others = {index for index in range(3) if index != primary}
+
+    def direct() -> set[int]:
+        found = set()
+        for index in others:
+            with world.member(index) as mongo:
+                if mongo.admin.command("replSetGetStatus")["syncSourceHost"] == source:
+                    found.add(index)
+        return found
+
+    wait_until(lambda: bool(direct()), "somebody copies from the primary", 30.0)
+    return (others - {min(direct())}).pop()
 
 
 async def report_of(http: httpx.AsyncClient, store_id: str) -> object:

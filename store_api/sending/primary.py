@@ -46,7 +46,7 @@ class Primary:
         self._is_known = False
         self.elections: Elections | None = None
 
-    def read_once(self, confirm: Callable[[], Awaitable[None]]) -> Elections:
+    def confirm_by(self, confirm: Callable[[], Awaitable[None]]) -> Elections:
         """Let a primary that was elected be read once a majority has all that it had then.
 
         Args:
@@ -110,6 +110,9 @@ class Primary:
         """Wait until the primary may be read; gives its election."""
         if self.elections is None:
             return None
+        if (current := self.elections.current()) is not None:
+            # Nearly always: then no reading pays for a time-out.
+            return current
         with suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 return await self.elections.confirmed()

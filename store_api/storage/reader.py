@@ -36,7 +36,7 @@ class StoreReader:
             read_concern=ReadConcern("majority"),
         )
         self._stores: StoreCollection = self._database[COLLECTION]
-        self._elections = self.primary.read_once(lambda: until_a_majority_has_all(client, self._stores))
+        self._elections = self.primary.confirm_by(lambda: until_a_majority_has_all(client, self._stores))
 
     async def until_a_majority_has_all(self) -> None:
         """Wait until a majority has whatever the primary had when this was called.

@@ -70,8 +70,7 @@ class StoreWriter(StoreReader):
         route = client.delegate if writes is None else writes
         written = route[database][COLLECTION]
         seconds = min(COMMAND_SECONDS, route.options.timeout or COMMAND_SECONDS)
-        if writes is not None:
-            self._elections.writer = writes
+        self._elections.writer = writes
         self._commands = Commands(written, blocking(self._stores), seconds, self._elections.current)
         self._answers = Answers(lambda: route.primary)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")

@@ -59,7 +59,7 @@ class TokenCollection:
         self._primary = Primary(client.delegate)
         self._tokens = durable_documents(client, database, COLLECTION)
         # One that was revoked must not be found as it was before, by a primary that has just been elected.
-        self._primary.read_once(lambda: until_a_majority_has_all(client, self._tokens))
+        self._primary.confirm_by(lambda: until_a_majority_has_all(client, self._tokens))
 
     async def read_all(self) -> Sequence[Document]:
         """Read all of them, by name."""

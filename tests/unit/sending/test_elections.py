@@ -91,7 +91,7 @@ async def test_what_was_read_while_another_was_elected_is_read_again(hears: Sequ
                 clients[name].hear(2)
         return asked.count("read")
 
-    elections = primary.read_once(confirm)
+    elections = primary.confirm_by(confirm)
     writer: Any = clients["writer"]
     elections.writer = writer
     assert await primary.ask(read) == 2
@@ -109,6 +109,6 @@ async def test_a_primary_that_no_majority_follows_is_none() -> None:
     async def read() -> None:
         pytest.fail("it was read")
 
-    primary.read_once(never)
+    primary.confirm_by(never)
     with pytest.raises(DatabaseUnavailable):
         await primary.ask(read)

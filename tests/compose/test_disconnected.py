@@ -22,6 +22,9 @@ IS_SECONDARY = "member.admin.command('hello')['secondary']"
 ELECTED_SECONDS = 7.0 + 4.0
 """The time-out of an election and 2 s more; and 4 for a machine that runs an engine and containers beside."""
 
+NAMELESS_SECONDS = 3.0
+"""How long a member may look for a name that nobody has: the shortest time-out of the resolver, and a start of `getent`."""
+
 CUT_SECONDS = 12.0
 BACK_SECONDS = 5.0
 
@@ -62,6 +65,15 @@ def killed(stack: Stack, service: str) -> Iterator[None]:
         yield
     finally:
         stack.compose("start", service)
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_member_does_not_look_for_long_for_one_that_is_gone(stack: Stack, member: str) -> None:
+    begin = time.monotonic()
+    found = stack.try_compose("exec", "-T", member, "getent", "ahosts", "mongo-9")
+    took = time.monotonic() - begin
+    assert (found.returncode, found.stdout) == (2, b""), found.stderr
+    assert took < NAMELESS_SECONDS
 
 
 @pytest.mark.parametrize("fault", [disconnected, paused, killed])

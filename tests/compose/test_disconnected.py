@@ -23,7 +23,7 @@ ELECTED_SECONDS = 7.0 + 4.0
 """The time-out of an election and 2 s more; and 4 for a machine that runs an engine and containers beside."""
 
 NAMELESS_SECONDS = 3.0
-"""How long a member may look for a name that nobody has: the shortest time-out of the resolver, and a start of `getent`."""
+"""How long a member may look for a name that nobody has: it waits for 1 s; and a start of `getent`."""
 
 CUT_SECONDS = 12.0
 BACK_SECONDS = 5.0

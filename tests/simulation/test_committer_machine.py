@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from store_api.commit.doubts import DOUBT_SECONDS, LONGEST_PAUSE
 from store_api.stock import Change, Operation, OperationKind, Reply, Stock
 from store_api.storage.documents import ITEMS
 from tests.simulation.evidence import Evidence
@@ -86,13 +87,21 @@ class CommitterMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            while self.nature.held:
-                self.let_go(Fate.DONE, 0)
+            self._let_all_go()
             require(self.committer.is_idle, "somebody waits for ever")
             require(all(future.done() for future in self.futures), "somebody has no answer")
             check(Evidence.of(self.history, self.witness))
         finally:
             self.loop.close()
+
+    def _let_all_go(self) -> None:
+        """Let everything happen, and time go by for whoever pauses before asking again."""
+        until = self.loop.time() + DOUBT_SECONDS
+        while self.nature.held or (not self.committer.is_idle and self.loop.time() < until):
+            if self.nature.held:
+                self.let_go(Fate.DONE, 0)
+            else:
+                self.loop.run_until_complete(asyncio.sleep(LONGEST_PAUSE))
 
     def _ask(self, operation: Operation) -> None:
         request = self.witness.submitted(operation)
@@ -112,3 +121,16 @@ class CommitterMachine(RuleBasedStateMachine):
 
 TestCommitterMachine = CommitterMachine.TestCase
 TestCommitterMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+
+
+def test_who_pauses_before_it_asks_again_does_not_wait_for_ever() -> None:
+    machine = CommitterMachine()
+    machine.begin(stock=None)
+    machine.ask_to_clean(store_id="s")
+    machine.ask_to_clean(store_id="t")
+    for fate, which in (
+        *((Fate.LATE, 0), (Fate.DONE, 0), (Fate.DONE, 0)),
+        *((Fate.DONE, 0), (Fate.DONE, 1), (Fate.NOT_SENT, 2)),
+    ):
+        machine.let_go(fate=fate, which=which)
+    machine.teardown()

@@ -54,7 +54,7 @@ def due_at(day: date, at: time, zone: ZoneInfo) -> datetime:
 
     That is when a cron of five fields fires: in a gap as the clock jumps, in an overlap the first time.
     """
-    wall = datetime.combine(day, at, zone)
+    wall = datetime.combine(day, at.replace(fold=0), zone)
     with_offset_before = wall.astimezone(UTC)
     with_offset_after = wall.replace(fold=1).astimezone(UTC)
     if with_offset_before <= with_offset_after:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.report.timetable import CATCH_UP, ON_TIME, DueReport, Timetable, due_at
@@ -117,6 +117,7 @@ def test_late_after_five_minutes_and_missed_after_twelve_hours() -> None:
     assert timedelta(hours=12) == CATCH_UP
 
 
+@example(datetime(2001, 10, 13, 3, tzinfo=UTC), time(0, fold=1), ZoneInfo("America/Sao_Paulo"))
 @given(
     now=st.integers(946_684_800, 2_145_916_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
     at=st.times(timezones=st.none()).map(lambda one: one.replace(second=0, microsecond=0)),

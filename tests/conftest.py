@@ -33,7 +33,7 @@ UNWATCHED = ("browser", "faults", "house", "load", "monitoring", "proxies", "rep
 """Folders that drive whole programs for long, simulate, or only read: coverage learns nothing new there."""
 
 NO_PROXIES = "NO PROXIES: nginx, HAProxy and Caddy were not tested; install Debian's packages of these names"
-NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium"
+NO_BROWSER = "NO BROWSER: the dashboard was not tested; install Debian's package chromium-headless-shell"
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,9 @@ from tests.support.service import Service
 
 __all__ = ["mongo", "one_process", "served", "store_id", "stores", "two_workers"]
 
-CHROMIUM = "chromium"
+CHROMIUM = "chromium-headless-shell"
+"""Chromium without the windows that nobody sees: the same pages for three fifths of the processor time."""
+
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),

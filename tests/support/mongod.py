@@ -14,16 +14,22 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from store_api.embedded import EmbeddedMongo, find_mongod, mongod_arguments
 from store_api.embedded.guarded_process import MongodProcess
 from store_api.settings import EMBEDDED_REPLICA_SET
 from tests.support.elections import ELECTION_SECONDS, SOON_GIVEN_UP, settings_for
+from tests.support.hello import hello
 from tests.support.network import Network
 
 INITIATE_SECONDS = 30.0
 """How long a set may take to begin: it asks all members and writes to disk, on a machine that does more."""
+
+LOOK_SECONDS = 0.03
+"""How often members are asked what they are."""
+
+JOURNAL_MILLISECONDS = 10
+"""Of members for tests: a journal that is written every 2 ms takes 3 % of a processor, and many are idle."""
 
 TEST_COMMANDS = ("--setParameter", "enableTestCommands=1")
 NOWHERE_ELSE: Mapping[int, Path] = MappingProxyType({})
@@ -48,8 +54,10 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
-    """Poll until the condition holds.
+def wait_until(
+    condition: Callable[[], bool], what: str, seconds: float = 10.0, *, every: float = 0.01
+) -> None:
+    """Poll until the condition holds, with a question `every` so many seconds.
 
     Raises:
         TimeoutError: it did not in time; `what` names it.
@@ -58,7 +66,7 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) 
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 @contextmanager
@@ -68,6 +76,8 @@ def replica_set_of_one() -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="store_api-test-") as folder,
         EmbeddedMongo(Path(folder), free_port(), found_mongod(), extra=TEST_COMMANDS) as mongo,
     ):
+        with MongoClient[dict[str, Any]](mongo.url) as client:
+            client.admin.command({"setParameter": 1, "journalCommitInterval": JOURNAL_MILLISECONDS})
         yield mongo.url
 
 
@@ -122,12 +132,11 @@ class ReplicaSetOfThree:
             resources.callback(self._stop_all)
             if self._initiated:
                 self.start(0, 1, 2)
-                config = {
-                    "_id": EMBEDDED_REPLICA_SET,
-                    "members": [{"_id": index, "host": self._host(index)} for index in range(3)],
-                    "settings": settings_for(self.election_seconds),
-                }
-                self._ask(0, {"replSetInitiate": config}, INITIATE_SECONDS)
+                members = [{"_id": index, "host": self._host(index)} for index in range(3)]
+                settings = settings_for(self.election_seconds)
+                config = {"_id": EMBEDDED_REPLICA_SET, "members": members, "settings": settings}
+                with MongoClient[dict[str, Any]](self.url_of(0), timeoutMS=INITIATE_SECONDS * 1000) as first:
+                    first.admin.command({"replSetInitiate": config})
                 self.wait_until_whole()
             self._resources = resources.pop_all()
         return self
@@ -150,7 +159,12 @@ class ReplicaSetOfThree:
             folder.mkdir(exist_ok=True)
             log = self._folder / f"{index}.log"
             arguments = mongod_arguments(
-                found_mongod(), port=self.ports[index], dbpath=folder, log=log, extra=self._extra
+                found_mongod(),
+                port=self.ports[index],
+                dbpath=folder,
+                log=log,
+                journal_milliseconds=JOURNAL_MILLISECONDS,
+                extra=self._extra,
             )
             if self._network is not None:
                 address = self.addresses[index]
@@ -193,7 +207,7 @@ class ReplicaSetOfThree:
             found[:] = [index for index in asked if self._hello(index).get("isWritablePrimary")]
             return len(found) == 1
 
-        wait_until(look, "one primary", seconds)
+        wait_until(look, "one primary", seconds, every=LOOK_SECONDS)
         return found[0]
 
     def url_of(self, index: int) -> str:
@@ -215,28 +229,13 @@ class ReplicaSetOfThree:
 
     def wait_until_whole(self) -> None:
         """Wait until there is a primary and every other running member follows it."""
-        wait_until(self.is_whole, "a primary that all follow", 30.0)
+        wait_until(self.is_whole, "a primary that all follow", 30.0, every=LOOK_SECONDS)
 
     def _host(self, index: int) -> str:
         return f"{self.addresses[index]}:{self.ports[index]}"
 
-    def _ask(self, index: int, command: dict[str, Any], seconds: float = 0.5) -> dict[str, Any]:
-        client: MongoClient[dict[str, Any]] = MongoClient(
-            self.addresses[index],
-            self.ports[index],
-            directConnection=True,
-            serverSelectionTimeoutMS=300,
-            connectTimeoutMS=int(seconds * 1000),
-            socketTimeoutMS=int(seconds * 1000),
-        )
-        with client:
-            return client.admin.command(command)
-
     def _hello(self, index: int) -> dict[str, Any]:
-        try:
-            return self._ask(index, {"hello": 1})
-        except PyMongoError:
-            return {}
+        return hello(self.addresses[index], self.ports[index])
 
     def _answers(self, index: int) -> bool:
         if (exit_code := self._processes[index].exit_code()) is not None:

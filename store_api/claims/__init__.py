@@ -2,6 +2,6 @@
 
 from store_api.claims.claim import Claim, State
 from store_api.claims.finding_out import FindingOut
-from store_api.claims.ports import Claims, NoClaims
+from store_api.claims.ports import Claims, NoClaims, NotClaimed
 
-__all__ = ["Claim", "Claims", "FindingOut", "NoClaims", "State"]
+__all__ = ["Claim", "Claims", "FindingOut", "NoClaims", "NotClaimed", "State"]

@@ -8,14 +8,18 @@ from store_api.errors import BrokenDocument, DatabaseUnavailable
 from store_api.stock import Key, Stamp, Stock
 
 
+class NotClaimed(Exception):
+    """Not all claims could be made in one turn with their write, which was not sent; some may be there."""
+
+
 class Claims(Protocol):
     """Claims, one for each key of each client; every write is durable on a majority."""
 
     async def put(self, claims: Sequence[tuple[Claim | None, Claim]]) -> list[Claim | None]:
-        """Write claims, each in the place of what is expected there.
+        """Write claims, each in the place of what is expected there, or where nothing is.
 
         Args:
-            claims: what is expected, None for nothing, and what is written.
+            claims: what is expected, None for nothing, and what is written; both may be the same.
 
         Returns:
             For each, None where it is written, else what is there instead.

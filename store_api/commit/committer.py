@@ -74,8 +74,8 @@ class Committer:
         self._queues = Queues(LastSeen() if last_seen is None else last_seen, says=says)
         self._lanes = Lanes(lanes, self._write_together, self._gather)
         self._held = HeldStores(self._write_alone, self._take_back, self._resolve)
-        self.doubts = Doubts(stores.settle, self._land)
         self.keyed = KeyedOperations(claims, stores, self._numbers, self._resolve, self._join, self.answer)
+        self.doubts = Doubts(self.keyed.settle, self._land)
 
     @property
     def held_stores(self) -> int:
@@ -172,10 +172,9 @@ class Committer:
         for queue in queues:
             self._take_off(queue)
         try:
-            if self.keyed:
-                await self.keyed.claim(queues)
+            keyed = self.keyed or None
+            verdicts, readings = await round_trip.carry_claimed(self._stores, keyed, queues, patience)
             flown = [queue for queue in queues if queue.flight.batch]
-            verdicts, readings = await round_trip.carry(self._stores, flown, patience)
             self.on_written(sum(len(queue.flight.batch) for queue in flown), perf_counter() - began)
             known = [queue for queue in flown if verdicts.get(queue.store_id) is not Written.UNKNOWN]
             await self._settle(known, verdicts, readings)

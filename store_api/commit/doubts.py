@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from store_api.commit.store_queue import StoreQueue
-from store_api.stock import Change, Written
+from store_api.stock import Written
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Doubts:
     """Keeps queues whose flight is out of sight until it is known where it went.
 
     Args:
-        settle: asks what became of a change, once.
+        settle: asks what became of a queue's flight, once.
         land: ends a queue's flight by what became of it.
 
     Attributes:
@@ -36,7 +36,7 @@ class Doubts:
 
     def __init__(
         self,
-        settle: Callable[[Change], Awaitable[Written]],
+        settle: Callable[[StoreQueue], Awaitable[Written]],
         land: Callable[[StoreQueue, Written], Awaitable[None]],
     ) -> None:
         self._settle = settle
@@ -67,7 +67,7 @@ class Doubts:
             if queue.fenced:
                 # It comes to nothing again and again: the database had better have a moment.
                 await asyncio.sleep(min(LONGEST_PAUSE, SHORTEST_PAUSE * queue.fenced))
-            written = await self._ask(change)
+            written = await self._ask(queue)
             found = written.name.lower()
             self.found[found] += 1
             log.info(
@@ -76,13 +76,13 @@ class Doubts:
             )
         await self._land(queue, written)
 
-    async def _ask(self, change: Change) -> Written:
+    async def _ask(self, queue: StoreQueue) -> Written:
         clock = asyncio.get_running_loop().time
         deadline = clock() + DOUBT_SECONDS
         pause = SHORTEST_PAUSE
         while True:
             async with self._turns:
-                written = await self._settle(change)
+                written = await self._settle(queue)
             if written is not Written.UNKNOWN or clock() + pause > deadline:
                 return written
             await asyncio.sleep(pause)

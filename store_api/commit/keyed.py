@@ -1,24 +1,24 @@
 """Operations with a key: their keys are claimed before their write goes out, and what they end as is kept.
 
 Nobody's key is claimed twice: who finds a key claimed leaves the batch and finds out what became of that
-operation. A refusal is kept before it is told.
+operation. A refusal is kept before it is told. Keys that nobody of ours has claimed before are claimed in one
+turn with the write (`commit.Stores.apply`); all others first.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+
+from msgspec import structs
 
 from store_api.batches.numbers import Numbers
 from store_api.claims import Claim, Claims, FindingOut, NoClaims, State
-from store_api.claims.claim import asked_again, is_report, refusal_of
-from store_api.claims.open_numbers import OpenNumbers
-from store_api.claims.ports import Fenced
+from store_api.claims.claim import refusal_of
+from store_api.claims.followers import Followers
+from store_api.claims.noting import Noting
+from store_api.commit.ports import Stores
 from store_api.commit.store_queue import StoreQueue, Waiting
 from store_api.errors import AppliedUnreported, DatabaseUnavailable
-from store_api.stock import Answer, Key, Operation, Reply, Report
-
-NOTE_SECONDS = 0.5
-"""How long after a claim came true that is noted, with all others that did."""
+from store_api.stock import Answer, Key, Operation, Reply, Report, Written
 
 
 class KeyedOperations:
@@ -40,68 +40,47 @@ class KeyedOperations:
     def __init__(
         self,
         claims: Claims | None,
-        stores: Fenced,
+        stores: Stores,
         numbers: Numbers,
         resolve: Callable[[Waiting, Reply], None],
         join: Callable[[Waiting], None],
         answer: Callable[[Operation], asyncio.Future[Reply]],
     ) -> None:
         self._claims: Claims = NoClaims() if claims is None else claims
+        self._stores = stores
         self._numbers = numbers
         self._resolve = resolve
         self._join = join
-        self._answer = answer
-        self._first: dict[tuple[str, str], Waiting] = {}
-        self._open = OpenNumbers()
-        self._is_noting = False
+        self._noting = Noting(self._claims, lambda: numbers.writer)
         self._tasks: set[asyncio.Task[None]] = set()
         self.finding_out = FindingOut(self._claims, stores, numbers.is_ours)
+        self._followers = Followers(answer, self.finding_out.replay)
         self.made = 0
 
     def __bool__(self) -> bool:
         """Whether there is any operation with a key."""
-        return bool(self._first)
+        return bool(self._followers)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is to be found out, told or confirmed."""
-        return not self._tasks
+        return not self._tasks and self._noting.is_idle and self._followers.is_idle
 
     def follow(self, operation: Operation, follower: asyncio.Future[Reply]) -> bool:
-        """Wait for an operation with this one's key that this process is at already; tells whether it is.
-
-        Where it is another operation, whose key it is shows when the first is at its end.
-        """
+        """Wait for an operation with this one's key, if this process is at one; tells whether it is."""
         key = operation.key
-        first = None if key is None else self._first.get((key.client, key.value))
-        if key is None or first is None or first.operation.key is None:
-            return False
-        first.followers.append((operation, follower))
-        return True
+        return key is not None and self._followers.follow(operation, key, follower)
 
     def begin(self, waiting: Waiting) -> None:
         """Note an operation with a key."""
         if (key := waiting.operation.key) is not None:
-            self._first[key.client, key.value] = waiting
+            self._followers.begin(key)
 
     def end(self, waiting: Waiting, reply: Reply) -> None:
         """Forget an operation that has its answer, and tell those who wait for it as well."""
-        key = waiting.operation.key
-        if key is None:
-            return
-        del self._first[key.client, key.value]
-        self._leave_true(waiting, reply)
-        if waiting.followers:
-            self._tell_followers(waiting, asked_again(reply))
-
-    def _tell_followers(self, waiting: Waiting, again: Reply) -> None:
-        for operation, follower in waiting.followers:
-            if operation.key != waiting.operation.key:
-                self._begin(_tell(follower, self._answer(operation)))
-            elif operation.minimal != waiting.operation.minimal and is_report(again):
-                self._begin(_tell(follower, self.finding_out.replay(operation)))
-            elif not follower.done():
-                follower.set_result(again)
+        if (key := waiting.operation.key) is not None:
+            self._leave_true(waiting, reply)
+            self._followers.end(waiting.operation, key, reply)
 
     def _leave_true(self, waiting: Waiting, reply: Reply) -> None:
         """See to it that what an open claim says stays true."""
@@ -109,11 +88,56 @@ class KeyedOperations:
         if claim is None or claim.state is not State.OPEN:
             return
         if isinstance(reply, Report | AppliedUnreported) or getattr(reply, "applied", False):
-            self._open.end(claim.writer, claim.number)
-            self._note_soon()
+            self._noting.came_true(claim)
         else:
             # It was not applied, or nobody knows: no later write of ours may look as if it was.
             self._numbers.leave(claim.writer)
+
+    def begin_at_once(self, queues: Sequence[StoreQueue]) -> list[Waiting]:
+        """Name the claims that can be made in one turn with the write; gives whose they are.
+
+        Those are all, or none: none where any key was claimed before, whose claim has to be replaced first.
+        From now on they may be there.
+        """
+        wanted = [(queue, waiting, key) for queue in queues for waiting, key in queue.flight.unclaimed()]
+        is_new = not any(waiting.claim or waiting.void for _, waiting, _ in wanted)
+        if not is_new or any(queue.has_stale_claim() for queue in queues):
+            return []
+        for queue, waiting, key in wanted:
+            queue.flight.is_sure = False
+            waiting.claim = _claim_of(key, queue)
+            self._noting.begin(waiting.claim)
+        return [waiting for _, waiting, _ in wanted]
+
+    def end_at_once(self, claimed: Sequence[Waiting], *, is_made: bool) -> None:
+        """Note whether claims were made with the write, or have to be made first after all."""
+        if is_made:
+            self.made += len(claimed)
+            return
+        for waiting in claimed:
+            if waiting.claim is not None:
+                self._noting.end(waiting.claim)
+                waiting.claim = None
+
+    async def settle(self, queue: StoreQueue) -> Written:
+        """Find out what became of a flight that had no answer: `Stores.settle` says all of it.
+
+        Where it was applied, its claims are there. A store that is missing would be made anew, and for that
+        they have to be made sure first.
+        """
+        flight = queue.flight
+        change = flight.decision.change
+        if change is None:
+            return Written.UNKNOWN
+        if change.creates and not flight.is_sure:
+            claims = [(waiting.claim, waiting.claim) for waiting in flight.batch if waiting.claim is not None]
+            try:
+                found = await self._claims.put(claims)
+            except DatabaseUnavailable:
+                return Written.UNKNOWN
+            flight.is_sure = not any(found)
+            change = structs.replace(change, creates=flight.is_sure)
+        return await self._stores.settle(change)
 
     async def claim(self, queues: Sequence[StoreQueue]) -> None:
         """Claim the keys of all who pass; those whose key another has leave, and the rest is decided anew.
@@ -122,6 +146,7 @@ class KeyedOperations:
         true: then it goes out under another id.
         """
         for queue in queues:
+            queue.flight.is_sure = True
             if queue.has_stale_claim():
                 self._stamp_anew(queue)
         while wanted := [
@@ -173,14 +198,15 @@ class KeyedOperations:
         """Wait until all is found out and confirmed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._noting.close()
+        await self._followers.close()
 
     async def _put(
         self, claims: Sequence[tuple[Claim | None, Claim]]
     ) -> list[Claim | DatabaseUnavailable | None]:
         """Put claims in their places, and count which are open from then on."""
         for _, claim in claims:
-            if claim.state is State.OPEN:
-                self._open.begin(claim.writer, claim.number)
+            self._noting.begin(claim)
         try:
             found = await self._claims.put(claims)
         except DatabaseUnavailable as unavailable:
@@ -191,8 +217,8 @@ class KeyedOperations:
                 continue
             # What stands there now is one of three: of ours the other two are gone.
             for gone in (replaced, claim):
-                if gone is not None and gone != (instead or claim) and gone.state is State.OPEN:
-                    self._open.end(gone.writer, gone.number)
+                if gone is not None and gone != (instead or claim):
+                    self._noting.end(gone)
         self.made += found.count(None)
         return [*found]
 
@@ -211,23 +237,6 @@ class KeyedOperations:
         else:
             self._resolve(waiting, ended)
 
-    def _note_soon(self) -> None:
-        if not self._is_noting:
-            self._is_noting = True
-            self._begin(self._note())
-
-    async def _note(self) -> None:
-        """Note which claims came true, so that their stores need not prove it for longer than a moment."""
-        await asyncio.sleep(NOTE_SECONDS)
-        self._is_noting = False
-        # Where it fails, the stores prove them, and the next note says it all.
-        with suppress(DatabaseUnavailable):
-            for writer, number in self._open.to_note().items():
-                await self._claims.note(writer, number)
-                self._open.note(writer, number)
-                if writer != self._numbers.writer:
-                    self._open.forget(writer)
-
     def _begin(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
@@ -237,10 +246,3 @@ class KeyedOperations:
 def _claim_of(key: Key, queue: StoreQueue) -> Claim:
     stamp = queue.flight.stamp
     return Claim(key, queue.store_id, stamp.writer, stamp.number)
-
-
-async def _tell(follower: asyncio.Future[Reply], reply: Awaitable[Reply]) -> None:
-    """Tell one who waited for another's answer what its own is."""
-    told = await reply
-    if not follower.done():
-        follower.set_result(told)

@@ -3,8 +3,9 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Self
 
-from store_api.commit.round_trip import Pace
 from store_api.commit.store_queue import StoreQueue
 
 LANES = 3
@@ -12,6 +13,21 @@ LANES = 3
 
 STORES_AT_ONCE = 64
 """Stores that one write may change."""
+
+LEAST_SECONDS = 0.02
+"""A write that is no slower than this is not slow, however fast others are."""
+
+TIMES_USUAL = 4
+"""How many times as long as usual a write takes that is slow."""
+
+MOST_SECONDS = 0.1
+"""A single trip counts as no longer than this, so that one that waited does not make waiting usual."""
+
+SHARE = 1 / 16
+"""The share of the latest write in what is usual."""
+
+MOST_SLOW = 24
+"""Lanes that are replaced at once; each waits in a thread, of which there are a few more."""
 
 
 class Lanes:
@@ -83,3 +99,58 @@ class Lanes:
         """Let another lane begin in the place of one whose write is slow."""
         self.free += 1
         self._open_if_free()
+
+
+class Pace:
+    """Tells when a write is slow.
+
+    Args:
+        on_slow: called in the midst of a write that is slow.
+    """
+
+    def __init__(self, on_slow: Callable[[], None]) -> None:
+        self.on_slow = on_slow
+        self.usual = 0.0
+        self.slow = 0
+
+    def watching(self) -> "Watch":
+        """Watch a write, from entering to leaving."""
+        return Watch(self)
+
+
+class Watch:
+    """Watches one write.
+
+    Attributes:
+        is_slow: whether it was called slow.
+    """
+
+    __slots__ = ("_began", "_clock", "_pace", "_timer", "is_slow")
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self.is_slow = False
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        loop = asyncio.get_running_loop()
+        patience = max(LEAST_SECONDS, TIMES_USUAL * self._pace.usual)
+        self._timer = loop.call_later(patience, self._tell)
+        self._clock = loop.time
+        self._began = loop.time()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, and learn how long it took."""
+        self._timer.cancel()
+        self._pace.slow -= self.is_slow
+        took = min(MOST_SECONDS, self._clock() - self._began)
+        self._pace.usual += (took - self._pace.usual) * SHARE
+
+    def _tell(self) -> None:
+        if self._pace.slow < MOST_SLOW:
+            self._pace.slow += 1
+            self.is_slow = True
+            self._pace.on_slow()

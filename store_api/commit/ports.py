@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from store_api.claims import Claim
 from store_api.claims.ports import Fenced
 from store_api.errors import BrokenDocument
 from store_api.stock import Change, Stock, Written
@@ -32,7 +33,11 @@ class Stores(Sweepable, Fenced, Protocol):
     """Stores that guarded changes are written to; every write is durable on a majority."""
 
     async def apply(
-        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+        self,
+        change: Change,
+        wanted: Collection[str] | None,
+        patience: float = PATIENCE_SECONDS,
+        claims: Sequence[Claim] = (),
     ) -> Stock | None:
         """Apply one guarded change, whole or not at all.
 
@@ -40,6 +45,8 @@ class Stores(Sweepable, Fenced, Protocol):
             change: what is written.
             wanted: the items whose quantities the answer needs; None for all.
             patience: seconds that it may wait for a store that a transaction of another program holds.
+            claims: made in the same turn: where the change is applied they are there for ever. Where it is
+                not, they may be there, or be lost.
 
         Returns:
             The stock at a moment after the change, or None where its guard did not hold.
@@ -53,17 +60,21 @@ class Stores(Sweepable, Fenced, Protocol):
             AppliedUnreported: it was applied, but could not be read.
             UnfitDocument: definite, the document cannot take it.
             BrokenDocument: it was applied, but the document cannot be read as a stock.
+            NotClaimed: definite, nothing was applied: some claims may be there, another's or these.
         """
         ...
 
-    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+    async def apply_many(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> list[Written]:
         """Apply guarded changes of different stores in one command; each is applied whole, or not at all.
+
+        Claims are made in the same turn, as `apply` makes them.
 
         A store that is held, which is `Written.HELD`, keeps no other from being written.
 
         Raises:
             DatabaseUnavailable: definite, nothing was applied.
             OutcomeUnknown: any of them may have been applied.
+            NotClaimed: definite, nothing was applied.
         """
         ...
 

@@ -1,15 +1,14 @@
 """One round trip to the stores: changes go out, and back comes what became of them and what stores then hold.
 
 Failures are values here: a write that failed is a verdict on each of its changes, and a reading that failed
-is what was found of each of its stores. How long trips usually take is known here, too, and which is slow.
+is what was found of each of its stores.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from types import TracebackType
-from typing import Self
+from collections.abc import Collection, Mapping, Sequence
 
 from store_api.batches.last_seen import Reading
+from store_api.claims import Claim, NotClaimed
+from store_api.commit.keyed import KeyedOperations
 from store_api.commit.ports import Stores
 from store_api.commit.store_queue import StoreQueue
 from store_api.errors import AppliedUnreported, BrokenDocument, DatabaseUnavailable, StoreApiError
@@ -21,39 +20,56 @@ Verdicts = Mapping[str, Written]
 Readings = dict[str, Reading]
 """What stores were found to hold."""
 
-
-LEAST_SECONDS = 0.02
-"""A write that is no slower than this is not slow, however fast others are."""
-
-TIMES_USUAL = 4
-"""How many times as long as usual a write takes that is slow."""
-
-MOST_SECONDS = 0.1
-"""A single trip counts as no longer than this, so that one that waited does not make waiting usual."""
-
-SHARE = 1 / 16
-"""The share of the latest write in what is usual."""
-
-MOST_SLOW = 24
-"""Lanes that are replaced at once; each waits in a thread, of which there are a few more."""
-
 _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 """After these the database is not asked again: the answers are known."""
 
 
-async def carry(stores: Stores, queues: Sequence[StoreQueue], patience: float) -> tuple[Verdicts, Readings]:
+async def carry_claimed(
+    stores: Stores, keyed: KeyedOperations | None, queues: Sequence[StoreQueue], patience: float
+) -> tuple[Verdicts, Readings]:
+    """Claim the keys of flights and carry those who are left on board: in one turn, where it can be.
+
+    Args:
+        stores: where to.
+        keyed: claims keys; None where there are none.
+        queues: whose flights have taken off.
+        patience: seconds that a store may be waited for which is alone and held.
+    """
+    if keyed is None:
+        return await carry(stores, queues, patience)
+    if at_once := keyed.begin_at_once(queues):
+        claims = [waiting.claim for waiting in at_once if waiting.claim is not None]
+        try:
+            carried = await carry(stores, queues, patience, claims)
+        except NotClaimed:
+            keyed.end_at_once(at_once, is_made=False)
+        else:
+            keyed.end_at_once(at_once, is_made=True)
+            return carried
+    await keyed.claim(queues)
+    return await carry(stores, queues, patience)
+
+
+async def carry(
+    stores: Stores, queues: Sequence[StoreQueue], patience: float, claims: Sequence[Claim] = ()
+) -> tuple[Verdicts, Readings]:
     """Write what was decided of queues together, and read together what the write did not.
 
     Args:
         stores: where to.
         queues: whose flights have taken off.
         patience: seconds that a store may be waited for which is alone and held.
+        claims: made in the same turn.
+
+    Raises:
+        NotClaimed: nothing was written.
     """
+    queues = [queue for queue in queues if queue.flight.batch]
     changes = [queue.flight.decision.change for queue in queues if queue.flight.decision.change is not None]
     if len(queues) == 1 and changes:
-        verdicts, readings = await write_one(stores, changes[0], queues[0].flight.wanted, patience)
+        verdicts, readings = await write_one(stores, changes[0], queues[0].flight.wanted, patience, claims)
     else:
-        verdicts, readings = await write_many(stores, changes)
+        verdicts, readings = await write_many(stores, changes, claims)
     unread = [queue for queue in queues if queue.store_id not in readings]
     for queue in unread:
         if verdicts.get(queue.store_id) is Written.UNFIT:
@@ -91,7 +107,11 @@ def _needs_reading(queue: StoreQueue, written: Written | None) -> bool:
 
 
 async def write_one(
-    stores: Stores, change: Change, wanted: Collection[str] | None, patience: float
+    stores: Stores,
+    change: Change,
+    wanted: Collection[str] | None,
+    patience: float,
+    claims: Sequence[Claim] = (),
 ) -> tuple[Verdicts, Readings]:
     """Write one change, and read its store in the same trip where the change was applied.
 
@@ -100,10 +120,14 @@ async def write_one(
         change: what is written.
         wanted: the items that are read; None for all.
         patience: seconds that it may wait for a store that is held.
+        claims: made in the same turn.
+
+    Raises:
+        NotClaimed: nothing was written.
     """
     store_id = change.store_id
     try:
-        stock = await stores.apply(change, wanted, patience)
+        stock = await stores.apply(change, wanted, patience, claims)
     except BrokenDocument as broken:
         return {store_id: Written.APPLIED}, {store_id: broken}
     except AppliedUnreported:
@@ -115,12 +139,18 @@ async def write_one(
     return {store_id: Written.APPLIED}, {store_id: stock}
 
 
-async def write_many(stores: Stores, changes: Sequence[Change]) -> tuple[Verdicts, Readings]:
-    """Write changes of different stores; what a change foretold needs no reading once it was applied."""
+async def write_many(
+    stores: Stores, changes: Sequence[Change], claims: Sequence[Claim] = ()
+) -> tuple[Verdicts, Readings]:
+    """Write changes of different stores; what a change foretold needs no reading once it was applied.
+
+    Raises:
+        NotClaimed: nothing was written.
+    """
     if not changes:
         return {}, {}
     try:
-        written = await stores.apply_many(changes)
+        written = await stores.apply_many(changes, claims)
     except StoreApiError as error:
         written = [written_despite(error)] * len(changes)
     verdicts = {change.store_id: verdict for change, verdict in zip(changes, written, strict=True)}
@@ -148,58 +178,3 @@ async def read(stores: Stores, store_ids: Sequence[str], wanted: Collection[str]
     except DatabaseUnavailable as unavailable:
         unread = unavailable
     return {store_id: found.get(store_id, unread) for store_id in store_ids}
-
-
-class Pace:
-    """Tells when a write is slow.
-
-    Args:
-        on_slow: called in the midst of a write that is slow.
-    """
-
-    def __init__(self, on_slow: Callable[[], None]) -> None:
-        self.on_slow = on_slow
-        self.usual = 0.0
-        self.slow = 0
-
-    def watching(self) -> "Watch":
-        """Watch a write, from entering to leaving."""
-        return Watch(self)
-
-
-class Watch:
-    """Watches one write.
-
-    Attributes:
-        is_slow: whether it was called slow.
-    """
-
-    __slots__ = ("_began", "_clock", "_pace", "_timer", "is_slow")
-
-    def __init__(self, pace: Pace) -> None:
-        self._pace = pace
-        self.is_slow = False
-
-    def __enter__(self) -> Self:
-        """Begin."""
-        loop = asyncio.get_running_loop()
-        patience = max(LEAST_SECONDS, TIMES_USUAL * self._pace.usual)
-        self._timer = loop.call_later(patience, self._tell)
-        self._clock = loop.time
-        self._began = loop.time()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End, and learn how long it took."""
-        self._timer.cancel()
-        self._pace.slow -= self.is_slow
-        took = min(MOST_SECONDS, self._clock() - self._began)
-        self._pace.usual += (took - self._pace.usual) * SHARE
-
-    def _tell(self) -> None:
-        if self._pace.slow < MOST_SLOW:
-            self._pace.slow += 1
-            self.is_slow = True
-            self._pace.on_slow()

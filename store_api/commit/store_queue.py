@@ -33,7 +33,6 @@ class Waiting(msgspec.Struct, eq=False):
         since: when it began to wait for a store that is held, by the loop's clock; 0 where it does not.
         claim: what was claimed for its key, as it stands.
         void: the claim of another that came to nothing, whose place its own takes.
-        followers: those who asked for the same under its key, and where they await an answer.
     """
 
     operation: Operation
@@ -41,7 +40,6 @@ class Waiting(msgspec.Struct, eq=False):
     since: float = 0.0
     claim: Claim | None = None
     void: Claim | None = None
-    followers: list[tuple[Operation, asyncio.Future[Reply]]] = msgspec.field(default_factory=list)
 
 
 NOTHING = Decision(None, ())
@@ -56,12 +54,14 @@ class Flight(msgspec.Struct, eq=False):
         decision: what was decided of them.
         wanted: the items whose quantities answer all of them; None for the whole store.
         stamp: of its write.
+        is_sure: whether its claims are there, whatever becomes of its write.
     """
 
     batch: Sequence[Waiting] = ()
     decision: Decision = NOTHING
     wanted: frozenset[str] | None = None
     stamp: Stamp = UNSTAMPED
+    is_sure: bool = True
 
     @property
     def operations(self) -> list[Operation]:

@@ -17,9 +17,11 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from store_api.sending.insert_first import InsertFirst
 from store_api.sending.probe import HELD, Probe
 
 Reply = Mapping[str, Any]
+Documents = Collection[dict[str, Any]]
 
 PATIENCE_SECONDS = 0.1
 """How long MongoDB may take for a command before it is looked for documents that are held."""
@@ -30,9 +32,7 @@ LONG_SECONDS = 4.0
 PAUSE_SECONDS = 0.05
 """Between a try and the next one, where MongoDB is only slow."""
 
-DONE = 0
-NOBODY_SAYS = -1
-NOTHING_MATCHED = -2
+DONE, NOBODY_SAYS, NOTHING_MATCHED = 0, -1, -2
 """Outcomes beside the server's error codes, see `Sender.send`."""
 
 TOO_LONG = 50
@@ -66,10 +66,7 @@ class Sender:
     """
 
     def __init__(
-        self,
-        collection: "Collection[dict[str, Any]]",
-        seconds: float,
-        clock: Callable[[], float] = time.monotonic,
+        self, collection: Documents, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._collection = collection
         self._seconds = seconds
@@ -77,7 +74,13 @@ class Sender:
         self._probes: deque[Probe] = deque()
 
     def send(
-        self, command: str, statements: Sequence[Statement], *, patience: float, bypass: bool
+        self,
+        command: str,
+        statements: Sequence[Statement],
+        *,
+        patience: float,
+        bypass: bool,
+        first: InsertFirst | None = None,
     ) -> list[int]:
         """Carry statements out, each whole or not at all, and wait for a majority; none breaks another.
 
@@ -86,6 +89,7 @@ class Sender:
             statements: one for a document.
             patience: seconds that they may wait for documents that somebody holds.
             bypass: whether they are written without validation.
+            first: what is inserted ahead of them.
 
         Returns:
             What became of each: DONE, HELD (not carried out), NOTHING_MATCHED, where one was sent alone,
@@ -93,24 +97,23 @@ class Sender:
 
         Raises:
             PyMongoError: of the first try, where nothing is known of any of them.
+            NotInserted: what goes first does not, and nothing was sent.
         """
+        database = self._collection.database
+        send = database.command if first is None else first.command
 
         def ask(indices: Sequence[int], seconds: float) -> Reply:
-            return self._collection.database.command(
-                {
-                    command: self._collection.name,
-                    _STATEMENTS[command]: [statements[index].body for index in indices],
-                    "ordered": False,
-                    "maxTimeMS": max(1, int(seconds * 1000)),
-                    "bypassDocumentValidation": bypass,
-                    "writeConcern": MAJORITY,
-                },
-                codec_options=self._collection.codec_options,
-            )
+            body = {
+                command: self._collection.name,
+                _STATEMENTS[command]: [statements[index].body for index in indices],
+                "ordered": False,
+                "maxTimeMS": max(1, int(seconds * 1000)),
+                "bypassDocumentValidation": bypass,
+                "writeConcern": MAJORITY,
+            }
+            return send(body, codec_options=self._collection.codec_options)
 
-        probe = (
-            self._probes.pop() if self._probes else Probe(self._collection.database, self._collection.name)
-        )
+        probe = self._probes.pop() if self._probes else Probe(database, self._collection.name)
         probe.bypass = bypass
         try:
             return _Write(self, ask, probe, statements, patience, self._clock, self._seconds).run()

@@ -147,13 +147,13 @@ class ClaimCollection:
 
     async def _insert(self, claims: Sequence[Claim], at: datetime) -> bool:
         """Insert claims; tells whether all are written."""
-        documents = [_document_of(claim, at) for claim in claims]
+        documents = [document_of(claim, at) for claim in claims]
         reply = await write_durably(self._database, {"insert": COLLECTION, "documents": documents})
         return not reply.get("writeErrors")
 
     async def _replace(self, claims: Sequence[tuple[Claim, Claim]], at: datetime) -> bool:
         """Put claims in the place of others; tells whether all are written."""
-        replaced = [{"q": _as_it_was(expected), "u": _document_of(claim, at)} for expected, claim in claims]
+        replaced = [_replacing(expected, document_of(claim, at)) for expected, claim in claims]
         reply = await write_durably(self._database, {"update": COLLECTION, "updates": replaced})
         return bool(reply["n"] == len(claims))
 
@@ -166,7 +166,7 @@ class ClaimCollection:
             there = [found.get((claim.key.client, claim.key.value)) for _, claim in claims]
             pairs = list(zip(claims, there, strict=True))
             # What was expected may stand there for a majority only: the primary has the new claim already.
-            if not any(other in (None, expected) for (expected, _), other in pairs):
+            if not any(other in (None, expected) and other != claim for (expected, claim), other in pairs):
                 return [None if other == claim else other for (_, claim), other in pairs]
             if clock() > deadline:
                 # No majority has them yet, or they are gone: whoever asks again will see.
@@ -213,12 +213,14 @@ def _id_of(key: Key) -> Document:
     return {"client": key.client, "key": key.value}
 
 
-def _as_it_was(claim: Claim) -> Document:
+def _replacing(claim: Claim, document: Document) -> Document:
+    """Build the update that replaces a claim as it was, or one that went as its write was undone."""
     as_it_was = {"writer": claim.writer, "n": claim.number, "applied": None, "refused": None}
-    return {"_id": _id_of(claim.key), **as_it_was}
+    return {"q": {"_id": _id_of(claim.key), **as_it_was}, "u": document, "upsert": True}
 
 
-def _document_of(claim: Claim, at: datetime) -> Document:
+def document_of(claim: Claim, at: datetime) -> Document:
+    """Build the document of a claim that is made at a time."""
     document = {
         "_id": _id_of(claim.key),
         "store": claim.store_id,

@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from store_api.errors import AppliedUnreported
+from store_api.sending.insert_first import InsertFirst
 from store_api.sending.sender import MAJORITY, PATIENCE_SECONDS, Sender, Statement
 from store_api.stock import Change, Stamp, Written, written_by_number, written_despite
 from store_api.storage import updates
@@ -45,34 +46,50 @@ class Commands:
         self._stores = stores
         self._election = election
 
-    def update_many(self, changes: Sequence[Change], bypass: bool) -> list[Written]:
+    def update_many(
+        self, changes: Sequence[Change], first: InsertFirst | None, bypass: bool
+    ) -> list[Written]:
         """Write changes of different stores; gives what became of each.
 
         Raises:
             PyMongoError: nothing is known of any of them, or, where there are more than go into one
                 command, of the first; the others were not sent then.
+            NotInserted: nothing was written.
         """
-        first, *others = updates.parts_of(changes)
-        written = self._update_part(first, bypass)
+        part, *others = updates.parts_of(changes)
+        written = self._update_part(part, bypass, first)
         for part in others:
             try:
-                written += self._update_part(part, bypass)
+                written += self._update_part(part, bypass, first)
             except PyMongoError as error:
                 written += [written_despite(translate(error, writing=True))] * len(part)
         return written
 
     def _send(
-        self, command: str, statements: Sequence[Statement], patience: float, bypass: bool
+        self,
+        command: str,
+        statements: Sequence[Statement],
+        patience: float,
+        bypass: bool,
+        first: InsertFirst | None = None,
     ) -> list[Written]:
-        return list(map(written_by, self._sender.send(command, statements, patience=patience, bypass=bypass)))
+        codes = self._sender.send(command, statements, patience=patience, bypass=bypass, first=first)
+        return list(map(written_by, codes))
 
-    def _update_part(self, changes: Sequence[Change], bypass: bool) -> list[Written]:
+    def _update_part(
+        self, changes: Sequence[Change], bypass: bool, first: InsertFirst | None
+    ) -> list[Written]:
         statements = [_statement(change, updates.one_of_many(change)) for change in changes]
-        updated = self._send("update", statements, PATIENCE_SECONDS, bypass)
-        return self._create(changes, updated, PATIENCE_SECONDS, bypass)
+        updated = self._send("update", statements, PATIENCE_SECONDS, bypass, first)
+        return self._create(changes, updated, PATIENCE_SECONDS, bypass, first)
 
     def _create(
-        self, changes: Sequence[Change], written: list[Written], patience: float, bypass: bool
+        self,
+        changes: Sequence[Change],
+        written: list[Written],
+        patience: float,
+        bypass: bool,
+        first: InsertFirst | None,
     ) -> list[Written]:
         """Insert the stores that are missing and are to be created; gives what became of all.
 
@@ -87,7 +104,7 @@ class Commands:
         if missing:
             created = [_creating(changes[index]) for index in missing]
             try:
-                outcomes = self._send("insert", created, patience, bypass)
+                outcomes = self._send("insert", created, patience, bypass, first)
             except PyMongoError as error:
                 outcomes = [written_despite(translate(error, writing=True))] * len(missing)
             for index, outcome in zip(missing, outcomes, strict=True):
@@ -99,7 +116,12 @@ class Commands:
         return self._send("insert", [_creating(change)], PATIENCE_SECONDS, bypass)[0]
 
     def update_and_find(
-        self, change: Change, wanted: Collection[str] | None, patience: float, bypass: bool
+        self,
+        change: Change,
+        wanted: Collection[str] | None,
+        patience: float,
+        first: InsertFirst | None,
+        bypass: bool,
     ) -> tuple[Written, dict[str, Any] | None]:
         """Write one change and read the store, in one turn of a thread.
 
@@ -112,12 +134,12 @@ class Commands:
         Raises:
             PyMongoError: nobody says what became of it.
             AppliedUnreported: it was applied, and the store could not be read.
+            NotInserted: nothing was written.
         """
         election = self._election()
         statement = _statement(change, {"q": updates.guard_of(change), "u": updates.update_of(change)})
-        (written,) = self._create(
-            [change], self._send("update", [statement], patience, bypass), patience, bypass
-        )
+        updated = self._send("update", [statement], patience, bypass, first)
+        (written,) = self._create([change], updated, patience, bypass, first)
         nothing = {"_id": change.store_id}
         if written is not Written.APPLIED or change.leaves is not None:
             return written, nothing

@@ -10,6 +10,7 @@ import msgspec
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from store_api.claims import Claim, NotClaimed
 from store_api.errors import (
     AppliedUnreported,
     BrokenDocument,
@@ -20,9 +21,11 @@ from store_api.errors import (
     UnfitDocument,
 )
 from store_api.sending.answers import Answers, Unanswered
+from store_api.sending.insert_first import InsertFirst, NotInserted
 from store_api.sending.primary import Primary
 from store_api.sending.sender import PATIENCE_SECONDS
 from store_api.stock import Change, Stamp, Stock, Written, written_despite
+from store_api.storage import claims as claim_documents
 from store_api.storage import documents, updates
 from store_api.storage.clients import COMMAND_SECONDS, Client, blocking
 from store_api.storage.commands import Commands
@@ -68,7 +71,7 @@ class StoreWriter(StoreReader):
         self._hours = hours
         super().__init__(client, database, primary)
         route = client.delegate if writes is None else writes
-        written = route[database][COLLECTION]
+        self._written = written = route[database][COLLECTION]
         seconds = min(COMMAND_SECONDS, route.options.timeout or COMMAND_SECONDS)
         self._elections.writer = writes
         self._commands = Commands(written, blocking(self._stores), seconds, self._elections.current)
@@ -116,19 +119,24 @@ class StoreWriter(StoreReader):
             )
 
     async def apply(
-        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+        self,
+        change: Change,
+        wanted: Collection[str] | None,
+        patience: float = PATIENCE_SECONDS,
+        claims: Sequence[Claim] = (),
     ) -> Stock | None:
         """Apply a guarded change whole, or not at all, and read the store: `commit.Stores` says all of it.
 
         Raises:
             StoreApiError: one of `_ERRORS`; or it was applied, and `AppliedUnreported` or `BrokenDocument`
                 says why there is no stock to give.
+            NotClaimed: nothing was written.
         """
         await self.primary.wait()
         with translated(writing=True):
             written, document = await self._unvalidated(
                 lambda bypass: self._in_thread(
-                    self._commands.update_and_find, change, wanted, patience, bypass
+                    self._commands.update_and_find, change, wanted, patience, self._first(claims), bypass
                 )
             )
         if written in _ERRORS:
@@ -145,24 +153,39 @@ class StoreWriter(StoreReader):
         except DatabaseUnavailable:
             raise AppliedUnreported from None
 
-    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+    async def apply_many(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> list[Written]:
         """Apply guarded changes of different stores in one command; each is applied whole, or not at all.
 
         Raises:
             DatabaseUnavailable: definite, nothing was applied.
             OutcomeUnknown: any of them may have been applied.
+            NotClaimed: nothing was written.
         """
         await self.primary.wait()
         if not self._guards_proven:
+            if claims:
+                raise NotClaimed
             return [await self._apply_alone(change) for change in changes]
         with translated(writing=True):
             return await self._unvalidated(
-                lambda bypass: self._in_thread(self._commands.update_many, changes, bypass)
+                lambda bypass: self._in_thread(
+                    self._commands.update_many, changes, self._first(claims), bypass
+                )
             )
+
+    def _first(self, claims: Sequence[Claim]) -> InsertFirst | None:
+        if not claims:
+            return None
+        at = claim_documents.now()
+        made = [claim_documents.document_of(claim, at) for claim in claims]
+        return InsertFirst(self._written.database, claim_documents.COLLECTION, made)
 
     async def _in_thread(self, work: Callable[..., Result], *arguments: Any) -> Result:
         loop = asyncio.get_running_loop()
-        return await self._answers.of(loop.run_in_executor(self._threads, work, *arguments))
+        try:
+            return await self._answers.of(loop.run_in_executor(self._threads, work, *arguments))
+        except NotInserted:
+            raise NotClaimed from None
 
     async def _apply_alone(self, change: Change) -> Written:
         try:

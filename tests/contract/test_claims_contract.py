@@ -79,6 +79,22 @@ async def test_a_claim_takes_the_place_of_just_the_one_that_is_expected(claims: 
     assert await claims.find(old.key) == new
 
 
+async def test_a_claim_takes_the_place_of_one_that_was_undone_with_its_write(claims: Claims) -> None:
+    undone, another = claim_of(2), claim_of(2)
+    assert await put(claims, (undone, undone), (another, structs.replace(another, number=4))) == [None, None]
+    assert await claims.find(undone.key) == undone
+    assert await claims.find(another.key) == structs.replace(another, number=4)
+    taken = structs.replace(undone, writer="v", number=6)
+    assert await put(claims, (taken, taken)) == [undone]
+
+
+async def test_what_is_there_is_made_sure_beside_what_is_not(claims: Claims) -> None:
+    mine, theirs = claim_of(2), claim_of(2, writer="v")
+    assert await put(claims, (None, mine), (None, theirs)) == [None, None]
+    taken = structs.replace(theirs, writer="w")
+    assert await put(claims, (mine, mine), (taken, taken)) == [None, theirs]
+
+
 async def test_a_refusal_is_kept_as_it_was_told(claims: Claims) -> None:
     refusal = Refusal("out-of-stock", (("a.b", 5, 2), ("$", 2**62, 0)))
     refused = structs.replace(claim_of(0, writer=""), state=State.REFUSED, refusal=refusal)

@@ -18,7 +18,7 @@ DOORS: dict[str, str] = {
     "store_api.stock": "LARGEST_QUANTITY UNSTAMPED Answer Change Key Operation OperationKind Replayed Reply"
     " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of said_of shortages"
     " sum_items written_by_number written_despite",
-    "store_api.claims": "Claim Claims FindingOut NoClaims State",
+    "store_api.claims": "Claim Claims FindingOut NoClaims NotClaimed State",
     "store_api.commit": "Committer Stores",
     "store_api.feed": "ALL_STORES Feed Subscriber",
     "store_api.embedded": "EmbeddedMongo KeptRunning find_mongod mongod_arguments",

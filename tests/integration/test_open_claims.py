@@ -55,7 +55,7 @@ async def test_a_claim_whose_place_another_process_took_holds_up_no_note(
     assert await keys._put([(None, first)]) == [None]
     assert await claims.put([(first, other)]) == [None]
     assert await keys._put([(first, again)]) == [other]
-    assert keys._open.to_note() == {first.writer: again.number}
+    assert keys._noting.open.to_note() == {first.writer: again.number}
     assert other.state is State.OPEN
 
 

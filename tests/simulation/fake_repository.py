@@ -4,9 +4,10 @@ The tests in `tests/contract` hold it and the real one to the same promises.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
+from store_api.claims import Claim, NotClaimed
 from store_api.commit.held_stores import HELD_SECONDS
 from store_api.commit.ports import PATIENCE_SECONDS
 from store_api.errors import (
@@ -19,6 +20,7 @@ from store_api.errors import (
 )
 from store_api.stock import Change, Stamp, Stock, Written, written_by_number
 from store_api.storage.documents import REVISION
+from tests.simulation.fake_claims import FakeClaims
 from tests.simulation.fake_documents import changed, number_in, numbered, projected, swept
 from tests.simulation.history import Commit, Document, History, truth_of
 from tests.simulation.nature import Fate, Nature
@@ -31,6 +33,7 @@ class FakeRepository:
         history: where everything is noted.
         nature: what happens to commands.
         of_many: whether several processes write, each of which may write to a store that another writes to.
+        claims: where claims are made that go with writes; None where there are none.
 
     Attributes:
         documents: what is stored, by id.
@@ -38,8 +41,12 @@ class FakeRepository:
         most_at_once: how many commands there were at once.
     """
 
-    def __init__(self, history: History, nature: Nature, *, of_many: bool = False) -> None:
+    def __init__(
+        self, history: History, nature: Nature, *, of_many: bool = False, claims: FakeClaims | None = None
+    ) -> None:
         self._of_many = of_many
+        self._claims = claims
+        self._on_their_way: set[Stamp] = set()
         self.history = history
         self.nature = nature
         self.documents: dict[str, Document] = {}
@@ -82,12 +89,17 @@ class FakeRepository:
             await asyncio.wait(self._late)
 
     async def apply(
-        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+        self,
+        change: Change,
+        wanted: Collection[str] | None,
+        patience: float = PATIENCE_SECONDS,
+        claims: Sequence[Claim] = (),
     ) -> Stock | None:
         """Apply one change, and then read the store."""
         with self._command("apply", [change.store_id], writes=True):
             await self.nature.pause()
-            written = self._write(change, self._fate_of(change))
+            async with self._claimed(claims, [change]):
+                written = self._write(change, self._fate_of(change))
             await (asyncio.sleep(patience) if written is Written.HELD else self.nature.pause())
             if written is Written.APPLIED:
                 return change.leaves or await self._read_after(change.store_id, wanted)
@@ -103,7 +115,7 @@ class FakeRepository:
                 raise StoreHeld
         return None
 
-    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
+    async def apply_many(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> list[Written]:
         """Apply changes of different stores, each at a moment of its own."""
         written = [Written.UNKNOWN] * len(changes)
         store_ids = [change.store_id for change in changes]
@@ -117,9 +129,10 @@ class FakeRepository:
             if fate is Fate.NOT_SENT:
                 self.history.note_fault(store_ids, "write not sent")
                 raise DatabaseUnavailable
-            for index in self.nature.order(len(changes)):
-                written[index] = self._write(changes[index], self._fate_of(changes[index]))
-                await self.nature.pause()
+            async with self._claimed(claims, changes):
+                for index in self.nature.order(len(changes)):
+                    written[index] = self._write(changes[index], self._fate_of(changes[index]))
+                    await self.nature.pause()
             if Written.HELD in written:
                 await asyncio.sleep(PATIENCE_SECONDS)
             if fate in (Fate.LOST, Fate.REPLY_LOST):
@@ -130,6 +143,26 @@ class FakeRepository:
             if one is Written.HELD:
                 self._note_held(store_id)
         return written
+
+    @asynccontextmanager
+    async def _claimed(self, claims: Sequence[Claim], changes: Sequence[Change]) -> AsyncIterator[None]:
+        """Make claims ahead of changes; where no change is applied, nor ever will be, they may be undone."""
+        if not claims:
+            yield
+            return
+        if self._claims is None:
+            raise NotClaimed
+        await self._claims.begin(claims)
+        try:
+            yield
+        finally:
+            is_applied = any(self._is_applied(change) for change in changes)
+            is_kept = is_applied or self.nature.fate_of_command() is Fate.DONE
+            self._claims.end(claims, is_kept=is_kept)
+
+    def _is_applied(self, change: Change) -> bool:
+        number = number_in(self.documents.get(change.store_id) or {}, change.stamp.writer)
+        return number == change.stamp.number or change.stamp in self._on_their_way
 
     async def read_many(
         self, store_ids: Sequence[str], wanted: Collection[str] | None = None
@@ -286,6 +319,7 @@ class FakeRepository:
     def _send_late(self, change: Change, *, twice: bool) -> None:
         if twice:
             self._change(change)
+        self._on_their_way.add(change.stamp)
         late = asyncio.create_task(self._change_late(change))
         self._late.add(late)
         late.add_done_callback(self._late.discard)

@@ -78,8 +78,8 @@ class KeyedWorld:
         self.chance = chance = random.Random(seed)
         self.history = History()
         nature = draw_nature(chance)
-        self.repository = FakeRepository(self.history, nature, of_many=True)
         self.claims = FakeClaims(nature)
+        self.repository = FakeRepository(self.history, nature, of_many=True, claims=self.claims)
         self.stores = [f"store-{number}" for number in range(chance.choice((1, 1, 2)))]
         self.wishes = [self._draw_wish(number) for number in range(chance.randint(1, 8))]
         self.shared = chance.choice((0, 2, 5))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from store_api.batches import decide, last_seen
-from store_api.commit import committer, held_stores, lanes, round_trip, store_queue, sweeper
+from store_api.commit import committer, held_stores, lanes, store_queue, sweeper
 from store_api.stock import Change, Operation, OperationKind, Reply
 from store_api.storage.documents import ITEMS
 from tests.simulation.conservation import check_books
@@ -80,7 +80,7 @@ class Simulation:
             await self.repository.await_late()
         require(self.committer.is_idle, "the committer is closed, and not idle")
         require(self.committer.free_lanes == self.scenery.lanes, "a lane was lost")
-        most = self.scenery.lanes + held_stores.TRIES_AT_ONCE + round_trip.MOST_SLOW
+        most = self.scenery.lanes + held_stores.TRIES_AT_ONCE + lanes.MOST_SLOW
         require(self.repository.most_at_once <= most, "too many commands at once")
         require(len(asyncio.all_tasks()) == 1, "a task was left behind")
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from store_api.batches.last_seen import TRUSTED
-from store_api.commit import Committer, round_trip
+from store_api.commit import Committer, lanes
 from store_api.errors import (
     OutOfStock,
     Overloaded,
@@ -69,7 +69,7 @@ async def test_a_slow_store_holds_up_one_lane_which_another_one_replaces_and_so_
     await answers_of(committer, supply("s1", {"a": 1}))
     assert slow.done()
     await answers_of(committer, *(supply(f"s{number}", {"a": 1}) for number in range(300)))
-    assert 2 < repository.most_at_once <= 2 + round_trip.MOST_SLOW
+    assert 2 < repository.most_at_once <= 2 + lanes.MOST_SLOW
     assert not repository.history.violations
 
 

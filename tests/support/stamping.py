@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from store_api.batches.numbers import draw_writer
+from store_api.claims import Claim
 from store_api.sending.sender import PATIENCE_SECONDS
 from store_api.stock import Change, Stamp, Stock, Written
 from store_api.storage.writer import StoreWriter
@@ -21,9 +22,13 @@ class StampingWriter(StoreWriter):
     """The service's own writer, which gives a number to what has none."""
 
     async def apply(
-        self, change: Change, wanted: Collection[str] | None, patience: float = PATIENCE_SECONDS
+        self,
+        change: Change,
+        wanted: Collection[str] | None,
+        patience: float = PATIENCE_SECONDS,
+        claims: Sequence[Claim] = (),
     ) -> Stock | None:
-        return await super().apply(stamped(change), wanted, patience)
+        return await super().apply(stamped(change), wanted, patience, claims)
 
-    async def apply_many(self, changes: Sequence[Change]) -> list[Written]:
-        return await super().apply_many(list(map(stamped, changes)))
+    async def apply_many(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> list[Written]:
+        return await super().apply_many(list(map(stamped, changes)), claims)

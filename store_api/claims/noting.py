@@ -1,0 +1,69 @@
+"""Notes which claims came true, so that their stores need not prove it for longer than a moment."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from store_api.claims.claim import Claim, State
+from store_api.claims.open_numbers import OpenNumbers
+from store_api.claims.ports import Claims
+from store_api.errors import DatabaseUnavailable
+
+NOTE_SECONDS = 0.5
+"""How long after a claim came true that is noted, with all others that did."""
+
+
+class Noting:
+    """Counts the claims of a process that are open, and notes now and then up to where they came true.
+
+    Args:
+        claims: where it is noted.
+        writer: gives who writes now: of another there is no news any more.
+    """
+
+    def __init__(self, claims: Claims, writer: Callable[[], str]) -> None:
+        self._claims = claims
+        self._writer = writer
+        self.open = OpenNumbers()
+        self._is_due = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is about to be noted."""
+        return not self._tasks
+
+    def begin(self, claim: Claim) -> None:
+        """Count a claim that is made, or may be."""
+        if claim.state is State.OPEN:
+            self.open.begin(claim.writer, claim.number)
+
+    def end(self, claim: Claim) -> None:
+        """Count off a claim whose place another has taken, or that was never made."""
+        if claim.state is State.OPEN:
+            self.open.end(claim.writer, claim.number)
+
+    def came_true(self, claim: Claim) -> None:
+        """Count off a claim that came true, and note that soon."""
+        self.end(claim)
+        if not self._is_due:
+            self._is_due = True
+            task = asyncio.ensure_future(self._note())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Wait until what came true is noted."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _note(self) -> None:
+        await asyncio.sleep(NOTE_SECONDS)
+        self._is_due = False
+        # Where it fails, the stores prove them, and the next note says it all.
+        with suppress(DatabaseUnavailable):
+            for writer, number in self.open.to_note().items():
+                await self._claims.note(writer, number)
+                self.open.note(writer, number)
+                if writer != self._writer():
+                    self.open.forget(writer)

@@ -14,13 +14,12 @@ from store_api.errors import StoreApiError
 from store_api.ledger.balances import carry, most_rows_of
 from store_api.ledger.collection import LedgerCollections, Superseded
 from store_api.ledger.pieces import pieces_of
-from store_api.ledger.reconciling import Reconciler
+from store_api.ledger.reconciling import PIPELINE, Reconciler
 from store_api.ledger.remembered import RememberedBalances
 from store_api.ledger.rows import Batch, Row
 from store_api.ledger.states import State
 from store_api.storage.schema import COLLECTION as STORES
 from watchers.changes import StoreChange, store_change_of
-from watchers.heartbeat import HEARTBEATS
 from watchers.resume import Next, after_error, after_event, pause_seconds
 from watchers.stream_reader import Answer, StreamReader
 
@@ -36,10 +35,6 @@ MOST_ROWS: Final = 20_000
 """Rows after which a batch is written: a transaction must be smaller than some part of MongoDB's cache."""
 
 Event = Mapping[str, Any]
-
-_PIPELINE: Final = [
-    {"$match": {"$or": [{"ns.coll": {"$in": [STORES, HEARTBEATS, None]}}, {"to.coll": STORES}]}}
-]
 
 
 class StreamLost(Exception):
@@ -102,7 +97,7 @@ class Keeper:
         self._balances.clear()
         await asyncio.to_thread(self._ledger.take_over)
         state = await self._begin()
-        reader = StreamReader(self._ledger.database, _PIPELINE, state.token, lambda: False)
+        reader = StreamReader(self._ledger.database, PIPELINE, state.token, lambda: False)
         try:
             first: Answer | None = await self._answer(reader, was_open=False)
             while not self._stopping:

@@ -19,6 +19,7 @@ from store_api.ledger.states import STATE, STREAM, Reconciling, State
 from store_api.stock import Stock
 from store_api.storage.documents import ITEMS, quantities_in
 from store_api.storage.schema import COLLECTION as STORES
+from watchers.heartbeat import HEARTBEATS
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,12 @@ LINES_AT_ONCE: Final = 20_000
 
 SNAPSHOT_GONE: Final = frozenset({239, 246})
 """SnapshotTooOld, SnapshotUnavailable: MongoDB keeps a moment for five minutes (error_codes.yml)."""
+
+
+PIPELINE: Final = [
+    {"$match": {"$or": [{"ns.coll": {"$in": [STORES, HEARTBEATS, None]}}, {"to.coll": STORES}]}}
+]
+"""What of the stream is followed."""
 
 
 class Reconciler:
@@ -182,7 +189,8 @@ class Reconciler:
 
     def _token(self) -> Mapping[str, Any]:
         """Give the place in the change stream that is now."""
-        with self._database.watch(max_await_time_ms=1) as stream:
+        # The place may be an event, and only those that are followed are found again.
+        with self._database.watch(PIPELINE, max_await_time_ms=1) as stream:
             stream.try_next()
             token: Mapping[str, Any] | None = stream.resume_token
         if token is None:

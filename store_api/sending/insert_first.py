@@ -65,7 +65,8 @@ class InsertFirst:
         try:
             # Of PyMongo 4.20.0, whose version is pinned: a connection of its pool, for more than one command.
             with self._database.client._conn_for_writes(None, "insert") as connection:
-                if not self._database._command(connection, insert).get("writeErrors"):
+                # Behind a mongos there are several logs, and connections of its own.
+                if connection.is_repl and not self._has_failed(connection, insert):
                     is_inserted = True
                     return self._database._command(connection, command, codec_options=codec_options)
         except PyMongoError as error:
@@ -73,6 +74,9 @@ class InsertFirst:
                 raise
             raise NotInserted from error
         raise NotInserted
+
+    def _has_failed(self, connection: Any, insert: dict[str, Any]) -> bool:
+        return bool(self._database._command(connection, insert).get("writeErrors"))
 
     def _require_majority(self) -> None:
         """Refuse to go on where a fail-over may have undone what was inserted.

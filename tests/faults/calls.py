@@ -59,7 +59,7 @@ class Plain:
     def _run(self) -> None:
         quick: dict[str, Any] = {"heartbeatFrequencyMS": 500, "connectTimeoutMS": 500, "timeoutMS": 5000}
         with MongoClient[dict[str, Any]](self._url, w="majority", journal=True, **quick) as client:
-            while not self._enough.wait(0.01):
+            while not self._enough.wait(0.03):
                 with suppress(PyMongoError):
                     client["plain"]["writes"].update_one({"_id": 1}, {"$inc": {"n": 1}}, upsert=True)
                     self.sure_at.append(time.monotonic())

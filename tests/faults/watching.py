@@ -14,7 +14,7 @@ from tests.faults.writers import RISING
 from tests.support.listening import Socket, read_report
 from tests.support.service import Service
 
-PROBE_SECONDS = 0.01
+PROBE_SECONDS = 0.03
 
 
 async def until(condition: Callable[[], bool], what: Callable[[], str], seconds: float) -> float:

@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from bench.load.http_client import AnswerLost, Connection, ServiceUnreachable
 from tests.faults.ledger import Ledger, Net
 
-PACE_SECONDS = 0.01
+PACE_SECONDS = 0.03
 """A writer's pause between two operations: faults are met in full swing, not under the greatest load."""
 
 RISING = "rising"

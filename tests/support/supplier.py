@@ -9,6 +9,8 @@ from bench.load.http_client import Connection
 from tests.support.mongod import wait_until
 from tests.support.service import Service
 
+PAUSE_SECONDS = 0.01
+
 
 class Supplier:
     """A client that supplies one new item after another, and keeps what it was told about each."""
@@ -30,6 +32,8 @@ class Supplier:
             item_id = f"{self._name}-{count}"
             body = msgspec.json.encode({"operation": "supply", "item_id": item_id, "quantity": 1})
             answer = await self._connection.request("POST", self._path, body)
+            # While MongoDB comes back, the machine is left to it.
+            await asyncio.sleep(PAUSE_SECONDS)
             if answer.status == 200:
                 self.applied.append(item_id)
                 continue

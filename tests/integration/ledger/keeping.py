@@ -54,7 +54,7 @@ class Kept:
             while not is_kept(self.database, moment):
                 if unless():
                     return
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
         wrong = first_difference(self.database) if proved else None
         assert wrong is None, wrong
 

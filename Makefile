@@ -48,7 +48,7 @@ SPREAD := -m "not load" --dist loadfile --no-loadscope-reorder
 test quick coverage: export PYTHONUTF8 := 1
 test quick coverage: export PYTHONDONTWRITEBYTECODE :=
 
-EVERY := -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 5 --durations 15 $(ARGS)
+EVERY := -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 4 --durations 15 $(ARGS)
 
 test: install-dev       ## every test: about 7 minutes on 2 cores
 	$(BIN)/python $(EVERY)

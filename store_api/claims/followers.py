@@ -15,27 +15,24 @@ class Followers:
     Args:
         answer: carries out an operation that is asked for.
         replay: answers again an operation that was applied.
+        begin: lets work go on in the background.
     """
 
     def __init__(
         self,
         answer: Callable[[Operation], asyncio.Future[Reply]],
         replay: Callable[[Operation], Awaitable[Reply]],
+        begin: Callable[[Awaitable[None]], None],
     ) -> None:
         self._answer = answer
         self._replay = replay
+        self._begin_work = begin
         self._first: set[tuple[str, str]] = set()
         self._followers: dict[tuple[str, str], list[Follower]] = {}
-        self._tasks: set[asyncio.Future[None]] = set()
 
     def __bool__(self) -> bool:
         """Whether this process is at any operation with a key."""
         return bool(self._first)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody is about to be told."""
-        return not self._tasks
 
     def follow(self, operation: Operation, key: Key, follower: asyncio.Future[Reply]) -> bool:
         """Wait for an operation with this one's key that this process is at already; tells whether it is.
@@ -61,21 +58,11 @@ class Followers:
         again = asked_again(reply)
         for operation, follower in self._followers.pop(place, ()):
             if operation.key != key:
-                self._tell(follower, self._answer(operation))
+                self._begin_work(_tell(follower, self._answer(operation)))
             elif operation.minimal != first.minimal and is_report(again):
-                self._tell(follower, self._replay(operation))
+                self._begin_work(_tell(follower, self._replay(operation)))
             elif not follower.done():
                 follower.set_result(again)
-
-    async def close(self) -> None:
-        """Wait until all are told."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _tell(self, follower: asyncio.Future[Reply], reply: Awaitable[Reply]) -> None:
-        task = asyncio.ensure_future(_tell(follower, reply))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 async def _tell(follower: asyncio.Future[Reply], reply: Awaitable[Reply]) -> None:

@@ -1,7 +1,7 @@
 """Notes which claims came true, so that their stores need not prove it for longer than a moment."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from store_api.claims.claim import Claim, State
@@ -19,19 +19,17 @@ class Noting:
     Args:
         claims: where it is noted.
         writer: gives who writes now: of another there is no news any more.
+        begin: lets work go on in the background.
     """
 
-    def __init__(self, claims: Claims, writer: Callable[[], str]) -> None:
+    def __init__(
+        self, claims: Claims, writer: Callable[[], str], begin: Callable[[Awaitable[None]], None]
+    ) -> None:
         self._claims = claims
         self._writer = writer
+        self._begin_work = begin
         self.open = OpenNumbers()
         self._is_due = False
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing is about to be noted."""
-        return not self._tasks
 
     def begin(self, claim: Claim) -> None:
         """Count a claim that is made, or may be."""
@@ -48,14 +46,7 @@ class Noting:
         self.end(claim)
         if not self._is_due:
             self._is_due = True
-            task = asyncio.ensure_future(self._note())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Wait until what came true is noted."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+            self._begin_work(self._note())
 
     async def _note(self) -> None:
         await asyncio.sleep(NOTE_SECONDS)

@@ -172,8 +172,7 @@ class Committer:
         for queue in queues:
             self._take_off(queue)
         try:
-            keyed = self.keyed or None
-            verdicts, readings = await round_trip.carry_claimed(self._stores, keyed, queues, patience)
+            verdicts, readings = await round_trip.carry_claimed(self._stores, self.keyed, queues, patience)
             flown = [queue for queue in queues if queue.flight.batch]
             self.on_written(sum(len(queue.flight.batch) for queue in flown), perf_counter() - began)
             known = [queue for queue in flown if verdicts.get(queue.store_id) is not Written.UNKNOWN]

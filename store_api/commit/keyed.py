@@ -51,10 +51,10 @@ class KeyedOperations:
         self._numbers = numbers
         self._resolve = resolve
         self._join = join
-        self._noting = Noting(self._claims, lambda: numbers.writer)
+        self._noting = Noting(self._claims, lambda: numbers.writer, self._begin)
         self._tasks: set[asyncio.Task[None]] = set()
         self.finding_out = FindingOut(self._claims, stores, numbers.is_ours)
-        self._followers = Followers(answer, self.finding_out.replay)
+        self._followers = Followers(answer, self.finding_out.replay, self._begin)
         self.made = 0
 
     def __bool__(self) -> bool:
@@ -64,7 +64,7 @@ class KeyedOperations:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is to be found out, told or confirmed."""
-        return not self._tasks and self._noting.is_idle and self._followers.is_idle
+        return not self._tasks
 
     def follow(self, operation: Operation, follower: asyncio.Future[Reply]) -> bool:
         """Wait for an operation with this one's key, if this process is at one; tells whether it is."""
@@ -198,8 +198,6 @@ class KeyedOperations:
         """Wait until all is found out and confirmed."""
         while self._tasks:
             await asyncio.wait(self._tasks)
-        await self._noting.close()
-        await self._followers.close()
 
     async def _put(
         self, claims: Sequence[tuple[Claim | None, Claim]]

@@ -25,17 +25,17 @@ _SILENT = (Written.UNKNOWN, Written.UNAVAILABLE)
 
 
 async def carry_claimed(
-    stores: Stores, keyed: KeyedOperations | None, queues: Sequence[StoreQueue], patience: float
+    stores: Stores, keyed: KeyedOperations, queues: Sequence[StoreQueue], patience: float
 ) -> tuple[Verdicts, Readings]:
     """Claim the keys of flights and carry those who are left on board: in one turn, where it can be.
 
     Args:
         stores: where to.
-        keyed: claims keys; None where there are none.
+        keyed: claims keys, where there are any.
         queues: whose flights have taken off.
         patience: seconds that a store may be waited for which is alone and held.
     """
-    if keyed is None:
+    if not keyed:
         return await carry(stores, queues, patience)
     if at_once := keyed.begin_at_once(queues):
         claims = [waiting.claim for waiting in at_once if waiting.claim is not None]

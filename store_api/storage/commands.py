@@ -47,7 +47,7 @@ class Commands:
         self._election = election
 
     def update_many(
-        self, changes: Sequence[Change], first: InsertFirst | None, bypass: bool
+        self, changes: Sequence[Change], bypass: bool, first: InsertFirst | None
     ) -> list[Written]:
         """Write changes of different stores; gives what became of each.
 
@@ -120,8 +120,8 @@ class Commands:
         change: Change,
         wanted: Collection[str] | None,
         patience: float,
-        first: InsertFirst | None,
         bypass: bool,
+        first: InsertFirst | None,
     ) -> tuple[Written, dict[str, Any] | None]:
         """Write one change and read the store, in one turn of a thread.
 

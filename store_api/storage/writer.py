@@ -136,7 +136,7 @@ class StoreWriter(StoreReader):
         with translated(writing=True):
             written, document = await self._unvalidated(
                 lambda bypass: self._in_thread(
-                    self._commands.update_and_find, change, wanted, patience, self._first(claims), bypass
+                    self._commands.update_and_find, change, wanted, patience, bypass, self._first(claims)
                 )
             )
         if written in _ERRORS:
@@ -169,7 +169,7 @@ class StoreWriter(StoreReader):
         with translated(writing=True):
             return await self._unvalidated(
                 lambda bypass: self._in_thread(
-                    self._commands.update_many, changes, self._first(claims), bypass
+                    self._commands.update_many, changes, bypass, self._first(claims)
                 )
             )
 

@@ -100,11 +100,6 @@ class FakeClaims:
         for expected, claim in claims:
             await self.nature.pause()
             await self._until_sure(claim.key)
-            self._put_if_expected(expected, claim)
-
-    def _put_if_expected(self, expected: Claim | None, claim: Claim) -> None:
-        """Put a claim as its connection does that is long given up."""
-        if self.claims.get((claim.key.client, claim.key.value)) == expected:
             self._put(expected, claim)
 
     async def find(self, key: Key) -> Claim | None:

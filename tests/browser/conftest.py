@@ -16,8 +16,8 @@ from tests.support.service import Service
 
 __all__ = ["mongo", "one_process", "served", "store_id", "stores", "two_workers"]
 
-CHROMIUM = "chromium-headless-shell"
-"""Chromium without the windows that nobody sees: the same pages for three fifths of the processor time."""
+CHROMIUMS = ("chromium-headless-shell", "chromium")
+"""Best without the windows that nobody sees: the same pages for three fifths of the processor time."""
 
 SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -29,7 +29,7 @@ Open = Callable[..., Awaitable[Dashboard]]
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium. Where it is missing its tests are skipped, but not in CI, which installs it."""
-    program = shutil.which(CHROMIUM)
+    program = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if program is None:
         if os.environ.get("CI"):
             pytest.fail(NO_BROWSER)

@@ -7,6 +7,7 @@ from store_api.stock.changes import (
     Written,
     added,
     differences,
+    parts_of,
     written_by_number,
     written_despite,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "added",
     "differences",
     "outcome_of",
+    "parts_of",
     "said_of",
     "shortages",
     "sum_items",

@@ -1,6 +1,6 @@
 """Guarded changes of a stock: what is written, what became of it, what it makes of the stock; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import msgspec
@@ -76,6 +76,10 @@ def added(stock: Stock, increments: Mapping[str, int]) -> Stock:
     return left
 
 
+MOST_LINES = 30_000
+"""Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
+
+
 class Written(Enum):
     """What became of one guarded change."""
 
@@ -115,3 +119,22 @@ def written_despite(error: StoreApiError) -> Written:
             return Written.UNAVAILABLE
         case _:
             return Written.UNKNOWN
+
+
+def parts_of(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    """Part changes so that each part fits into one command; nearly always it is one."""
+    lines = [
+        len(change.increments) + len(change.least) + (0 if change.found is None else len(change.found))
+        for change in changes
+    ]
+    if sum(lines) <= MOST_LINES:
+        return [changes]
+    parts: list[list[Change]] = [[]]
+    room = MOST_LINES
+    for change, count in zip(changes, lines, strict=True):
+        if parts[-1] and count > room:
+            parts.append([])
+            room = MOST_LINES
+        parts[-1].append(change)
+        room -= count
+    return list(parts)

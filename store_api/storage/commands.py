@@ -10,8 +10,9 @@ from pymongo.errors import PyMongoError
 
 from store_api.errors import AppliedUnreported
 from store_api.sending.insert_first import InsertFirst
-from store_api.sending.sender import MAJORITY, PATIENCE_SECONDS, Sender, Statement
-from store_api.stock import Change, Stamp, Written, written_by_number, written_despite
+from store_api.sending.sender import MAJORITY, PATIENCE_SECONDS, Sender
+from store_api.sending.statements import Joint, Statement
+from store_api.stock import Change, Stamp, Written, parts_of, written_by_number, written_despite
 from store_api.storage import updates
 from store_api.storage.driver_errors import translate, written_by
 
@@ -20,6 +21,9 @@ FENCE_SECONDS = 0.5
 
 MOST_TRIES = 3
 """How often others may make and delete a store while it is found out about."""
+
+FEWEST_JOINT = 2
+"""Changes for which one statement is built."""
 
 Documents = pymongo.collection.Collection[dict[str, Any]]
 
@@ -56,7 +60,7 @@ class Commands:
                 command, of the first; the others were not sent then.
             NotInserted: nothing was written.
         """
-        part, *others = updates.parts_of(changes)
+        part, *others = parts_of(changes)
         written = self._update_part(part, bypass, first)
         for part in others:
             try:
@@ -72,15 +76,19 @@ class Commands:
         patience: float,
         bypass: bool,
         first: InsertFirst | None = None,
+        joint: Joint | None = None,
     ) -> list[Written]:
-        codes = self._sender.send(command, statements, patience=patience, bypass=bypass, first=first)
+        codes = self._sender.send(
+            command, statements, patience=patience, bypass=bypass, first=first, joint=joint
+        )
         return list(map(written_by, codes))
 
     def _update_part(
         self, changes: Sequence[Change], bypass: bool, first: InsertFirst | None
     ) -> list[Written]:
         statements = [_statement(change, updates.one_of_many(change)) for change in changes]
-        updated = self._send("update", statements, PATIENCE_SECONDS, bypass, first)
+        joint = _joint_of(changes)
+        updated = self._send("update", statements, PATIENCE_SECONDS, bypass, first, joint)
         return self._create(changes, updated, PATIENCE_SECONDS, bypass, first)
 
     def _create(
@@ -220,3 +228,15 @@ def _statement(change: Change, body: dict[str, Any]) -> Statement:
 
 def _creating(change: Change) -> Statement:
     return _statement(change, updates.new_document(change))
+
+
+def _joint_of(changes: Sequence[Change]) -> Joint | None:
+    """Let what can be carried out by one statement be, which costs MongoDB a third less."""
+    alike = [index for index, change in enumerate(changes) if updates.can_be_joint(change)]
+    if not alike:
+        return None
+    writer = changes[alike[0]].stamp.writer
+    members = [index for index in alike if changes[index].stamp.writer == writer]
+    if len(members) < FEWEST_JOINT:
+        return None
+    return Joint(members, updates.joint_statement([changes[index] for index in members]))

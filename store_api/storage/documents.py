@@ -238,3 +238,9 @@ def which(only: StorePatterns | None) -> dict[str, Any]:
         return {}
     begins = [{"_id": {"$regex": f"^{re.escape(prefix)}"}} for prefix in only.prefixes]
     return {"$or": [{"_id": {"$in": sorted(only.ids)}}, *begins]}
+
+
+def entries_of(field: str) -> dict[str, Any]:
+    """Build the expression for a field's own fields and values; none where it is no object."""
+    is_object = {"$eq": [{"$type": f"${field}"}, "object"]}
+    return {"$objectToArray": {"$cond": [is_object, f"${field}", {}]}}

@@ -13,7 +13,7 @@ from pymongo.errors import (
 )
 
 from store_api.errors import DatabaseUnavailable, OutcomeUnknown, StoreApiError, UnfitDocument
-from store_api.sending import probe, sender
+from store_api.sending import probe, statements
 from store_api.sending.answers import Unanswered
 from store_api.stock import Written
 from store_api.storage import updates
@@ -42,7 +42,7 @@ NO_SINGLE_ID = 54
 MISSING = 66
 """ImmutableField: the server's word for "there is no such store", see `updates.update_of`."""
 
-_NOT_MATCHED = frozenset({sender.NOTHING_MATCHED, NO_SINGLE_ID, updates.GUARD_FAILED, MISSING, 11000})
+_NOT_MATCHED = frozenset({statements.NOTHING_MATCHED, NO_SINGLE_ID, updates.GUARD_FAILED, MISSING, 11000})
 """11000, DuplicateKey: another writer created the store at the same moment."""
 
 _NOT_APPLIED = _UNFIT.keys() | {
@@ -61,8 +61,8 @@ Source: mongo/src/mongo/base/error_codes.yml.
 
 def written_by(code: int) -> Written:
     """Tell what became of one guarded change, by the code that its statement ended with."""
-    if code in (sender.DONE, probe.HELD):
-        return Written.APPLIED if code == sender.DONE else Written.HELD
+    if code in (statements.DONE, probe.HELD):
+        return Written.APPLIED if code == statements.DONE else Written.HELD
     if code in _NOT_MATCHED:
         return Written.NOT_MATCHED
     if code in _UNFIT:

@@ -89,7 +89,7 @@ class StoreReader:
 
     async def overview(self, after: str, limit: int, only: StorePatterns | None = None) -> list[StoreSummary]:
         """Summarise up to `limit` stores whose ids come after `after`, by id; `only` some of them."""
-        pipeline = updates.overview_pipeline(after, limit, only)
+        pipeline = overview_pipeline(after, limit, only)
         with translated(writing=False):
             rows = await self.primary.ask(lambda: self._stores.aggregate(pipeline).to_list(None))
         return [StoreSummary(row["_id"], row["items"], int(row["units"])) for row in rows]
@@ -120,3 +120,22 @@ class StoreReader:
         )
         rows = await found.to_list(None)
         return Snapshot({document["_id"]: document for document in rows}, at)
+
+
+def overview_pipeline(after: str, limit: int, only: StorePatterns | None = None) -> list[dict[str, Any]]:
+    """Build the aggregation behind `GET /stores`: items and units of each store, by id; `only` some of them.
+
+    Values that another program broke count as nothing; the whole page does not fail for them.
+    """
+    counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
+    return [
+        {"$match": {"_id": {"$gt": after}, **documents.which(only)}},
+        {"$sort": {"_id": 1}},
+        {"$limit": limit},
+        {
+            "$project": {
+                "lines": {"$filter": {"input": documents.entries_of(documents.ITEMS), "cond": counted}}
+            }
+        },
+        {"$project": {"items": {"$size": "$lines"}, "units": {"$sum": "$lines.v"}}},
+    ]

@@ -5,11 +5,8 @@ from typing import Any
 
 from bson import Int64
 
-from store_api.stock import Change, StorePatterns
-from store_api.storage.documents import ITEMS, LAST, REVISION, WRITERS, field_of, path_of, which
-
-MOST_LINES = 30_000
-"""Lines of changes that go out in one command: with the longest ids they stay below MongoDB's 48 MB."""
+from store_api.stock import Change
+from store_api.storage.documents import ITEMS, LAST, REVISION, WRITERS, entries_of, field_of, path_of
 
 
 def _fields_of(stock: Mapping[str, int]) -> dict[str, int]:
@@ -85,6 +82,47 @@ def proving_update_of(change: Change) -> list[dict[str, Any]]:
     for item_id in change.increments:
         fields[path_of(item_id)] = {"$literal": (change.leaves or {})[item_id]}
     return [{"$set": fields}]
+
+
+def can_be_joint(change: Change) -> bool:
+    """Tell whether a change may be carried out by one statement with others, see `joint_statement`."""
+    is_small = change.found is not None and len(change.found) <= LARGEST_PROVEN_BY_UPDATE
+    return is_small and change.stamp.number > 0
+
+
+def joint_statement(changes: Sequence[Change]) -> dict[str, Any]:
+    """Build one statement that applies foretold changes of one writer, each where its stock is as it must be.
+
+    For MongoDB it is one plan and one pipeline in place of as many as there are stores. It leaves the other
+    stores as they are, and tells only how many it changed.
+    """
+    (writer,) = {change.stamp.writer for change in changes}
+    store_ids = [change.store_id for change in changes]
+    each = [
+        {
+            "number": Int64(change.stamp.number),
+            "found": _fields_of(change.found or {}),
+            "leaves": {field_of(item_id): (change.leaves or {})[item_id] for item_id in change.increments},
+            "said": _said_in(change),
+        }
+        for change in changes
+    ]
+    # What is missing is less than any number (MongoDB manual, Comparison/Sort Order).
+    is_new = {"$lt": [f"${number_path(writer)}", "$$its.number"]}
+    changed = {
+        ITEMS: {"$mergeObjects": [f"${ITEMS}", "$$its.leaves"]},
+        REVISION: {"$add": [{"$ifNull": [f"${REVISION}", 0]}, 1]},
+        WRITERS: {"$mergeObjects": [f"${WRITERS}", {writer: "$$its.number"}]},
+    }
+    holds = {"$and": [is_new, {"$eq": [f"${ITEMS}", "$$its.found"]}]}
+    after = {"$cond": [holds, {"$mergeObjects": ["$$ROOT", changed, "$$its.said"]}, "$$ROOT"]}
+    place = {"$indexOfArray": [{"$literal": store_ids}, "$_id"]}
+    its = {"$arrayElemAt": [{"$literal": each}, place]}
+    return {
+        "q": {"_id": {"$in": store_ids}},
+        "u": [{"$replaceWith": {"$let": {"vars": {"its": its}, "in": after}}}],
+        "multi": True,
+    }
 
 
 def update_of(change: Change) -> dict[str, Any]:
@@ -193,7 +231,7 @@ def sweepable(store_id: str, number: int, hours: int = 24, *, items: bool = True
 
     def any_of(field: str, gone: dict[str, Any]) -> dict[str, Any]:
         # The other conditions keep no server from looking at what is no object, too.
-        return {"$anyElementTrue": [{"$map": {"input": _entries_of(field), "in": gone}}]}
+        return {"$anyElementTrue": [{"$map": {"input": entries_of(field), "in": gone}}]}
 
     used_up = any_of(ITEMS, {"$eq": ["$$this.v", 0]})
     long_ago = any_of(WRITERS, {"$lt": ["$$this.v", _oldest(number, hours)]})
@@ -205,45 +243,5 @@ def sweepable(store_id: str, number: int, hours: int = 24, *, items: bool = True
     }
 
 
-def _entries_of(field: str) -> dict[str, Any]:
-    """Build the expression for a field's own fields and values; none where it is no object."""
-    is_object = {"$eq": [{"$type": f"${field}"}, "object"]}
-    return {"$objectToArray": {"$cond": [is_object, f"${field}", {}]}}
-
-
 def _oldest(number: int, hours: int) -> int:
     return number - (hours + MARGIN_HOURS) * HOUR_MILLISECONDS
-
-
-def overview_pipeline(after: str, limit: int, only: StorePatterns | None = None) -> list[dict[str, Any]]:
-    """Build the aggregation behind `GET /stores`: items and units of each store, by id; `only` some of them.
-
-    Values that another program broke count as nothing; the whole page does not fail for them.
-    """
-    counted = {"$and": [{"$in": [{"$type": "$$this.v"}, ["int", "long"]]}, {"$gt": ["$$this.v", 0]}]}
-    return [
-        {"$match": {"_id": {"$gt": after}, **which(only)}},
-        {"$sort": {"_id": 1}},
-        {"$limit": limit},
-        {"$project": {"lines": {"$filter": {"input": _entries_of(ITEMS), "cond": counted}}}},
-        {"$project": {"items": {"$size": "$lines"}, "units": {"$sum": "$lines.v"}}},
-    ]
-
-
-def parts_of(changes: Sequence[Change]) -> list[Sequence[Change]]:
-    """Part changes so that each part fits into one command; nearly always it is one."""
-    lines = [
-        len(change.increments) + len(change.least) + (0 if change.found is None else len(change.found))
-        for change in changes
-    ]
-    if sum(lines) <= MOST_LINES:
-        return [changes]
-    parts: list[list[Change]] = [[]]
-    room = MOST_LINES
-    for change, count in zip(changes, lines, strict=True):
-        if parts[-1] and count > room:
-            parts.append([])
-            room = MOST_LINES
-        parts[-1].append(change)
-        room -= count
-    return list(parts)

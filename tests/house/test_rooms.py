@@ -16,8 +16,8 @@ LARGE_FILES: dict[str, str] = {"store_api.errors": "one tree, which one wants to
 
 DOORS: dict[str, str] = {
     "store_api.stock": "LARGEST_QUANTITY UNSTAMPED Answer Change Key Operation OperationKind Replayed Reply"
-    " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of said_of shortages"
-    " sum_items written_by_number written_despite",
+    " Report Stamp Stock StorePatterns StoreSummary Written added differences outcome_of parts_of said_of"
+    " shortages sum_items written_by_number written_despite",
     "store_api.claims": "Claim Claims FindingOut NoClaims NotClaimed State",
     "store_api.commit": "Committer Stores",
     "store_api.feed": "ALL_STORES Feed Subscriber",
@@ -34,7 +34,7 @@ DOORS: dict[str, str] = {
 A door in another folder would load that folder's large packages.
 """
 
-COLUMNS = {"store_api.storage.reader": 1, "store_api.storage.updates": 1}
+COLUMNS = {"store_api.storage.reader": 2}
 """The overview's number of items is called as the field that it is counted from."""
 
 

@@ -11,11 +11,11 @@ from store_api.stock import Change, Stamp, Stock, Written
 from store_api.storage.writer import StoreWriter
 
 
-def stamped(change: Change) -> Change:
+def stamped(change: Change, *, writer: str = "", number: int = 2) -> Change:
     """Stamp a change that is not stamped yet, as the first of a writer of its own: tests write at once."""
     if change.stamp.number:
         return change
-    return msgspec.structs.replace(change, stamp=Stamp(draw_writer(), 2))
+    return msgspec.structs.replace(change, stamp=Stamp(writer or draw_writer(), number))
 
 
 class StampingWriter(StoreWriter):
@@ -31,4 +31,7 @@ class StampingWriter(StoreWriter):
         return await super().apply(stamped(change), wanted, patience, claims)
 
     async def apply_many(self, changes: Sequence[Change], claims: Sequence[Claim] = ()) -> list[Written]:
-        return await super().apply_many(list(map(stamped, changes)), claims)
+        writer = draw_writer()
+        numbered = enumerate(changes, 1)
+        many = [stamped(change, writer=writer, number=2 * number) for number, change in numbered]
+        return await super().apply_many(many, claims)

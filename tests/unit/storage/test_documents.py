@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from store_api.errors import BrokenDocument
 from store_api.stock import Change, Stock, differences
 from store_api.storage.documents import apply_update, field_of, item_id_of, path_of, read_stock
+from store_api.storage.reader import overview_pipeline
 from store_api.storage.updates import (
     guard_of,
     lone_guard_of,
-    overview_pipeline,
     projection_of,
     sweepable,
     update_of,

@@ -1,25 +1,25 @@
-"""The command line: reads the settings, starts an embedded MongoDB where none is named, and serves."""
+"""The command line: reads the settings, starts an embedded MongoDB where none is named, and serves.
+
+The service itself, which takes half a second, is imported where it runs: what is wrong with the settings is
+told at once, and whoever only keeps worker processes running needs none of it.
+"""
 
 import re
 import resource
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
 from store_api import early_stop
-from store_api.embedded import EmbeddedMongo, KeptRunning
-from store_api.entrance import certificates_of
 from store_api.errors import StoreApiError
+from store_api.http.certificates import certificates_of
 from store_api.listening import address_to_ask, open_port, shown
 from store_api.processes import run_workers
-from store_api.service import serve
 from store_api.settings import Settings, environment_with_env_file, help_text
 from store_api.telemetry import logs
-from store_api.telemetry.metrics import LIVE
-from store_api.telemetry.shared_figures import shared_by_workers
 
 USAGE = """\
 usage: python -m store_api [--help]
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     _allow_many_sockets()
     try:
         settings = Settings.read(environment_with_env_file(Path.cwd()))
-        certificates_of(settings)
+        certificates_of(settings.tls_cert, settings.tls_key)
         # The port first of all: one that is taken is one clear line, and nothing was started.
         with open_port(settings.host, settings.port) as listener, _database(settings):
             _serve(settings, listener)
@@ -82,21 +82,32 @@ def _allow_many_sockets() -> None:
 def _database(settings: Settings) -> AbstractContextManager[object]:
     if settings.mongo_url is not None:
         return nullcontext()
+    from store_api.embedded import EmbeddedMongo, KeptRunning
+
     return KeptRunning(EmbeddedMongo(settings.data_dir, settings.embedded_mongo_port))
 
 
 def _serve(settings: Settings, listener: socket.socket) -> None:
     if settings.workers == 1:
-        serve(settings, listener, on_start=partial(_announce, settings))
-    else:
-        _announce(settings)
-        with shared_by_workers(LIVE) as forget_worker:
-            run_workers(
-                settings.workers,
-                partial(serve, settings, listener),
-                close_port=listener.close,
-                on_death=forget_worker,
-            )
+        _work(settings, listener, partial(_announce, settings))
+        return
+    from store_api.telemetry.metrics import LIVE
+    from store_api.telemetry.shared_figures import shared_by_workers
+
+    _announce(settings)
+    with shared_by_workers(LIVE) as forget_worker:
+        run_workers(
+            settings.workers,
+            partial(_work, settings, listener),
+            close_port=listener.close,
+            on_death=forget_worker,
+        )
+
+
+def _work(settings: Settings, listener: socket.socket, on_start: Callable[[], None] | None = None) -> None:
+    from store_api.service import serve
+
+    serve(settings, listener, on_start=on_start)
 
 
 def _announce(settings: Settings) -> None:

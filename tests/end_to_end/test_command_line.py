@@ -27,6 +27,11 @@ def test_help_lists_every_setting_with_its_default(tmp_path: Path) -> None:
         assert setting.metadata["default"] is None or f"({setting.metadata['default']})" in ran.stdout
 
 
+def test_whoever_is_told_what_is_wrong_need_not_wait_for_the_service(tmp_path: Path) -> None:
+    loaded = "import sys, store_api.command_line; print({'sanic', 'pymongo', 'motor'} & set(sys.modules))"
+    assert run_python(tmp_path, {}, "-c", loaded).stdout == "set()\n"
+
+
 def test_an_argument_that_there_is_not_is_one_line(tmp_path: Path) -> None:
     ran = run(tmp_path, {}, "--port=9000")
     assert ran.returncode == 2

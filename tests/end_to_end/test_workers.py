@@ -3,6 +3,7 @@
 import os
 import signal
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,14 @@ def service(two_workers: Service) -> Service:
 
 def line(item_id: str, quantity: int) -> dict[str, object]:
     return {"item_id": item_id, "quantity": quantity}
+
+
+def test_the_process_that_keeps_them_running_is_no_service_itself(two_workers: Service) -> None:
+    def holds(pid: int, library: str) -> bool:
+        return library in Path(f"/proc/{pid}/maps").read_text()
+
+    assert all(holds(pid, "httptools") for pid in two_workers.worker_pids())
+    assert not holds(two_workers.pid, "httptools")
 
 
 async def test_a_write_through_one_worker_reaches_the_sockets_of_both(

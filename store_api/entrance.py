@@ -1,4 +1,4 @@
-"""Builds what stands before the routes of one process, and its certificate, as its settings say."""
+"""Builds what stands before the routes of one process, as its settings say."""
 
 import logging
 import secrets
@@ -16,7 +16,6 @@ from store_api.gate.origins import ANY, Hosts, Origins
 from store_api.gate.refusals import Refusals
 from store_api.gate.session_routes import SessionRoutes
 from store_api.gate.sessions import Sessions
-from store_api.http.certificates import Certificates
 from store_api.settings import Settings
 from store_api.settings.values import AUTH_OIDC, AUTH_TOKENS
 from store_api.storage.clients import Client
@@ -112,17 +111,6 @@ def _limits(settings: Settings) -> Limits | None:
     from store_api.access.rate_limits import RateLimits
 
     return RateLimits(settings.rate_writes, settings.rate_reads)
-
-
-def certificates_of(settings: Settings) -> Certificates | None:
-    """Read the certificate to serve TLS with; None where the settings name none.
-
-    Raises:
-        WrongSetting: it cannot be used.
-    """
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    return Certificates(settings.tls_cert, settings.tls_key)
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str] | None:

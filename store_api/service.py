@@ -14,9 +14,10 @@ import pymongo
 from sanic import Sanic
 
 from store_api.commit import Committer
-from store_api.entrance import Entrance, certificates_of
+from store_api.entrance import Entrance
 from store_api.errors import PartDied
 from store_api.feed import Feed
+from store_api.http.certificates import certificates_of
 from store_api.keeping.attending import LedgerAttendant, note_off
 from store_api.keeping.program import Task
 from store_api.movements.reader import MovementReader
@@ -84,7 +85,7 @@ def create_app(settings: Settings, parts: Parts = OURS) -> App:
     app.ctx.told_to_stop = asyncio.Event()
     app.ctx.part_died = False
     app.ctx.proxies = service.entrance.proxies
-    app.ctx.certificates = certificates_of(settings)
+    app.ctx.certificates = certificates_of(settings.tls_cert, settings.tls_key)
     app.enable_websocket()
     gate = service.entrance.gate
     for part in (service.rest, service.history, service.sockets, service.operators, service.entrance.routes):

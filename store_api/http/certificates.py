@@ -72,6 +72,19 @@ class Certificates:
         return tuple((each.st_dev, each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
 
 
+def certificates_of(chain: Path | None, key: Path | None) -> Certificates | None:
+    """Read the certificate to serve TLS with; None where there is none.
+
+    Args:
+        chain: as for `Certificates`.
+        key: likewise.
+
+    Raises:
+        WrongSetting: it cannot be used.
+    """
+    return None if chain is None or key is None else Certificates(chain, key)
+
+
 def context_of(chain: Path, key: Path) -> ssl.SSLContext:
     """Read a certificate and its key.
 

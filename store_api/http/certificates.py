@@ -73,7 +73,11 @@ class Certificates:
 
 
 def certificates_of(chain: Path | None, key: Path | None) -> Certificates | None:
-    """Read the certificate to serve TLS with; None where none is named.
+    """Read the certificate to serve TLS with; None where there is none.
+
+    Args:
+        chain: as for `Certificates`.
+        key: likewise.
 
     Raises:
         WrongSetting: it cannot be used.

@@ -44,10 +44,10 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "store_api.http": ("", "sanic"),
     "store_api.gate": ("access contract forwarded http web", "itsdangerous msgspec sanic"),
-    "store_api.entrance": ("access forwarded gate http settings storage tokens", ""),
+    "store_api.entrance": ("access forwarded gate settings storage tokens", ""),
     "store_api.pages": ("contract http web", "msgspec openapi_ui_bundles sanic"),
     "store_api.service": (
-        "commit entrance feed keeping movements pages reports settings storage telemetry watchers web",
+        "commit entrance feed http keeping movements pages reports settings storage telemetry watchers web",
         "pymongo sanic",
     ),
     "store_api.forwarded": ("http", ""),
@@ -55,7 +55,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "store_api.listening": ("", ""),
     "store_api.healthcheck": ("listening settings", ""),
     "store_api.command_line": (
-        "early_stop embedded entrance listening processes service settings telemetry tokens",
+        "early_stop embedded http listening processes service settings telemetry tokens",
         "",
     ),
     "store_api.__main__": ("command_line early_stop", ""),

@@ -3,17 +3,32 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
 
 _ROOT = Path(__file__).parents[2]
 
+# An import of what is None in `sys.modules` fails, as if it were not installed.
+_BEGIN = """
+import runpy, sys
+module, *without = sys.argv[1:]
+del sys.argv[1:]
+sys.modules.update(dict.fromkeys(without))
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
 
-async def run_job(module: str, job: bytes) -> bytes:
-    """Run `python -m module`, with the job on its stdin, and give what it wrote on stdout.
+
+async def run_job(module: str, job: bytes, without: Sequence[str] = ()) -> bytes:
+    """Run a module as `python -m` does, with the job on its stdin, and give what it wrote on stdout.
 
     Cancelling it ends its process and removes what that left on disk.
+
+    Args:
+        module: which one.
+        job: what it reads.
+        without: packages that it shall not find, because others take them along where they are installed.
 
     Raises:
         RuntimeError: the process failed; the message holds the end of what it said.
@@ -21,7 +36,7 @@ async def run_job(module: str, job: bytes) -> bytes:
     with TemporaryDirectory(prefix="store_api-") as folder:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", module),
+            *("-c", _BEGIN, module, *without),
             cwd=_ROOT,
             env={**os.environ, "TMPDIR": folder},
             stdin=PIPE,

@@ -12,6 +12,10 @@ from store_api.reports.sheets import Job, MovementsJob, Sheet, legible
 AT_ONCE = 2
 """Workbooks that are built at the same time, each on a core of its own while it lasts."""
 
+_WITHOUT = ("numpy", "PIL")
+"""What openpyxl imports where it is there, for numbers and pictures that no workbook of ours holds. That
+takes longer than building a small one."""
+
 
 class WorkbookBuilder:
     """Builds workbooks, a few at a time; the others wait for their turn.
@@ -41,7 +45,7 @@ class WorkbookBuilder:
             RuntimeError: the process failed; the message holds the end of what it said.
         """
         async with self._turns:
-            return await run_job("store_api.reports.workbook", _encode(sheets, at, exact))
+            return await run_job("store_api.reports.workbook", _encode(sheets, at, exact), _WITHOUT)
 
     async def build_movements(self, job: MovementsJob) -> bytes:
         """Build the XLSX file of `movements_workbook`, as `build` does.
@@ -50,7 +54,7 @@ class WorkbookBuilder:
             RuntimeError: the process failed; the message holds the end of what it said.
         """
         async with self._turns:
-            return await run_job("store_api.reports.movements_workbook", msgspec.json.encode(job))
+            return await run_job("store_api.reports.movements_workbook", msgspec.json.encode(job), _WITHOUT)
 
 
 def _encode(sheets: Sequence[Sheet], at: datetime, exact: bool) -> bytes:

@@ -18,6 +18,7 @@ import openpyxl
 import pytest
 import uvloop
 
+from store_api.processes import run_job
 from store_api.reports.sheets import Job, Sheet
 from store_api.reports.workbook import workbook
 from store_api.reports.workbook_job import WorkbookBuilder
@@ -55,7 +56,7 @@ def with_few_files(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
 
-@pytest.mark.parametrize("number", [1, 1_100])
+@pytest.mark.parametrize("number", [1, 300])
 def test_a_sheet_a_store_is_made_whatever_may_be_open_at_once(number: int) -> None:
     sheets = [Sheet(f"store-{n}", [("tea", n + 1)]) for n in range(number)]
     made = subprocess.run(
@@ -125,6 +126,12 @@ def test_ids_that_are_no_unicode_are_replaced(run: Run) -> None:
         assert [row[:2] for row in built] == [row[:2] for row in here]
 
     run(scene())
+
+
+async def test_a_job_does_not_find_what_it_shall_be_without() -> None:
+    assert (await run_job("json.tool", b"[]")).strip() == b"[]"
+    with pytest.raises(RuntimeError, match="json"):
+        await run_job("json.tool", b"[]", ["json"])
 
 
 @pytest.mark.unwatched

@@ -41,7 +41,7 @@ Steps = list[tuple[str, int]]
 
 
 def schedules(*actions: str) -> st.SearchStrategy[Steps]:
-    return st.lists(st.tuples(st.sampled_from(actions), st.integers(0, 5)), min_size=15, max_size=50)
+    return st.lists(st.sampled_from(list(product(actions, range(6)))), min_size=15, max_size=50)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,8 +1,10 @@
 """What tests of the bot's rooms share: the real MongoDB, a server that speaks the Bot API, a quick clock."""
 
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
+from functools import cache
 from random import Random
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -41,6 +43,14 @@ class Bot:
     def daily(self) -> Daily:
         """What sends its reports, as freshly started."""
         return Daily(self.tools, TIMETABLE)
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _authorities_are_read_once() -> Iterator[None]:
+    """aiogram reads all authorities for each of its sessions, which takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture

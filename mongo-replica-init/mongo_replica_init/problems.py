@@ -10,7 +10,8 @@ InitProblem
 ├── KeyRefused          the members ask for a key, and this is not theirs
 ├── InitiateRefused     the first member does not want to begin the set
 ├── NoPrimary           the set elects none
-└── StepUndone          a user, or the first token, could not be made in time
+├── StepUndone          a user, or the first token, could not be made in time
+└── MongoFailed         MongoDB failed in a way of which nobody thought
 """
 
 from collections.abc import Iterable
@@ -95,3 +96,14 @@ class NoPrimary(InitProblem):
 
 class StepUndone(InitProblem):
     """A user, or the first token, could not be made in time; the next run goes on from there."""
+
+
+class MongoFailed(InitProblem):
+    """MongoDB, or its driver, failed in a way of which nobody thought.
+
+    Args:
+        error: the driver's.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"MongoDB failed: {type(error).__name__}; run it again")

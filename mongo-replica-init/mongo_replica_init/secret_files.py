@@ -18,9 +18,9 @@ from tempfile import NamedTemporaryFile
 
 from dotenv import dotenv_values
 
-from mongo_replica_init.first_token import is_token, new_token
 from mongo_replica_init.problems import UnusableSecrets
 from mongo_replica_init.settings import Settings
+from mongo_replica_init.token_text import is_token, new_token
 
 KEY_FILE = "keyFile"
 PASSWORDS = "passwords.env"

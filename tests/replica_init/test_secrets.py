@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from mongo_replica_init.first_token import document_of, is_token, new_token
+from mongo_replica_init.first_token import document_of
+from mongo_replica_init.token_text import is_token, new_token
 
 from bot.settings import BotSettings
 from store_api.access.token_text import hint_of, token_id

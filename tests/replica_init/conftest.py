@@ -17,37 +17,55 @@ def bare() -> Iterator[ReplicaSetOfThree]:
         yield members
 
 
-@pytest.fixture
-def secrets(tmp_path: Path) -> Path:
-    """The folder of secrets for `keyed`."""
-    return tmp_path / "secrets"
-
-
-@pytest.fixture
-def keyed(secrets: Path) -> Iterator[ReplicaSetOfThree]:
-    """Three members with a keyFile, which nobody has begun yet."""
-    with with_key_file(secrets) as members:
-        yield members
-
-
 @dataclass(frozen=True)
-class Begun:
-    """A set with a keyFile that the program has begun, and what it said.
+class Keyed:
+    """Three members with a keyFile, which run.
 
     Args:
-        members: all three run.
+        members: who they are.
         secrets: the folder.
-        first: the run.
     """
 
     members: ReplicaSetOfThree
     secrets: Path
+
+
+@pytest.fixture
+def keyed(tmp_path: Path) -> Iterator[Keyed]:
+    """Members that are one test's alone, and that nobody has begun yet."""
+    with with_key_file(tmp_path / "secrets") as members:
+        yield Keyed(members, tmp_path / "secrets")
+
+
+@dataclass(frozen=True)
+class Begun(Keyed):
+    """A set that the program has begun, and what it said.
+
+    Args:
+        before: what it was run for before that, and then refused.
+        first: the run.
+    """
+
+    before: list[Run]
     first: Run
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
-    """A set that the tests of a module share."""
+def to_begin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    """Members of a module, before they are begun."""
     secrets = tmp_path_factory.mktemp("begun") / "secrets"
     with with_key_file(secrets) as members:
-        yield Begun(members, secrets, run(variables_for(members, secrets)))
+        yield Keyed(members, secrets)
+
+
+@pytest.fixture(scope="module")
+def before() -> list[Run]:
+    """What a module tries before its set is begun: nothing."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def begun(to_begin: Keyed, before: list[Run]) -> Begun:
+    """A set that the tests of a module share."""
+    members, secrets = to_begin.members, to_begin.secrets
+    return Begun(members, secrets, before, run(variables_for(members, secrets)))

@@ -9,12 +9,26 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from tests.replica_init.conftest import Begun
-from tests.replica_init.running import Running, make_secrets, run, url_from, variables_for
-from tests.support.mongod import ReplicaSetOfThree
+from tests.replica_init.conftest import Begun, Keyed
+from tests.replica_init.running import Run, Running, make_secrets, run, url_from, variables_for
 
 Mongo = MongoClient[dict[str, Any]]
 ALL_IS_WELL = ["as it should be"] * 9
+
+
+@pytest.fixture(scope="module")
+def other_secrets(to_begin: Keyed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Secrets of these very members, and not theirs."""
+    folder = tmp_path_factory.mktemp("others") / "secrets"
+    make_secrets(folder, to_begin.members)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(to_begin: Keyed, other_secrets: Path) -> list[Run]:
+    """Runs with another key, and without one, against members that are no set yet."""
+    members = to_begin.members
+    return [run(variables_for(members, other_secrets)), run(variables_for(members))]
 
 
 def findings(said: list[str]) -> list[str]:
@@ -98,33 +112,31 @@ def test_what_was_changed_by_hand_is_put_right(begun: Begun) -> None:
     assert findings(run(variables_for(begun.members, begun.secrets)).said) == ALL_IS_WELL
 
 
-def test_another_key_is_refused(begun: Begun, keyed: ReplicaSetOfThree, tmp_path: Path) -> None:
-    make_secrets(tmp_path / "others", keyed)
-    for members in (keyed, begun.members):
-        refused = run(variables_for(members, tmp_path / "others"))
+def test_another_key_is_refused(begun: Begun, other_secrets: Path) -> None:
+    with_another, without = begun.before
+    for refused in (with_another, run(variables_for(begun.members, other_secrets))):
         assert (refused.exit_code, len(refused.complaint.splitlines())) == (1, 1)
         assert "does not accept the key" in refused.complaint
-    assert "does not accept the key" in run(variables_for(keyed)).complaint
+    assert "does not accept the key" in without.complaint
 
 
-def test_several_at_once_agree(keyed: ReplicaSetOfThree, secrets: Path) -> None:
-    variables = variables_for(keyed, secrets)
+def test_several_at_once_agree(keyed: Keyed) -> None:
+    variables = variables_for(keyed.members, keyed.secrets)
     with Running(variables) as one, Running(variables) as two, Running(variables) as three:
         ends = [one.end(), two.end(), three.end()]
     assert [(end.exit_code, end.complaint) for end in ends] == [(0, "")] * 3
     assert findings(run(variables).said) == ALL_IS_WELL
 
 
-@pytest.mark.parametrize("moment", ["is the primary", "user store_api"])
-def test_the_primary_is_killed_in_the_midst_of_it(
-    keyed: ReplicaSetOfThree, secrets: Path, moment: str
-) -> None:
-    with Running(variables_for(keyed, secrets)) as running:
-        running.wait_until_said(moment)
-        killed = keyed.primary()
-        keyed.kill(killed)
-        # As Compose and Kubernetes would. At first it may be the only one that has the data.
-        keyed.start(killed)
+def test_the_primary_is_killed_in_the_midst_of_it_twice(keyed: Keyed) -> None:
+    variables = variables_for(keyed.members, keyed.secrets)
+    with Running(variables) as running:
+        for moment in ("is the primary", "user store_api"):
+            running.wait_until_said(moment)
+            killed = keyed.members.primary()
+            keyed.members.kill(killed)
+            # As Compose and Kubernetes would. At first it may be the only one that has the data.
+            keyed.members.start(killed)
         end = running.end()
     assert (end.exit_code, end.complaint) == (0, "")
-    assert findings(run(variables_for(keyed, secrets)).said) == ALL_IS_WELL
+    assert findings(run(variables).said) == ALL_IS_WELL

@@ -10,6 +10,9 @@ SECONDS = 15.0
 
 expect.set_options(timeout=SECONDS * 1000)
 
+NO_PAGE = "/health/live"
+"""An address of the service where a browser has nothing to do, yet is where its pages come from."""
+
 ITEM, QUANTITY, CHANGE = 0, 1, 2
 CONTENTS, UNITS, STORE_CHANGE, STORE_CHANGED = 1, 2, 3, 4
 

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from pymongo import MongoClient
 
 from tests.browser.conftest import Open
-from tests.browser.dashboard import UNITS, address_of
+from tests.browser.dashboard import NO_PAGE, UNITS, address_of
 from tests.browser.slow_network import slow_network
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service
@@ -81,7 +81,7 @@ async def test_a_connection_that_dies_without_a_word_is_noticed(
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5}})
     async with slow_network(service.port) as network:
-        page = await open_page("/docs", network.url, loses_network=True)
+        page = await open_page(NO_PAGE, network.url, loses_network=True)
         await page.page.clock.install()
         await page.page.goto(network.url + address_of(store_id))
         await page.shows("chair", "5")

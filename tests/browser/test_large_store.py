@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import MOVING, Open
 from tests.browser.dashboard import Dashboard, address_of
 from tests.end_to_end.conftest import Stores
 
@@ -54,7 +54,7 @@ async def seconds_to_paint(page: Dashboard, stores: Stores, store_id: str, item:
 async def test_a_change_is_painted_within_a_tenth_of_a_second(
     open_page: Open, stores: Stores, large_store: str, record_property: Any
 ) -> None:
-    page = await open_page(address_of(large_store))
+    page = await open_page(address_of(large_store), **MOVING)
     await page.shows("item-00000", "500")
     chance = random.Random(13_247)
     delays = []
@@ -89,7 +89,7 @@ async def test_only_the_rows_that_are_seen_are_in_the_document(
 
 
 async def test_scrolling_and_updating_stay_smooth(open_page: Open, stores: Stores, large_store: str) -> None:
-    page = await open_page(address_of(large_store))
+    page = await open_page(address_of(large_store), **MOVING)
     await page.shows("item-00000", "500")
     await page.page.evaluate(
         """() => {

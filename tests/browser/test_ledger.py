@@ -16,8 +16,8 @@ from pymongo import MongoClient
 
 from tests.browser.conftest import Open
 from tests.browser.dashboard import Dashboard, address_of
+from tests.browser.signing_in import ALL, signed_in
 from tests.browser.test_accessibility import PHONE, assert_accessible
-from tests.browser.test_sessions import ALL, signed_in
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service, children_of, command_line
 from tests.support.tokens import bearer, let_in, tokens_in

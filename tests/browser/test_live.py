@@ -2,14 +2,19 @@
 
 import asyncio
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
+import pytest
 from playwright.async_api import expect
+from pymongo import MongoClient
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import MOVING, Open
 from tests.browser.dashboard import CHANGE, CONTENTS, STORE_CHANGE, STORE_CHANGED, UNITS, address_of
-from tests.end_to_end.conftest import Stores
+from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.programs import begun
 from tests.support.service import Service, needs_proc
 
@@ -36,7 +41,7 @@ async def test_a_write_by_curl_appears(open_page: Open, service: Service, store_
 
 async def test_a_write_straight_to_mongodb_appears(open_page: Open, stores: Stores, store_id: str) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 5, "table": 2}})
-    page = await open_page(address_of(store_id))
+    page = await open_page(address_of(store_id), **MOVING)
     await page.shows("chair", "5")
     stores.update_one({"_id": store_id}, {"$inc": {"items.chair": -3}})
     await page.shows("chair", "2")
@@ -56,6 +61,13 @@ async def test_an_item_that_is_used_up_says_goodbye(open_page: Open, stores: Sto
     await page.shows("chair", "0")
     await expect(page.figure("Items")).to_have_text("1")
     await expect(page.row("chair")).to_have_count(0)
+
+
+@pytest.fixture
+def two_workers(mongo_url: str, mongo: MongoClient[dict[str, Any]], tmp_path: Path) -> Iterator[Service]:
+    """The service in two processes that share a port."""
+    with service_alone(mongo_url, mongo, tmp_path, "2") as service:
+        yield service
 
 
 @needs_proc

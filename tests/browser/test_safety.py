@@ -5,7 +5,7 @@ from playwright.async_api import Request, expect
 
 from store_api.stock.ids import spelled
 from tests.browser.conftest import Open
-from tests.browser.dashboard import UNITS
+from tests.browser.dashboard import NO_PAGE, UNITS
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service
 
@@ -41,7 +41,7 @@ async def test_ids_are_text(open_page: Open, stores: Stores, store_id: str) -> N
 
 @pytest.mark.parametrize("path", ["/", "/docs"])
 async def test_nothing_is_loaded_from_elsewhere(open_page: Open, service: Service, path: str) -> None:
-    page = await open_page("/docs")
+    page = await open_page(NO_PAGE)
     asked: list[Request] = []
     page.page.on("request", lambda request: asked.append(request))
     await page.page.goto(service.url + path)

@@ -1,25 +1,21 @@
 """Who looks has signed in: sees and does what he may, is told when that ends, and goes on where he was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Locator, Response, expect
+from playwright.async_api import expect
 from pymongo import MongoClient
 
 from tests.browser.conftest import Open
 from tests.browser.dashboard import SECONDS, UNITS, Dashboard, address_of
+from tests.browser.signing_in import ALL, ENDED, buttons, door, revoke, sign_in, signed_in
 from tests.browser.test_accessibility import PHONE, assert_accessible
 from tests.end_to_end.conftest import Stores
 from tests.support.service import Service
-from tests.support.tokens import Documents, bearer, let_in, tokens_in
-
-ALL = ["read", "supply", "demand", "clean"]
-ENDED = "Your session has ended. Sign in to go on where you were."
+from tests.support.tokens import Documents, bearer, let_in
 
 
 @pytest.fixture(scope="module")
@@ -33,37 +29,6 @@ def service(
         yield service
     mongo.drop_database(service.database)
     assert service.log("fault") == []
-
-
-@pytest.fixture
-def tokens(service: Service, mongo: MongoClient[dict[str, Any]]) -> Documents:
-    return tokens_in(mongo[service.database])
-
-
-def revoke(tokens: Documents, token: str) -> None:
-    tokens.update_one({"hint": token[:9]}, {"$set": {"revoked": datetime.now(UTC)}})
-
-
-def door(page: Dashboard) -> Locator:
-    """The form to sign in with."""
-    return page.page.get_by_role("dialog", name="Sign in")
-
-
-async def sign_in(page: Dashboard, token: str) -> None:
-    await door(page).get_by_label("Token").fill(token)
-    await page.page.keyboard.press("Enter")
-    await expect(door(page)).to_be_hidden()
-
-
-async def signed_in(open_page: Open, token: str, *address: str, **options: Any) -> Dashboard:
-    """Open a page and sign in; that nobody was signed in before is no complaint."""
-    page = await open_page(*address, loses_network=True, **options)
-    await sign_in(page, token)
-    return page
-
-
-def buttons(page: Dashboard, names: Sequence[str]) -> list[Locator]:
-    return [page.page.get_by_role("button", name=name, exact=True) for name in names]
 
 
 async def test_who_signs_in_is_known_by_name_and_signs_out(
@@ -89,26 +54,6 @@ async def test_who_signs_in_is_known_by_name_and_signs_out(
     assert await page.page.context.cookies() == []
     await page.page.reload()
     await expect(door(page)).to_be_visible()
-
-
-async def test_no_script_can_read_what_lets_one_in(open_page: Open, tokens: Documents) -> None:
-    token = let_in(tokens, ALL)
-    page = await signed_in(open_page, token)
-    await page.is_live()
-    (cookie,) = await page.page.context.cookies()
-    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
-    kept = await page.page.evaluate(
-        """async () => JSON.stringify([
-          document.cookie, { ...localStorage }, { ...sessionStorage },
-          location.href, history.state, window.name,
-          (await indexedDB.databases()).length, (await caches.keys()).length,
-          Array.from(document.querySelectorAll("input"), (input) => input.value),
-          document.documentElement.outerHTML, performance.getEntries().map((entry) => entry.name),
-        ])"""
-    )
-    assert token not in kept
-    assert cookie["value"] not in kept
-    assert token not in cookie["value"]
 
 
 async def test_a_wrong_token_is_said_to_be_one(open_page: Open, tokens: Documents) -> None:
@@ -284,23 +229,6 @@ async def test_pages_of_one_browser_sign_in_and_out_together(
     assert other.complaints == []
 
 
-async def test_a_page_that_is_signed_out_asks_nothing(open_page: Open, tokens: Documents) -> None:
-    page = await open_page("/docs", loses_network=True)
-    await page.page.clock.install()
-    asked: list[str] = []
-    page.page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
-    page.page.on("websocket", lambda socket: asked.append(socket.url))
-    await page.page.goto(page.page.url.replace("/docs", "/"))
-    await expect(door(page)).to_be_visible()
-    first = len(asked)
-    assert asked.count("session") == 1
-    await page.page.clock.fast_forward(600_000)
-    await sign_in(page, let_in(tokens, ALL))
-    await page.is_live()
-    assert asked[first] == "session"
-    assert len(asked) == first + 2
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("device", [{}, PHONE], ids=["desk", "phone"])
 async def test_no_rule_of_accessibility_is_broken(
@@ -319,100 +247,3 @@ async def test_no_rule_of_accessibility_is_broken(
     assert wide <= most
     await page.page.get_by_role("button", name="a name as long").click()
     await assert_accessible(page)
-
-
-class Elsewhere(BaseHTTPRequestHandler):
-    """A page of another origin of the same site: a browser sends it the session along, however strict."""
-
-    def do_GET(self) -> None:
-        """Answer with an empty page."""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><html lang=en><title>elsewhere</title>")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-async def test_a_page_of_another_origin_reads_nothing_writes_nothing_and_opens_no_socket(
-    open_page: Open, tokens: Documents, stores: Stores, service: Service, store_id: str
-) -> None:
-    stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    page = await signed_in(open_page, let_in(tokens, ["admin"]))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        await page.page.goto(f"http://127.0.0.1:{server.server_port}/")
-        answers: list[Response] = []
-        page.page.on("response", lambda answer: answers.append(answer))
-        told = await page.page.evaluate(
-            """async ([service, store]) => {
-              const tried = (path, options) =>
-                fetch(service + path, { credentials: "include", ...options })
-                  .then((answer) => answer.text().then((text) => `${answer.type} ${text}`), () => "nothing");
-              const heard = new Promise((resolve) => {
-                const socket = new WebSocket(`${service.replace("http", "ws")}/ws/stores?snapshot=true`);
-                socket.onmessage = (event) => resolve(event.data);
-                socket.onerror = () => resolve("nothing");
-              });
-              return [
-                await tried(`/stores/${store}`), await tried("/session"),
-                await tried(`/stores/${store}`, { mode: "no-cors" }),
-                await tried(`/stores/${store}/clean`, { method: "POST" }),
-                await tried(`/stores/${store}/clean`, { method: "POST", mode: "no-cors" }),
-                await tried("/session", { method: "DELETE" }),
-                await heard,
-              ];
-            }""",
-            [service.url, store_id],
-        )
-        server.shutdown()
-    nothing = "nothing"
-    assert told == [nothing, nothing, "opaque ", nothing, "opaque ", nothing, nothing]
-    # The browser did send the cookie, or the first were a 401; the answer it kept for itself.
-    answered = {
-        (answer.request.method, answer.url.removeprefix(service.url), answer.status) for answer in answers
-    }
-    assert {("GET", f"/stores/{store_id}", 200), ("POST", f"/stores/{store_id}/clean", 403)} <= answered
-    assert stores.find_one({"_id": store_id}) == {"_id": store_id, "items": {"chair": 5}}
-    await page.page.goto(service.url)
-    await page.is_live()
-    assert [complaint for complaint in page.complaints if "CORS policy" not in complaint] == []
-    page.complaints.clear()
-
-
-async def test_the_documents_try_calls_out_with_the_session(
-    open_page: Open, tokens: Documents, stores: Stores, service: Service, store_id: str
-) -> None:
-    stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    page = await signed_in(open_page, let_in(tokens, ["read"]))
-    await page.is_live()
-    await page.page.goto(f"{service.url}/docs")
-    await try_out(page, store_id)
-    await expect(page.page.locator(".live-responses-table .response").first).to_contain_text("chair")
-
-
-async def test_the_documents_try_calls_out_with_a_token_and_keep_it_nowhere(
-    open_page: Open, tokens: Documents, stores: Stores, store_id: str
-) -> None:
-    stores.insert_one({"_id": store_id, "items": {"chair": 5}})
-    token = let_in(tokens, ["read"])
-    page = await open_page("/docs", loses_network=True)
-    await page.page.get_by_role("button", name="Authorize").click()
-    await page.page.get_by_label("auth-bearer-value").fill(token)
-    await page.page.get_by_role("button", name="Apply credentials").first.click()
-    await page.page.get_by_role("button", name="Close").last.click()
-    await try_out(page, store_id)
-    await expect(page.page.locator(".live-responses-table .response").first).to_contain_text("chair")
-    kept = await page.page.evaluate(
-        "JSON.stringify([document.cookie, {...localStorage}, {...sessionStorage}])"
-    )
-    assert token not in kept
-
-
-async def try_out(page: Dashboard, store_id: str) -> None:
-    """Ask for a report, on the page of the documents."""
-    await page.page.get_by_role("button", name="GET /stores/{store_id} The report of a store").click()
-    await page.page.get_by_role("button", name="Try it out").click()
-    await page.page.get_by_placeholder("store_id").fill(store_id)
-    await page.page.get_by_role("button", name="Execute").click()

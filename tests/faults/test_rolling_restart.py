@@ -27,7 +27,7 @@ PAUSE_SECONDS = 0.5
 """Between the last new connection and SIGTERM: what preStop is for."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def services(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Service]]:
     settings = {"MONGO_URL": mongo_url, "MONGO_DB": f"test_{uuid4().hex}"}
     with (
@@ -86,6 +86,8 @@ class Crowd:
 async def crowd_before(port: int, mongo: Mongo, database: str) -> AsyncIterator[Crowd]:
     stores, ledger = [new_store_id() for _ in range(4)], Ledger()
     items = {RISING: 1, **dict.fromkeys(ITEMS, 1_000_000)}
+    # Every store that is there in the end is held against what was told: none of another crowd's.
+    mongo[database]["stores"].delete_many({})
     for store_id in stores:
         mongo[database]["stores"].insert_one({"_id": store_id, "items": items})
         ledger.applied(store_id, items, ledger.age)

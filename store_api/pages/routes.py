@@ -12,6 +12,7 @@ from sanic import Blueprint, HTTPResponse, Request
 from store_api.contract import asyncapi, openapi
 from store_api.pages.static_files import Asset, content_type_of
 from store_api.web.fast_path import WholeAnswer
+from store_api.web.inside_sanic import ERROR_FORMAT
 
 Handler = Callable[..., Any]
 
@@ -27,6 +28,8 @@ DOCS_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+READ = ("GET", "HEAD")
+
 _SWAGGER_UI = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
@@ -39,8 +42,10 @@ def pages(guard: Callable[[Handler], Handler]) -> Blueprint:
     routes = Blueprint("pages", strict_slashes=True)
     for path, asset in assets().items():
         name = path.strip("/").replace("/", "-").replace(".", "_") or "root"
-        routes.add_route(guard(asset.answer), path, methods=["GET", "HEAD"], name=name)
-    routes.add_route(guard(_without_slash), "/docs/", methods=["GET", "HEAD"], name="docs-with-slash")
+        routes.add_route(guard(asset.answer), path, methods=READ, name=name, error_format=ERROR_FORMAT)
+    routes.add_route(
+        guard(_without_slash), "/docs/", methods=READ, name="docs-with-slash", error_format=ERROR_FORMAT
+    )
     return routes
 
 

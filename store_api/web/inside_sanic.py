@@ -17,6 +17,11 @@ from sanic.server.websockets.impl import WebsocketImplProtocol
 
 Handler = Callable[..., Coroutine[Any, Any, None]]
 
+ERROR_FORMAT = "json"
+"""What every route is added with: else Sanic reads and parses each handler's source to guess how its errors
+look (`_determine_error_format` of sanic/mixins/routes.py), a tenth of a start. Ours answers for all of them.
+"""
+
 
 def take_arrived_body(request: Request) -> bool:
     """Take a request's body in one piece, where all of it has arrived with its head and may be taken.

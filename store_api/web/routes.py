@@ -23,6 +23,7 @@ from store_api.reports.sheets import Sheet, legible
 from store_api.stock import Operation, Replayed, Reply, Report, Stock, StorePatterns, StoreSummary
 from store_api.web.error_handler import error_response
 from store_api.web.fast_path import WholeAnswer, WholeRequest, large_json_answer
+from store_api.web.inside_sanic import ERROR_FORMAT
 from store_api.web.requests import (
     clean_operation,
     group_operation,
@@ -204,7 +205,9 @@ def add_guarded(
     """
     method, _, path = address.partition(" ")
     methods = READ if method == "GET" else [method]
-    routes.add_route(guard(handler, address), path_of_route(path), methods=methods, name=name)
+    routes.add_route(
+        guard(handler, address), path_of_route(path), methods=methods, name=name, error_format=ERROR_FORMAT
+    )
 
 
 def path_of_route(path: str) -> str:

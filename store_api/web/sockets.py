@@ -25,7 +25,7 @@ from store_api.contract.channels import (
 from store_api.errors import CredentialInvalid
 from store_api.feed import ALL_STORES, Feed, Subscriber
 from store_api.web.fast_path import WholeRequest
-from store_api.web.inside_sanic import OpenSocket, answers_by_itself, shake_hands
+from store_api.web.inside_sanic import ERROR_FORMAT, OpenSocket, answers_by_itself, shake_hands
 from store_api.web.requests import (
     require_websocket,
     store_id_of,
@@ -95,7 +95,7 @@ class Sockets:
             ("one", "/ws/stores/{store_id}", self.one),
         ):
             guarded = answers_by_itself(guard(handler, f"GET {path}"))
-            routes.add_route(guarded, path_of_route(path), methods=["GET"], name=name)
+            routes.add_route(guarded, path_of_route(path), name=name, error_format=ERROR_FORMAT)
         return routes
 
     async def run(self) -> None:

@@ -113,23 +113,35 @@ def receipts_file() -> Path:
     return Path(package.submodule_search_locations[0]) / "data" / "transactions.parquet"
 
 
-def load() -> Receipts:
-    """Read all the receipts, in about two seconds."""
-    return from_table(pq.read_table(receipts_file(), columns=_COLUMNS))
+def load(stores: int | None = None) -> Receipts:
+    """Read the receipts of the `stores` with the most baskets; all of them take about two seconds."""
+    return from_table(pq.read_table(receipts_file(), columns=_COLUMNS), stores)
 
 
-def from_table(table: pa.Table) -> Receipts:
+def from_table(table: pa.Table, stores: int | None = None) -> Receipts:
     """Make receipts of a table of sold lines.
 
     Args:
         table: whole numbers `store_id`, `basket_id`, `product_id` and `quantity` (pieces), and a
             `transaction_timestamp`; all lines of a basket share one store and one time.
+        stores: how many of the stores, those with the most baskets; None is all.
     """
     sales = table.filter(pc.greater(table["quantity"], 0))
+    if stores is not None:
+        sales = _of_the_busiest(sales, stores)
     baskets = _baskets(sales)
     order = [store_id for store_id, _ in Counter(basket.store_id for basket in baskets).most_common()]
     opening = _opening(sales)
-    return Receipts({store_id: opening[store_id] for store_id in order}, baskets)
+    receipts = Receipts({store_id: opening[store_id] for store_id in order}, baskets)
+    return receipts if stores is None else receipts.first(stores)
+
+
+def _of_the_busiest(sales: pa.Table, stores: int) -> pa.Table:
+    """Keep the stores with the most baskets, and each that has as many as the last of them."""
+    counts = sales.group_by("store_id").aggregate([("basket_id", "count_distinct")])
+    most = sorted(counts["basket_id_count_distinct"].to_pylist(), reverse=True)[:stores]
+    busiest = counts.filter(pc.greater_equal(counts["basket_id_count_distinct"], most[-1] if most else 0))
+    return sales.filter(pc.is_in(sales["store_id"], value_set=busiest["store_id"].combine_chunks()))
 
 
 def _baskets(sales: pa.Table) -> tuple[Basket, ...]:

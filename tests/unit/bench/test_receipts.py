@@ -60,6 +60,14 @@ def test_the_store_with_the_most_baskets_comes_first() -> None:
     assert list(from_table(table(sales)).opening) == ["2", "1"]
 
 
+@pytest.mark.parametrize("stores", [0, 1, 2, 3, 9])
+def test_to_read_no_more_than_the_first_stores_is_to_keep_them_of_all(stores: int) -> None:
+    # Three with one basket each: of those the one comes first that sold first.
+    sales = [*SALES, (1, 105, 50, 9, EVENING), (2, 106, 50, 1, MORNING)]
+    assert from_table(table(sales), stores) == from_table(table(sales)).first(stores)
+    assert list(from_table(table(sales), stores).opening) == ["7", "2", "9", "1"][:stores]
+
+
 def test_a_line_of_quantity_zero_is_no_sale(receipts: Receipts) -> None:
     assert all(line.quantity > 0 for basket in receipts.baskets for line in basket.lines)
     assert "70" not in {line.item_id for lines in receipts.opening.values() for line in lines}

@@ -1,10 +1,8 @@
 """Members that are late, away, strangers or none at all; sets that exist, and sets that never come to be."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pytest
 from pymongo import MongoClient
 
 from store_api.embedded import mongod_arguments
@@ -21,17 +19,15 @@ def assert_refused(end: Run, *parts: str) -> None:
     assert all(part in end.complaint for part in parts), end.complaint
 
 
-def test_a_mongod_of_no_set_is_named(tmp_path: Path) -> None:
-    port, log = free_port(), tmp_path / "log"
-    arguments = mongod_arguments(found_mongod(), port=port, dbpath=tmp_path, log=log)
-    at = arguments.index("--replSet")
-    mongod = MongodProcess([*arguments[:at], *arguments[at + 2 :]], log)
-    try:
-        host = f"127.0.0.1:{port}"
-        wait_until(lambda: log.exists() and "Waiting for connections" in log.read_text(), "it serves", 30.0)
-        assert_refused(run({"MONGO_HOSTS": host, "WAIT_SECONDS": "5"}), f"{host} is no member", "--replSet")
-    finally:
-        mongod.stop()
+def test_without_a_key_there_is_a_set_and_nothing_else(bare: ReplicaSetOfThree) -> None:
+    bare.start(0, 1, 2)
+    first, again = run(variables_for(bare)), run(variables_for(bare))
+    assert [first.exit_code, again.exit_code] == [0, 0]
+    assert (first.said[0], first.said[-1]) == ("rs0: initiated", "rs0: ready")
+    assert again.said == first.said[1:]
+    bare.wait_until_whole()
+    with MongoClient[dict[str, object]](bare.url) as mongo:
+        assert mongo.admin.command("usersInfo")["users"] == []
 
 
 def test_a_late_member_is_waited_for(bare: ReplicaSetOfThree) -> None:
@@ -48,6 +44,16 @@ def test_a_late_member_is_waited_for(bare: ReplicaSetOfThree) -> None:
     assert (begun["failed"], begun["total"]) == (0, 1)
 
 
+def test_a_set_that_exists_goes_on_without_a_member_that_is_away(bare: ReplicaSetOfThree) -> None:
+    bare.start(0, 1, 2)
+    assert run(variables_for(bare)).exit_code == 0
+    bare.wait_until_whole()
+    bare.kill(0)
+    assert run(variables_for(bare)).exit_code == 0
+    bare.kill(1)
+    assert_refused(run(variables_for(bare, WAIT_SECONDS="3")), "has had no primary for 3 s")
+
+
 def test_a_set_whose_members_still_copy_is_not_whole(bare: ReplicaSetOfThree) -> None:
     """It has a primary that all know, and nobody else who could be elected."""
     bare.start(0, 1, 2)
@@ -61,71 +67,38 @@ def test_a_set_whose_members_still_copy_is_not_whole(bare: ReplicaSetOfThree) ->
     bare.wait_until_whole()
 
 
-@pytest.fixture(scope="module")
-def never_begun() -> Iterator[ReplicaSetOfThree]:
-    """Three members that run, and that no test begins."""
-    with ReplicaSetOfThree(initiated=False) as members:
-        members.start(0, 1, 2)
-        yield members
+def test_a_new_set_is_not_begun_without_all_of_its_members(bare: ReplicaSetOfThree) -> None:
+    bare.start(0, 1)
+    end = run(variables_for(bare, WAIT_SECONDS="1"))
+    assert_refused(end, "No answer within 1 s", f"127.0.0.1:{bare.ports[2]};")
+    assert f"127.0.0.1:{bare.ports[0]}" not in end.complaint
 
 
-def test_a_set_of_another_name_than_its_mongods_were_given_is_not_begun(
-    never_begun: ReplicaSetOfThree,
-) -> None:
-    assert_refused(run(variables_for(never_begun, REPLICA_SET="rs9")), "does not initiate the set", "rs9")
-
-
-def test_a_new_set_is_not_begun_without_all_of_its_members(never_begun: ReplicaSetOfThree) -> None:
-    never_begun.kill(2)
-    end = run(variables_for(never_begun, WAIT_SECONDS="1"))
-    never_begun.start(2)
-    assert_refused(end, "No answer within 1 s", f"127.0.0.1:{never_begun.ports[2]};")
-    assert f"127.0.0.1:{never_begun.ports[0]}" not in end.complaint
-
-
-class Made(NamedTuple):
-    """A set that the program has begun, and what it said then and when it was run again."""
-
-    members: ReplicaSetOfThree
-    first: Run
-    again: Run
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Made]:
-    """A set that tests share, which each of them leaves whole."""
-    with ReplicaSetOfThree(initiated=False) as members:
-        members.start(0, 1, 2)
-        yield Made(members, run(variables_for(members)), run(variables_for(members)))
-
-
-def test_without_a_key_there_is_a_set_and_nothing_else(made: Made) -> None:
-    members, first, again = made
-    assert [first.exit_code, again.exit_code] == [0, 0]
-    assert (first.said[0], first.said[-1]) == ("rs0: initiated", "rs0: ready")
-    assert again.said == first.said[1:]
-    members.wait_until_whole()
-    with MongoClient[dict[str, object]](members.url) as mongo:
-        assert mongo.admin.command("usersInfo")["users"] == []
-
-
-def test_a_set_of_other_members_is_left_alone(made: Made) -> None:
-    members = made.members
-    fewer = ",".join(members.hosts.split(",")[:2])
+def test_a_set_of_other_members_is_left_alone(bare: ReplicaSetOfThree) -> None:
+    bare.start(0, 1, 2)
+    assert run(variables_for(bare)).exit_code == 0
+    fewer = ",".join(bare.hosts.split(",")[:2])
     assert_refused(
-        run({**variables_for(members), "MONGO_HOSTS": fewer}), "has the members", members.hosts.split(",")[2]
+        run({**variables_for(bare), "MONGO_HOSTS": fewer}), "has the members", bare.hosts.split(",")[2]
     )
     assert_refused(
-        run(variables_for(members, REPLICA_SET="rs9")), "belongs to the replica set 'rs0', not to 'rs9'"
+        run(variables_for(bare, REPLICA_SET="rs9")), "belongs to the replica set 'rs0', not to 'rs9'"
     )
 
 
-def test_a_set_that_exists_goes_on_without_a_member_that_is_away(made: Made) -> None:
-    members = made.members
-    members.wait_until_whole()
-    members.kill(0)
-    assert run(variables_for(members)).exit_code == 0
-    members.kill(1)
-    assert_refused(run(variables_for(members, WAIT_SECONDS="3")), "has had no primary for 3 s")
-    members.start(0, 1)
-    members.wait_until_whole()
+def test_a_set_of_another_name_than_its_mongods_were_given_is_not_begun(bare: ReplicaSetOfThree) -> None:
+    bare.start(0, 1, 2)
+    assert_refused(run(variables_for(bare, REPLICA_SET="rs9")), "does not initiate the set", "rs9")
+
+
+def test_a_mongod_of_no_set_is_named(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    arguments = mongod_arguments(found_mongod(), port=port, dbpath=tmp_path, log=log)
+    at = arguments.index("--replSet")
+    mongod = MongodProcess([*arguments[:at], *arguments[at + 2 :]], log)
+    try:
+        host = f"127.0.0.1:{port}"
+        wait_until(lambda: log.exists() and "Waiting for connections" in log.read_text(), "it serves", 30.0)
+        assert_refused(run({"MONGO_HOSTS": host, "WAIT_SECONDS": "5"}), f"{host} is no member", "--replSet")
+    finally:
+        mongod.stop()

@@ -18,6 +18,7 @@ from tests.support.lateness import machine_lateness
 from tests.support.service import Service, children_of, command_line
 
 ITEMS = 100_000
+WORKBOOK = b"store_api.reports.workbook"
 LONGEST_WAIT_SECONDS = 1.0
 """Of a request that does nothing, on a busy machine; a workbook in the same process would take 2.2 s."""
 
@@ -35,7 +36,7 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
     service: Service, stores: Stores, http: httpx.AsyncClient, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {f"item-{number}": number for number in range(ITEMS)}})
-    waits, programs = [], set[bytes]()
+    waits, is_apart = list[float](), False
     connection = Connection(service.url)
     with machine_lateness() as machine:
         building = asyncio.create_task(http.get(f"/stores/{store_id}/xlsx_report"))
@@ -43,7 +44,8 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
             began = time.monotonic()
             assert (await connection.request("GET", "/health/live")).status == 200
             waits.append(time.monotonic() - began)
-            programs |= {command_line(child) for child in children_of(service.pid)}
+            # Seen once is enough: whoever looks through all processes takes the processor from it, too.
+            is_apart = is_apart or any(WORKBOOK in command_line(child) for child in children_of(service.pid))
             # Asking without a pause would take the processor from the workbook.
             await asyncio.sleep(0.01)
     answer = await building
@@ -53,7 +55,7 @@ async def test_a_spreadsheet_of_a_hundred_thousand_items_holds_up_nobody(
     assert waits[-1] < LONGEST_WAIT_SECONDS + machine.worst
     assert waits[len(waits) // 2] < 0.05 + machine.median
     # In a thread it would hold others up a little, but a hundred times a second.
-    assert any(b"store_api.reports.workbook" in program for program in programs)
+    assert is_apart
     with ZipFile(BytesIO(answer.content)) as workbook:
         rows = workbook.read("xl/worksheets/sheet1.xml").count(b"<row ")
     assert rows >= ITEMS - 1

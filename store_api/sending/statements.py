@@ -1,6 +1,6 @@
 """What is sent: numbered writes of one document each, and one statement that carries out many of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pymongo.collection import Collection
@@ -21,12 +21,12 @@ class Statement(NamedTuple):
     Args:
         store_id: the document's id.
         mark: what the document has once it was carried out; empty where nothing tells.
-        body: what MongoDB is told.
+        body: gives what MongoDB is told; not asked for where another statement carries it out.
     """
 
     store_id: str
     mark: Mapping[str, Any]
-    body: Mapping[str, Any]
+    body: Callable[[], Mapping[str, Any]]
 
 
 class Joint(NamedTuple):

@@ -85,7 +85,7 @@ class Write:
         joint, self._joint = self._joint, None
         members = set(() if joint is None else joint.members)
         alone = [index for index in self._open if index not in members]
-        bodies = [self._statements[index].body for index in alone]
+        bodies = [self._statements[index].body() for index in alone]
         if joint is not None:
             bodies.append(joint.body)
         try:

@@ -1,6 +1,7 @@
 """Changes as commands to MongoDB, each carried out in whichever thread asks for it."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -86,7 +87,7 @@ class Commands:
     def _update_part(
         self, changes: Sequence[Change], bypass: bool, first: InsertFirst | None
     ) -> list[Written]:
-        statements = [_statement(change, updates.one_of_many(change)) for change in changes]
+        statements = [_statement(change, updates.one_of_many) for change in changes]
         joint = _joint_of(changes)
         updated = self._send("update", statements, PATIENCE_SECONDS, bypass, first, joint)
         return self._create(changes, updated, PATIENCE_SECONDS, bypass, first)
@@ -145,7 +146,7 @@ class Commands:
             NotInserted: nothing was written.
         """
         election = self._election()
-        statement = _statement(change, {"q": updates.guard_of(change), "u": updates.update_of(change)})
+        statement = _statement(change, _one_alone)
         updated = self._send("update", [statement], patience, bypass, first)
         (written,) = self._create([change], updated, patience, bypass, first)
         nothing = {"_id": change.store_id}
@@ -222,12 +223,16 @@ class Commands:
         return before
 
 
-def _statement(change: Change, body: dict[str, Any]) -> Statement:
-    return Statement(change.store_id, updates.mark_of(change), body)
+def _statement(change: Change, body_of: Callable[[Change], dict[str, Any]]) -> Statement:
+    return Statement(change.store_id, updates.mark_of(change), partial(body_of, change))
+
+
+def _one_alone(change: Change) -> dict[str, Any]:
+    return {"q": updates.guard_of(change), "u": updates.update_of(change)}
 
 
 def _creating(change: Change) -> Statement:
-    return _statement(change, updates.new_document(change))
+    return _statement(change, updates.new_document)
 
 
 def _joint_of(changes: Sequence[Change]) -> Joint | None:

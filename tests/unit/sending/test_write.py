@@ -1,6 +1,7 @@
 """What is known of a command's statements, whatever was answered, and by whom."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pymongo.errors import AutoReconnect, OperationFailure
@@ -9,7 +10,7 @@ from store_api.sending.statements import DONE, NOBODY_SAYS, NOTHING_MATCHED, Joi
 from store_api.sending.write import TOO_LONG, Write
 
 Bodies = Sequence[Mapping[str, Any]]
-STATEMENTS = [Statement(store_id, {"writers.w": 2}, {"q": store_id}) for store_id in "abcd"]
+STATEMENTS = [Statement(store_id, {"writers.w": 2}, partial(dict, q=store_id)) for store_id in "abcd"]
 JOINT = Joint([1, 2, 3], {"q": "b, c and d"})
 GUARD_FAILED = {"index": 0, "code": 241}
 NOT_YET = {"code": TOO_LONG}

@@ -50,7 +50,7 @@ test quick coverage: export PYTHONDONTWRITEBYTECODE :=
 
 EVERY := -m pytest $(LONGEST_FIRST) $(SPREAD) --numprocesses 4 --durations 15 $(ARGS)
 
-test: install-dev       ## every test: about 8 minutes on 2 cores
+test: install-dev       ## every test: 8 to 12 minutes on 2 cores, as quick as they are
 	$(BIN)/python $(EVERY)
 	$(BIN)/python -m pytest tests/load -s
 

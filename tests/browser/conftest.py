@@ -15,6 +15,7 @@ from tests.conftest import NO_BROWSER
 from tests.end_to_end.conftest import mongo, service_alone, store_id, stores
 from tests.support.service import Service
 from tests.support.tokens import Documents, tokens_in
+from tests.support.turns import browsing
 
 __all__ = ["mongo", "store_id", "stores"]
 
@@ -70,6 +71,7 @@ async def open_page(browser: Browser, service: Service) -> AsyncIterator[Open]:
     what it could not load), and whatever a browser context takes: `**MOVING` where what moves is the subject.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(browsing())
         dashboards: list[Dashboard] = []
 
         async def open_one(

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.support.programs import begun
+from tests.support.turns import changing_the_network
 
 NO_NAMESPACES = "NO NETWORK NAMESPACES: vanishing packets were not tested; it takes root and iproute2"
 
@@ -59,7 +60,7 @@ class Network:
             _ip("link", "add", self._bridge, "address", _hardware(HERE), "type", "bridge")
             resources.callback(_ip, "link", "del", self._bridge)
             _ip("address", "add", f"{self.addresses[HERE]}/24", "dev", self._bridge)
-            _ip("link", "set", self._bridge, "up")
+            _ip("link", "set", self._bridge, "addrgenmode", "none", "up")
             for place in range(1, len(self.addresses)):
                 resources.enter_context(self._place(place))
             # This machine's own place has rules that no namespace takes with it.
@@ -169,7 +170,8 @@ class Network:
         try:
             inside = ("name", "eth0", "netns", name, "address", _hardware(place))
             _ip("link", "add", device, "type", "veth", "peer", *inside)
-            _ip("link", "set", device, "master", self._bridge, "up")
+            # No address that the kernel gives it a second later: that would be one more change.
+            _ip("link", "set", device, "master", self._bridge, "addrgenmode", "none", "up")
             _ip("-n", name, "link", "set", "lo", "up")
             _ip("-n", name, "address", "add", f"{self.addresses[place]}/24", "dev", "eth0")
             _ip("-n", name, "link", "set", "eth0", "up")
@@ -241,8 +243,13 @@ def network_of(places: int) -> Iterator[Network | None]:
     network = Network(places)
     with ExitStack() as resources:
         try:
-            resources.enter_context(network.made())
+            with changing_the_network():
+                resources.enter_context(network.made())
         except OSError:
             yield None
-        else:
+            return
+        try:
             yield network
+        finally:
+            with changing_the_network():
+                resources.close()

@@ -1,0 +1,40 @@
+"""Whose turn it is: this machine's network changes under no browser, which would drop whatever it loads.
+
+Chromium ends every connection with ERR_NETWORK_CHANGED when an interface comes or goes, and with several
+processes of tests at once it is another one that makes a network.
+"""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+FOLDER = Path(tempfile.gettempdir())
+
+
+@contextmanager
+def browsing(folder: Path = FOLDER) -> Iterator[None]:
+    """Let nobody change the network meanwhile; waits while somebody does, or wants to."""
+    with ExitStack() as resources:
+        with _held(folder, "next", fcntl.LOCK_EX):
+            resources.enter_context(_held(folder, "network", fcntl.LOCK_SH))
+        yield
+
+
+@contextmanager
+def changing_the_network(folder: Path = FOLDER) -> Iterator[None]:
+    """Let no browser load anything meanwhile; waits for those that do, and whoever comes later waits."""
+    with ExitStack() as resources:
+        with _held(folder, "next", fcntl.LOCK_EX):
+            resources.enter_context(_held(folder, "network", fcntl.LOCK_EX))
+        yield
+
+
+@contextmanager
+def _held(folder: Path, name: str, kind: int) -> Iterator[None]:
+    path = folder / f"store_api-tests-{os.getuid()}-{name}.lock"
+    with path.open("w") as file:
+        fcntl.flock(file, kind)
+        yield

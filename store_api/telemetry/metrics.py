@@ -25,7 +25,7 @@ from store_api.errors import (
     StoreHeld,
 )
 from store_api.stock import OperationKind
-from store_api.telemetry.shared_figures import SharedFigures, figures_of, total
+from store_api.telemetry.shared_figures import SharedFigures, total
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ class Metrics:
             try:
                 self.refresh()
                 if self._shared is not None:
-                    await asyncio.to_thread(self._shared.write, figures_of(self._registry.collect()))
+                    await asyncio.to_thread(self._shared.leaving(self._registry.collect()))
                 complained = False
             except Exception as error:  # noqa: BLE001  (who is watched goes on)
                 if not complained:
@@ -233,7 +233,7 @@ class Metrics:
             return generate_latest(self._registry)
         own = list(self._registry.collect())
         # Whoever is asked next knows of this process what it knows now.
-        self._shared.write(figures_of(own))
+        self._shared.leaving(own)()
         everybody = CollectorRegistry()
         everybody.register(_Collected(total(own, self._shared.others(), _GREATEST)))
         return generate_latest(everybody)

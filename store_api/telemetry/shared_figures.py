@@ -6,8 +6,10 @@ out and named in the log, and where nothing can be written each process tells it
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -74,6 +76,8 @@ class SharedFigures:
         self._folder = folder
         self._own = f"{os.getpid()}-{token_hex(4)}.json"
         self._complaints: set[str] = set()
+        self._turn = threading.Lock()
+        self._taken = self._left = 0
 
     @classmethod
     def of_this_process(cls) -> "SharedFigures | None":
@@ -81,11 +85,18 @@ class SharedFigures:
         folder = os.environ.get(FOLDER)
         return None if folder is None else cls(Path(folder))
 
-    def write(self, figures: Figures) -> None:
-        """Leave this process's figures for its siblings."""
-        with self._complaining(self._own):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            _replace(self._folder / self._own, figures)
+    def leaving(self, metrics: Iterable[Metric]) -> Callable[[], None]:
+        """Take this process's figures as they are; gives what leaves them for its siblings, in any thread."""
+        self._taken += 1
+        return partial(self._leave, figures_of(metrics), self._taken)
+
+    def _leave(self, figures: Figures, number: int) -> None:
+        with self._turn, self._complaining(self._own):
+            # Somebody may have been told newer ones meanwhile, and what is counted never falls.
+            if number > self._left:
+                self._left = number
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                _replace(self._folder / self._own, figures)
 
     def others(self) -> list[Figures]:
         """Read those of the siblings, alive and dead, that can be read."""

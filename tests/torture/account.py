@@ -40,6 +40,11 @@ class Operation:
         sign = 1 if self.kind == "supply" else -1
         return {item_id: sign * quantity for item_id, quantity in lines.items()}
 
+    @property
+    def supplies(self) -> Lines:
+        """All lines that it brings; none where it is no supply."""
+        return {**self.own, **self.shared} if self.kind == "supply" else {}
+
 
 class Store:
     """What is known of one store.
@@ -51,7 +56,7 @@ class Store:
         moved: what operations moved that were applied for certain, by shared item.
         exists: whether a supply to it was answered.
         doomed: whether another program deletes it, or has.
-        afterlife: what may have come after it was deleted, at most.
+        afterlife: what may have come after it was deleted, at most, beside what is in doubt.
         marks: of items that are set to ever larger numbers without waiting for a majority, the
             largest that a majority had, and the largest that was tried.
     """
@@ -104,8 +109,13 @@ class Store:
             yield f"{self.name} holds what nobody brought: {sorted(strange)}"
 
     def _back_from_the_dead(self, found: Lines) -> Iterator[str]:
+        # Only now: a caller may have noted its doubt just as the store was doomed.
+        late = Counter(self.afterlife)
+        for lane in self.lanes:
+            if lane.doubt is not None:
+                late.update(lane.doubt.supplies)
         for item_id, quantity in found.items():
-            most = max(self.afterlife[item_id], self.marks.get(item_id, (0, 0))[1])
+            most = max(late[item_id], self.marks.get(item_id, (0, 0))[1])
             if quantity > most:
                 yield f"{self.name} {item_id}: was deleted, and is {quantity}, not {most} at most"
 
@@ -199,8 +209,7 @@ class Lane:
 
     def _came_late(self, operation: Operation) -> None:
         """It may have come before its store was deleted, or after: then nothing but this is in it."""
-        if operation.kind == "supply":
-            self.store.afterlife.update({**operation.own, **operation.shared})
+        self.store.afterlife.update(operation.supplies)
 
 
 class Book:
@@ -234,9 +243,5 @@ class Book:
         """Note that all that there is may be deleted from now on."""
         # Other threads may begin stores meanwhile.
         for store in list(self.stores.values()):
-            if not store.doomed:
-                store.doomed = True
-                for lane in list(store.lanes):
-                    if lane.doubt is not None and lane.doubt.kind == "supply":
-                        store.afterlife.update({**lane.doubt.own, **lane.doubt.shared})
+            store.doomed = True
         self._age += 1

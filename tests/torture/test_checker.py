@@ -105,6 +105,19 @@ def test_what_was_deleted_does_not_come_back() -> None:
     assert list(store.contradictions({"a": 8})) != []
 
 
+def test_what_is_in_doubt_may_come_back_however_late_that_is_noted() -> None:
+    book = Book(3)
+    store = book.store("m", 1)
+    lane, late = store.lane("a", "b"), store.lane("c")
+    lane.unknown(SUPPLY)
+    book.doom()
+    # In the midst of `unknown`, whose caller had seen a store that was not doomed yet.
+    late.doubt = Operation("supply", {"c": 1})
+    assert list(store.contradictions({"a": 4, "b": 1, LEFT: 2, RIGHT: 2, RISING: 1, "c": 1})) == []
+    assert list(store.contradictions({"a": 8})) != []
+    assert list(store.contradictions({"c": 2})) != []
+
+
 def test_a_write_that_waited_for_no_majority_may_go_and_one_that_did_may_not() -> None:
     store, _, found = supplied()
     store.marks["mark"] = (20, 31)

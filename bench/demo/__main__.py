@@ -58,7 +58,7 @@ async def _demo(options: argparse.Namespace) -> int:
             stack.callback(connection.close)
             calls.append(StockCalls(connection, full=options.full))
         await calls[0].probe()
-        receipts = load(options.stores).first(options.stores, options.baskets)
+        receipts = load(options.stores).first(baskets=options.baskets)
         print(_opening_line(receipts, options), flush=True)
         opening = f"opening-{uuid4().hex[:12]}"
         replay = Replay(receipts, calls, options.prefix, opening, time.time, options.speed)

@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from store_api.storage.clients import Client, connect_watcher
 from store_api.storage.schema import COLLECTION
 from store_api.storage.writer import StoreWriter
+from tests.integration.heard import Heard
 from tests.integration.in_process_api import Api, served_in_process
 from tests.support.stamping import StampingWriter
 
@@ -50,6 +51,23 @@ def stores(other_program: MongoClient[dict[str, Any]], shared_database: str) -> 
 def own_stores(other_program: MongoClient[dict[str, Any]], database_name: str) -> Documents:
     """The stores of a database that is this test's alone, as any other program sees them."""
     return other_program[database_name][COLLECTION]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    """What `writer` says to MongoDB."""
+    return Heard()
+
+
+@pytest.fixture
+def writer(mongo_url: str, client: Client, database_name: str, heard: Heard) -> Iterator[StoreWriter]:
+    """The stores of a database that is this test's alone; each write is stamped by who asks for it."""
+    with MongoClient[dict[str, Any]](
+        mongo_url, retryWrites=False, appname="store_api", event_listeners=[heard]
+    ) as writes:
+        writer = StoreWriter(client, database_name, writes=writes)
+        yield writer
+        writer.close()
 
 
 @pytest.fixture(scope="session")

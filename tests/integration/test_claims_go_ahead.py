@@ -1,20 +1,18 @@
 """Claims that go ahead of their write on its connection: no wait of their own, no write without them."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
-from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from store_api.claims import Claim, NotClaimed
 from store_api.errors import OutcomeUnknown
 from store_api.sending.insert_first import InsertFirst
 from store_api.stock import Change, Key, Stamp
-from store_api.storage.clients import Client
 from store_api.storage.writer import StoreWriter
+from tests.integration.heard import Heard
 from tests.support.fail_points import failing
 
 Mongo = MongoClient[dict[str, Any]]
@@ -22,35 +20,10 @@ Mongo = MongoClient[dict[str, Any]]
 FAILURES: list[dict[str, Any]] = [{"closeConnection": True}, {"errorCode": 189}, {"errorCode": 50}]
 
 
-class Heard(CommandListener):
-    """Hears which commands are sent, on which connection."""
-
-    def __init__(self) -> None:
-        self.writes: list[tuple[str, Any, int | None]] = []
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name in ("insert", "update"):
-            concern = event.command["writeConcern"]["w"]
-            self.writes.append((event.command_name, concern, event.server_connection_id))
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
-
-
-@pytest.fixture
-def heard() -> Heard:
-    return Heard()
-
-
-@pytest.fixture
-def writer(mongo_url: str, client: Client, database_name: str, heard: Heard) -> Iterator[StoreWriter]:
-    with MongoClient[dict[str, Any]](
-        mongo_url, retryWrites=False, appname="store_api", event_listeners=[heard]
-    ) as writes:
-        writer = StoreWriter(client, database_name, writes=writes)
-        yield writer
-        writer.close()
+def writes_of(heard: Heard) -> list[tuple[str, Any, int | None]]:
+    """Give the name of each write, how many must have it, and its connection."""
+    written = heard.named("insert", "update")
+    return [(name, command["writeConcern"]["w"], connection) for name, command, connection in written]
 
 
 @pytest.fixture
@@ -72,7 +45,7 @@ async def test_claims_and_write_share_a_connection_and_one_majority(
     writer: StoreWriter, database: Any, heard: Heard
 ) -> None:
     assert await writer.apply(change(), None, claims=[claim(), claim()]) == {"chair": 4}
-    first, second = heard.writes
+    first, second = writes_of(heard)
     assert (first[:2], second[:2]) == (("insert", 1), ("update", "majority"))
     assert first[2] == second[2] is not None
     assert database.claims.count_documents({"writer": "w", "n": 2}) == 2
@@ -80,8 +53,8 @@ async def test_claims_and_write_share_a_connection_and_one_majority(
 
 async def test_of_many_stores_too(writer: StoreWriter, database: Any, heard: Heard) -> None:
     await writer.apply_many([change()], [claim()])
-    assert [name for name, *_ in heard.writes] == ["insert", "update"]
-    assert len({connection for *_, connection in heard.writes}) == 1
+    assert [name for name, *_ in writes_of(heard)] == ["insert", "update"]
+    assert len({connection for *_, connection in writes_of(heard)}) == 1
     assert database.stores.find_one({"_id": "north"})["items"] == {"chair": 4}
 
 
@@ -119,7 +92,7 @@ async def test_a_store_is_made_once_its_claims_are_sure(
 ) -> None:
     made = Change("south", {"lamp": 2}, {}, creates=True, stamp=Stamp("w", 2))
     assert await writer.apply(made, None, claims=[claim()]) == {"lamp": 2}
-    assert [(name, concern) for name, concern, _ in heard.writes] == [
+    assert [(name, concern) for name, concern, _ in writes_of(heard)] == [
         ("insert", 1),
         ("update", "majority"),
         ("insert", "majority"),

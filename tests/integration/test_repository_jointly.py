@@ -1,20 +1,18 @@
 """Foretold changes of many stores are one statement, and each of them is told as if it were alone."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from bson import Int64
 from msgspec import structs
 from pymongo import MongoClient
-from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from store_api.errors import OutcomeUnknown
 from store_api.stock import Change, Stamp, Written
-from store_api.storage.clients import Client
 from store_api.storage.updates import joint_statement, one_of_many
 from store_api.storage.writer import StoreWriter
 from tests.integration.broken_documents import insert_unchecked
+from tests.integration.heard import Heard
 from tests.support.fail_points import failing
 
 Mongo = MongoClient[dict[str, Any]]
@@ -24,36 +22,9 @@ ODD = {"chair": 5, "$set": 5, "100%": 5, "a.b": 5, "$$ROOT": 5}
 """Ids that mean something to MongoDB where they are not taken as they are."""
 
 
-class Heard(CommandListener):
-    """Hears how many statements go out with each command, and which of them change many stores."""
-
-    def __init__(self) -> None:
-        self.updates: list[list[bool]] = []
-        self.readings = 0
-
-    def started(self, event: CommandStartedEvent) -> None:
-        if event.command_name == "update":
-            self.updates.append([update.get("multi", False) for update in event.command["updates"]])
-        self.readings += event.command_name == "find"
-
-    def succeeded(self, event: Any) -> None: ...
-
-    def failed(self, event: Any) -> None: ...
-
-
-@pytest.fixture
-def heard() -> Heard:
-    return Heard()
-
-
-@pytest.fixture
-def writer(mongo_url: str, client: Client, database_name: str, heard: Heard) -> Iterator[StoreWriter]:
-    with MongoClient[dict[str, Any]](
-        mongo_url, retryWrites=False, appname="store_api", event_listeners=[heard]
-    ) as writes:
-        writer = StoreWriter(client, database_name, writes=writes)
-        yield writer
-        writer.close()
+def updates_of(heard: Heard) -> list[list[bool]]:
+    """Tell of each statement of each update whether it changes many stores."""
+    return [[each.get("multi", False) for each in sent["updates"]] for _, sent, _ in heard.named("update")]
 
 
 @pytest.fixture
@@ -87,8 +58,8 @@ def after(number: int) -> dict[str, Any]:
 
 async def test_many_are_one_statement(writer: StoreWriter, stores: Any, heard: Heard) -> None:
     assert await writer.apply_many(CHANGES) == [APPLIED] * 5
-    assert heard.updates == [[True]]
-    assert heard.readings == 0
+    assert updates_of(heard) == [[True]]
+    assert len(heard.named("find")) == 0
     assert list(stores.find(sort=[("_id", 1)])) == [after(number) for number in range(5)]
 
 
@@ -117,8 +88,8 @@ async def test_what_others_changed_meanwhile_is_left_as_it_is(
     stores.update_one({"_id": "s3"}, {"$set": {"writers": {"w": Int64(9)}}})
     others = list(stores.find({"_id": {"$in": ["s1", "s3"]}}))
     assert await writer.apply_many(CHANGES) == [APPLIED, NOT_MATCHED, NOT_MATCHED, NOT_MATCHED, APPLIED]
-    assert heard.updates == [[True]]
-    assert heard.readings == 1
+    assert updates_of(heard) == [[True]]
+    assert len(heard.named("find")) == 1
     assert list(stores.find({"_id": {"$in": ["s1", "s3"]}})) == others
     assert list(stores.find({"_id": {"$in": ["s0", "s2", "s4"]}})) == [after(0), after(4)]
 
@@ -144,7 +115,7 @@ async def test_whatever_is_of_another_kind_goes_out_beside_them(
     ]
     expected = [APPLIED, APPLIED, NOT_MATCHED, APPLIED, APPLIED, APPLIED]
     assert await writer.apply_many(changes) == expected
-    assert heard.updates == [[False] * 4 + [True]]
+    assert updates_of(heard) == [[False] * 4 + [True]]
     assert stores.find_one({"_id": "s2"}) == after(2)
     assert stores.find_one({"_id": "s3"}) == {**after(3), "writers": {"another": 2}}
 
@@ -155,7 +126,7 @@ async def test_one_that_cannot_take_it_stops_no_other(
     broken = stores.find_one_and_delete({"_id": "s2"}) | {"rev": "many"}
     insert_unchecked(stores, broken)
     assert await writer.apply_many(CHANGES) == [APPLIED, APPLIED, UNFIT, APPLIED, APPLIED]
-    assert heard.updates == [[True], [False] * 5]
+    assert updates_of(heard) == [[True], [False] * 5]
     assert list(stores.find(sort=[("_id", 1)])) == [after(0), after(1), broken, after(3), after(4)]
 
 

@@ -8,27 +8,28 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 FOLDER = Path(tempfile.gettempdir())
 
 
-@contextmanager
-def browsing(folder: Path = FOLDER) -> Iterator[None]:
+def browsing(folder: Path = FOLDER) -> AbstractContextManager[None]:
     """Let nobody change the network meanwhile; waits while somebody does, or wants to."""
-    with ExitStack() as resources:
-        with _held(folder, "next", fcntl.LOCK_EX):
-            resources.enter_context(_held(folder, "network", fcntl.LOCK_SH))
-        yield
+    return _turn(folder, fcntl.LOCK_SH)
+
+
+def changing_the_network(folder: Path = FOLDER) -> AbstractContextManager[None]:
+    """Let no browser load anything meanwhile; waits for those that do, and whoever comes later waits."""
+    return _turn(folder, fcntl.LOCK_EX)
 
 
 @contextmanager
-def changing_the_network(folder: Path = FOLDER) -> Iterator[None]:
-    """Let no browser load anything meanwhile; waits for those that do, and whoever comes later waits."""
+def _turn(folder: Path, kind: int) -> Iterator[None]:
     with ExitStack() as resources:
+        # Whoever waits keeps out who comes later.
         with _held(folder, "next", fcntl.LOCK_EX):
-            resources.enter_context(_held(folder, "network", fcntl.LOCK_EX))
+            resources.enter_context(_held(folder, "network", kind))
         yield
 
 

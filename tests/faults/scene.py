@@ -4,13 +4,14 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pymongo import MongoClient, UpdateOne
+from pymongo.errors import AutoReconnect
 
 from tests.faults.ledger import Ledger
 from tests.faults.watching import Follower, HealthProbe, until
@@ -133,10 +134,8 @@ class Scene:
             hangs: whether a member hangs. Another one that copied from it must give it up first, and only
                 then is a write durable and news at all: the promise counts from there.
         """
-        primary = await asyncio.to_thread(self.world.members.primary, 30.0)
-        there = time.monotonic()
         marker = f"marker-{len(self.figures)}"
-        await asyncio.to_thread(self._mark, primary, marker)
+        there = await asyncio.wait_for(self._marked_by_a_primary(marker), 30.0)
         marked = time.monotonic() - there
         await until(
             lambda: all(follower.has_seen(marker) for follower in self.followers),
@@ -174,6 +173,18 @@ class Scene:
         self._check(truth, unready=unready, reset=reset)
         # Members that only hang may let the stream go on where it was, and then it is not opened at all.
         assert opened == [] if afresh is None else any(opened) is afresh, self.world.service.complaints
+
+    async def _marked_by_a_primary(self, marker: str) -> float:
+        """Write a marker to all stores; give when the primary that took it was there.
+
+        A member that hung takes itself for the primary until it hears of another: that one does not count.
+        """
+        while True:
+            primary = await asyncio.to_thread(self.world.members.primary, 30.0)
+            there = time.monotonic()
+            with suppress(AutoReconnect):
+                await asyncio.to_thread(self._mark, primary, marker)
+                return there
 
     def _mark(self, primary: int, marker: str) -> None:
         # The stores may have been dropped: whoever comes first creates them.

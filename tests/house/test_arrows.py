@@ -241,7 +241,7 @@ def test_what_is_pure_loads_nothing_large(module: str) -> None:
 
 
 def test_the_service_begins_without_what_it_seldom_needs() -> None:
-    seldom = ("openpyxl", "aiohttp", "jwt", "numpy", "aiogram", "matplotlib")
+    seldom = ("openpyxl", "aiohttp", "jwt", "cryptography", "numpy", "aiogram", "matplotlib")
     program = f"import sys, store_api.service; print(*sorted({set(seldom)!r} & sys.modules.keys()))"
     loaded = subprocess.run(
         begun(sys.executable, "-c", program), cwd=ROOT, capture_output=True, text=True, check=True, timeout=60

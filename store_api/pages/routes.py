@@ -64,9 +64,11 @@ def assets() -> Mapping[str, Asset]:
     found |= {f"/dashboard/{name}": asset for name, asset in dashboard.items()}
     found |= {f"/docs/{name}": asset for name, asset in docs.items()}
     vendor = openapi_ui_bundles.swagger_ui.static_path
-    bodies = {f"/docs/{name}": (vendor / name).read_bytes() for name in _SWAGGER_UI}
-    bodies["/openapi.json"] = msgspec.json.encode(openapi.document())
-    bodies["/asyncapi.yaml"] = msgspec.yaml.encode(asyncapi.document())
+    bodies: dict[str, bytes | Callable[[], bytes]] = {
+        f"/docs/{name}": (vendor / name).read_bytes() for name in _SWAGGER_UI
+    }
+    bodies["/openapi.json"] = lambda: msgspec.json.encode(openapi.document())
+    bodies["/asyncapi.yaml"] = lambda: msgspec.yaml.encode(asyncapi.document())
     return found | {path: Asset(body, content_type_of(path)) for path, body in bodies.items()}
 
 

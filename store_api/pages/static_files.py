@@ -1,10 +1,13 @@
-"""Files for browsers, read once and kept in memory: what each is, how it is cached, and what it may do."""
+"""Files for browsers, kept in memory: what each is, how it is cached, and what it may do."""
 
+import asyncio
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import PurePath
+from typing import NamedTuple
 
 from sanic import HTTPResponse, Request
 
@@ -44,42 +47,64 @@ def content_type_of(name: str) -> str:
     return _TYPES[PurePath(name).suffix]
 
 
-@dataclass(frozen=True, slots=True)
+class Served(NamedTuple):
+    """A file's content as it leaves.
+
+    Args:
+        body: its content.
+        etag: tells it from every other content.
+        squeezed: compressed; None where that is not worth it.
+    """
+
+    body: bytes
+    etag: str
+    squeezed: bytes | None
+
+
+@dataclass(slots=True, eq=False)
 class Asset:
     """One file as it is served.
 
     Args:
-        body: its content.
+        body: its content, or what makes it.
         content_type: its media type.
         policy: what a page may load and do (Content-Security-Policy); empty where it is no page.
     """
 
-    body: bytes
+    body: bytes | Callable[[], bytes]
     content_type: str
     policy: str = ""
-    etag: str = field(init=False)
-    squeezed: bytes | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "etag", sha256(self.body).hexdigest()[:20])
-        squeezed = gzip.compress(self.body, 6, mtime=0) if len(self.body) > WORTH_SQUEEZING else None
-        object.__setattr__(self, "squeezed", squeezed)
+    _served: Served | None = field(init=False, default=None)
 
     async def answer(self, request: Request) -> HTTPResponse:
         """Answer a request for it: whole, compressed, or "you have it already"."""
-        squeezed = self.squeezed if accepts_gzip(request.headers.getall("accept-encoding", ())) else None
+        if self._served is None:
+            # A tenth of a second for all files, which most processes are never asked for.
+            self._served = await asyncio.to_thread(self._prepare)
+        whole, tag, squeezed = self._served
+        if not accepts_gzip(request.headers.getall("accept-encoding", ())):
+            squeezed = None
         # Each coding is a representation with a tag of its own (RFC 9110, 8.8.3).
-        etag = f'"{self.etag}-gzip"' if squeezed else f'"{self.etag}"'
+        etag = f'"{tag}-gzip"' if squeezed else f'"{tag}"'
         headers = {**HEADERS, "ETag": etag}
         if self.policy:
             headers["Content-Security-Policy"] = self.policy
-        body, status = squeezed or self.body, HTTPStatus.OK
+        body, status = squeezed or whole, HTTPStatus.OK
         if _knows(request.headers.get("if-none-match", ""), etag):
             body, status = b"", HTTPStatus.NOT_MODIFIED
         elif squeezed:
             headers["Content-Encoding"] = "gzip"
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
         return WholeAnswer(body, self.content_type, lines, status, ASKED_AGAIN)
+
+    def content(self) -> bytes:
+        """Give its content, and make it where it is made."""
+        return self.body if isinstance(self.body, bytes) else self.body()
+
+    def _prepare(self) -> Served:
+        body = self.content()
+        squeezed = gzip.compress(body, 6, mtime=0) if len(body) > WORTH_SQUEEZING else None
+        return Served(body, sha256(body).hexdigest()[:20], squeezed)
 
 
 def _knows(header: str, etag: str) -> bool:

@@ -21,7 +21,7 @@ from tests.support.service import ROOT, Service
 from tests.support.tokens import let_in, tokens_in
 from tests.support.unwatched import unwatched
 
-ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
+ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].content())
 
 
 @pytest.fixture

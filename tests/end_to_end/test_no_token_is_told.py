@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from tests.support.listening import NO_HEADERS
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
-from tests.support.service import Service, children_of, environment, needs_proc
+from tests.support.service import NO_TLS, Service, children_of, environment, needs_proc
 from tests.support.tokens import bearer
 
 pytestmark = needs_proc
@@ -56,7 +56,7 @@ def test_no_token_is_found_anywhere_but_with_its_holder(service: Service, data_d
     tokens(service, "revoke", "gone")
     wrong = [f"{right[:-1]}?", right[:-1], right.swapcase(), f"eyJhbGciOiJub25lIn0.{right}."]
     answers: list[str] = []
-    with httpx.Client(base_url=service.url) as http:
+    with httpx.Client(base_url=service.url, verify=NO_TLS) as http:
         wait_until(lambda: http.get("/stores", headers=bearer(ended)).status_code == 401, "it has ended")
         for token in (right, ended, *wrong):
             answers += [

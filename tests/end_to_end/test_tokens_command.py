@@ -12,7 +12,7 @@ from pymongo import MongoClient
 
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
-from tests.support.service import Service, environment, run_python
+from tests.support.service import NO_TLS, Service, environment, run_python
 from tests.support.tokens import bearer, tokens_in
 
 
@@ -48,7 +48,9 @@ def test_with_the_embedded_mongodb_before_and_while_the_service_runs(tmp_path: P
 
 def status(service: Service, token: str) -> int:
     """Ask with a token, and tell how that is answered."""
-    return httpx.get(f"{service.url}/stores", headers=bearer(token), trust_env=False).status_code
+    return httpx.get(
+        f"{service.url}/stores", headers=bearer(token), trust_env=False, verify=NO_TLS
+    ).status_code
 
 
 @pytest.mark.parametrize("where", ["closed", "gone"])

@@ -13,7 +13,7 @@ import yaml
 
 from tests.support.mongod import free_port, wait_until
 from tests.support.programs import begun
-from tests.support.service import ROOT
+from tests.support.service import NO_TLS, ROOT
 
 NO_PROMETHEUS = (
     "NO PROMETHEUS: metrics, alerts and dashboard were not tried; install Debian's package prometheus"
@@ -47,7 +47,9 @@ class Prometheus:
     """
 
     def __init__(self, port: int) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10.0)
+        self._http = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10.0, verify=NO_TLS
+        )
 
     def is_ready(self) -> bool:
         """Whether it can be asked."""

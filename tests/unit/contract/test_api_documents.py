@@ -27,8 +27,8 @@ from store_api.web.sockets import Sockets
 from tests.support.service import ROOT
 
 NOTHING = cast("Any", None)
-OPENAPI = msgspec.json.decode(assets()["/openapi.json"].body)
-ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].body)
+OPENAPI = msgspec.json.decode(assets()["/openapi.json"].content())
+ASYNCAPI = yaml.safe_load(assets()["/asyncapi.yaml"].content())
 OF_THE_GATE = ("401", "403", "421", "429")
 NEVER_ANSWERED = {"wrong-setting", "unfit-document", "upgrade-required"}
 """Errors that end the start, that are decided again, and that only websockets meet."""

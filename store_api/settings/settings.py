@@ -95,7 +95,7 @@ class Settings(DatabaseSettings):
     oidc_issuer: str | None = setting("OIDC_ISSUER", None, values.line, "whose JWTs are taken (iss)")
     oidc_audience: str | None = setting("OIDC_AUDIENCE", None, values.line, "whom they must be for (aud)")
     oidc_jwks_url: str | None = setting(
-        "OIDC_JWKS_URL", None, values.url, "where the issuer's keys are; https only"
+        "OIDC_JWKS_URL", None, values.url, "where the issuer's keys are; https, or http on this machine"
     )
     oidc_stores_claim: str | None = setting(
         *("OIDC_STORES_CLAIM", None, values.line),

@@ -164,9 +164,9 @@ def url(text: str) -> str:
         is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
         is_whole = bool(parts.hostname) and parts.port != 0 and parts.username is None and not parts.fragment
     except ValueError:
-        raise ValueError("must be an https:// address") from None
+        raise ValueError("must be an https:// address, or http:// on this machine") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
-        raise ValueError("must be an https:// address")
+        raise ValueError("must be an https:// address, or http:// on this machine")
     if not is_whole or not text.isprintable() or " " in text:
         raise ValueError("must be an https:// address without a user, a fragment and blanks")
     return text

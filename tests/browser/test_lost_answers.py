@@ -1,5 +1,6 @@
 """An answer that does not come is asked for again by the page, under the same key: nothing is done twice."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -29,16 +30,18 @@ class Hurdles:
 
     Args:
         answers: LOST, or a status and a document that come in place of the service.
+        then: what the others wait for.
 
     Attributes:
         keys: under which each was sent.
         met: how many have had what comes to them.
     """
 
-    def __init__(self, *answers: str | tuple[int, str]) -> None:
+    def __init__(self, *answers: str | tuple[int, str], then: asyncio.Event | None = None) -> None:
         self.keys: list[str] = []
         self.met = 0
         self._answers = list(answers)
+        self._then = then
 
     async def meet(self, route: Route) -> None:
         """Let a request of the page meet what comes next."""
@@ -54,6 +57,8 @@ class Hurdles:
     async def _meet(self, route: Route) -> None:
         answer = self._answers.pop(0) if self._answers else None
         if answer is None:
+            if self._then is not None:
+                await self._then.wait()
             await route.continue_()
         elif isinstance(answer, str):
             await route.fetch()
@@ -162,11 +167,13 @@ async def test_a_dialog_that_was_closed_meanwhile_says_elsewhere_how_it_ended(
     open_page: Open, stores: Stores, store_id: str
 ) -> None:
     stores.insert_one({"_id": store_id, "items": {"chair": 2**63 - 1}})
-    page = await opened(open_page, store_id, Hurdles(AWAY))
+    is_closed = asyncio.Event()
+    page = await opened(open_page, store_id, Hurdles(AWAY, then=is_closed))
     await page.is_live()
     await supply(page, "3")
     await expect(page.page.get_by_role("alert")).to_contain_text("Not known yet")
     await page.page.get_by_role("button", name="Cancel").click()
+    is_closed.set()
     dialog = page.page.get_by_role("dialog")
     await expect(dialog).to_contain_text(f"Supply {store_id}: Quantity overflow")
 

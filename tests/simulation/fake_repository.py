@@ -121,7 +121,7 @@ class FakeRepository:
         store_ids = [change.store_id for change in changes]
         with self._command("apply_many", store_ids, writes=True):
             now = asyncio.get_running_loop().time()
-            # Where nobody waits any longer, nobody need remember.
+            # One process does not know what another has found.
             if not self._of_many and any(now < self._known_held.get(store_id, 0.0) for store_id in store_ids):
                 self.history.violations.append(f"{store_ids} were written together, and one is known as held")
             await self.nature.pause()
@@ -267,6 +267,10 @@ class FakeRepository:
         """Note until when everybody knows that a store is held; only then it may be written among others."""
         until = asyncio.get_running_loop().time() + HELD_SECONDS
         self._known_held.setdefault(store_id, until)
+
+    def forget_held(self, store_id: str) -> None:
+        """Note that nobody waits for a store any more: whoever comes next need not know that it was held."""
+        self._known_held.pop(store_id, None)
 
     def _fate_of(self, change: Change) -> Fate:
         store_id = change.store_id

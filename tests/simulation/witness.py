@@ -98,6 +98,10 @@ class Witness:
         request.note_answer(answer, self.history.tick())
         request.left = _now()
 
+    def is_awaited(self, store_id: str) -> bool:
+        """Tell whether anybody waits for a store."""
+        return any(not one.answers for one in self.requests if one.operation.store_id == store_id)
+
     def decided(self, batch: Sequence[Operation], passed: Sequence[bool], change: Change | None) -> None:
         """Note a batch, and what was decided of it."""
         requests = self._requests_of(batch)
@@ -138,6 +142,7 @@ class WatchedCommitter(Committer):
             last_seen=LastSeen(most_items),
             numbers=Numbers(lambda: "w", _now),
         )
+        self._repository = repository
         self._witness = witness
 
     @property
@@ -167,3 +172,6 @@ class WatchedCommitter(Committer):
     def _resolve(self, waiting: Waiting, answer: Reply) -> None:
         self._witness.answered(waiting.operation, answer)
         super()._resolve(waiting, answer)
+        store_id = waiting.operation.store_id
+        if not self._witness.is_awaited(store_id):
+            self._repository.forget_held(store_id)

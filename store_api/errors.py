@@ -235,7 +235,7 @@ class KeyMissing(NotApplied):
 
 
 class KeyInvalid(NotApplied):
-    """An Idempotency-Key is 1 to 255 visible ASCII characters but `"`, in quotes or without, and comes once."""
+    """An Idempotency-Key is 1 to 255 visible ASCII characters but `"`, bare or in quotes, and comes once."""
 
     slug = "idempotency-key-invalid"
 

@@ -119,6 +119,10 @@ class HeldStores:
                 self._turns.append(queue)
                 if not self._is_closed:
                     await asyncio.sleep(self._pause(queue))
+            elif written is None and queue.waiting:
+                # All were refused, and nothing was written that would tell whether the store is free.
+                self._count(queue)
+                self._turns.append(queue)
             else:
                 self._let_go(queue)
         self._free_tries += 1

@@ -1,12 +1,14 @@
-"""The collection that holds the stores: created with its validator, or brought up to date."""
+"""The collection that holds the stores: made ready; and whether its server keeps guards."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
+from store_api.errors import DatabaseUnavailable
+from store_api.stock import Change, Written
 from store_api.storage import documents
 from store_api.storage.driver_errors import NAMESPACE_EXISTS, UNAUTHORIZED, translate
 
@@ -16,6 +18,40 @@ RULES: dict[str, Any] = {
     "validationLevel": "strict",
     "validationAction": "error",
 }
+
+MOST_UNTOLD = 10
+"""How often in a row it may stay open whether the server's guards hold: for longer than a fail-over takes."""
+
+_IMPOSSIBLE = Change("", {"guard": -1}, {"guard": 1})
+IMPOSSIBLE = (_IMPOSSIBLE, msgspec.structs.replace(_IMPOSSIBLE, found={"guard": 1}, leaves={"guard": 0}))
+"""Changes whose guards cannot hold, one of each kind: no store has the empty id."""
+
+_OPEN = frozenset({Written.UNKNOWN, Written.HELD, Written.UNAVAILABLE})
+
+
+class Guards:
+    """Knows whether the server refuses every guarded upsert whose guard does not hold.
+
+    Attributes:
+        are_proven: whether it does, as far as is known.
+    """
+
+    def __init__(self) -> None:
+        self.are_proven = True
+        self._untold = 0
+
+    def judge(self, verdicts: Collection[Written]) -> None:
+        """Learn it from what became of guarded upserts whose guards cannot hold.
+
+        Raises:
+            DatabaseUnavailable: that is open for some of them; it had better be tried again.
+        """
+        if not _OPEN.isdisjoint(verdicts) and self._untold < MOST_UNTOLD:
+            # A fault that passes must not make a process slow for as long as it lives.
+            self._untold += 1
+            raise DatabaseUnavailable
+        self._untold = 0
+        self.are_proven = set(verdicts) == {Written.NOT_MATCHED}
 
 
 async def prepare_collection(database: "AsyncIOMotorDatabase[dict[str, Any]]") -> str | None:

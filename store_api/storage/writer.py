@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import msgspec
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -31,7 +30,7 @@ from store_api.storage.clients import COMMAND_SECONDS, Client, blocking
 from store_api.storage.commands import Commands
 from store_api.storage.driver_errors import UNAUTHORIZED, translated
 from store_api.storage.reader import StoreReader
-from store_api.storage.schema import COLLECTION, prepare_collection
+from store_api.storage.schema import COLLECTION, IMPOSSIBLE, Guards, prepare_collection
 
 Result = TypeVar("Result")
 
@@ -77,7 +76,8 @@ class StoreWriter(StoreReader):
         self._commands = Commands(written, blocking(self._stores), seconds, self._elections.current)
         self._answers = Answers(lambda: route.primary)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stores")
-        self._bypasses_validation = self._guards_proven = True
+        self._bypasses_validation = True
+        self._guards = Guards()
         self._asked_for_help = False
 
     def close(self) -> None:
@@ -106,12 +106,9 @@ class StoreWriter(StoreReader):
 
     async def _prove_guards(self) -> None:
         """Make sure that this server refuses a guarded upsert whose guard does not hold."""
-        # No store has the empty id.
-        impossible = Change("", {"guard": -1}, {"guard": 1})
-        untrue = msgspec.structs.replace(impossible, found={"guard": 1}, leaves={"guard": 0})
-        written = [await self.apply_many([change]) for change in (impossible, untrue)]
-        self._guards_proven = written == [[Written.NOT_MATCHED]] * 2
-        if not self._guards_proven:
+        await self.primary.wait()
+        self._guards.judge([(await self._apply_together([change], ()))[0] for change in IMPOSSIBLE])
+        if not self._guards.are_proven:
             await self._stores.delete_one({"_id": ""})
             log.warning(
                 "This MongoDB treats guarded upserts in another way; stores are written one by one",
@@ -162,10 +159,13 @@ class StoreWriter(StoreReader):
             NotClaimed: nothing was written.
         """
         await self.primary.wait()
-        if not self._guards_proven:
+        if not self._guards.are_proven:
             if claims:
                 raise NotClaimed
             return [await self._apply_alone(change) for change in changes]
+        return await self._apply_together(changes, claims)
+
+    async def _apply_together(self, changes: Sequence[Change], claims: Sequence[Claim]) -> list[Written]:
         with translated(writing=True):
             return await self._unvalidated(
                 lambda bypass: self._in_thread(

@@ -14,6 +14,7 @@ from store_api.errors import (
     OutcomeUnknown,
     UnfitDocument,
 )
+from store_api.sending.write import TOO_LONG
 from store_api.stock import Change, Written
 from store_api.storage import updates
 from store_api.storage.clients import Client
@@ -122,6 +123,18 @@ async def test_on_a_server_with_other_guards_stores_are_written_one_by_one(
     assert actions(caplog) == ["guards_not_proven"]
     assert stores.find_one({"_id": ""}) is None
     assert await verdicts_of_all_kinds(repository, stores, store_id) == VERDICTS
+    await repository.prepare()
+    assert actions(caplog) == ["guards_not_proven"] * 2
+
+
+async def test_a_slow_moment_at_the_proof_makes_nobody_slow_for_good(
+    client: Client, other_program: Mongo, stores: Documents, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = StampingWriter(client, stores.database.name)
+    with failing(other_program, "update", errorCode=TOO_LONG), pytest.raises(DatabaseUnavailable):
+        await repository.prepare()
+    await repository.prepare()
+    assert actions(caplog) == []
 
 
 async def test_of_writers_of_many_stores_that_collide_each_piece_goes_to_one(

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.end_to_end import http_meanings, http_sentences
+from tests.end_to_end import http_meanings, http_sentences, http_visitors
 from tests.end_to_end.conftest import Stores
-from tests.end_to_end.http_meanings import KEY, SOCKET, VERSION
-from tests.end_to_end.http_sentences import Row, chunked, get, post
+from tests.end_to_end.http_rows import Row, chunked, get, post
+from tests.end_to_end.http_visitors import KEY, SOCKET, VERSION
 from tests.end_to_end.raw import raw_connection
 from tests.support.service import Service
 
@@ -23,7 +23,7 @@ LAST = get(b"Connection: close", path=b"/health/live", method=b"HEAD")
 
 ROWS: list[Row] = [
     row
-    for module in (http_sentences, http_meanings)
+    for module in (http_sentences, http_meanings, http_visitors)
     for name, rows in vars(module).items()
     if name.isupper() and isinstance(rows, list) and isinstance(rows[0], Row)
     for row in rows

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from playwright.async_api import expect
@@ -16,7 +15,7 @@ from tests.browser.conftest import MOVING, Open
 from tests.browser.dashboard import CHANGE, CONTENTS, STORE_CHANGE, STORE_CHANGED, UNITS, address_of
 from tests.end_to_end.conftest import Stores, service_alone
 from tests.support.programs import begun
-from tests.support.service import NO_TLS, Service, needs_proc
+from tests.support.service import Service, needs_proc
 
 JSON = "Content-Type: application/json"
 
@@ -188,7 +187,7 @@ async def test_an_open_page_asks_for_nothing_but_frames(
     await page.is_live()
     asked: list[str] = []
     page.page.on("request", lambda request: asked.append(request.url))
-    async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS, trust_env=False) as client:
+    async with service.client() as client:
         for _ in range(20):
             await client.post(f"/stores/{store_id}", json=supply("chair", 1))
     await page.shows("chair", "20")

@@ -20,7 +20,7 @@ from websockets.typing import Origin, Subprotocol
 from tests.end_to_end.conftest import Stores
 from tests.support.fail_points import failing
 from tests.support.listening import Report, Socket, never_reading, served_by
-from tests.support.service import NO_TLS, Service
+from tests.support.service import Service
 from tests.support.tokens import Documents, bearer, let_in, tokens_in
 
 V1, BEARER = "store_api.v1", "store_api.bearer."
@@ -345,6 +345,6 @@ async def test_where_nobody_is_asked_the_subprotocol_is_spoken_all_the_same(
         async with socket_of(one_process, f"/{store_id}?snapshot=true", {}, offered) as socket:
             assert await socket.items() == {}
             assert socket.connection.subprotocol == spoken
-    async with httpx.AsyncClient(base_url=one_process.url, verify=NO_TLS) as http:
+    async with one_process.client() as http:
         headers = {"Origin": "https://evil.example", "Connection": "Upgrade", "Upgrade": "websocket"}
         assert (await http.get("/ws/stores", headers=headers)).status_code == 403

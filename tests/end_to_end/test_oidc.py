@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from pymongo import MongoClient
 from websockets.asyncio.client import connect
@@ -30,7 +29,7 @@ from tests.support.issuer import (
     publishing,
     signed,
 )
-from tests.support.service import NO_TLS, Service
+from tests.support.service import Service
 from tests.support.tokens import bearer, let_in, tokens_in
 
 IMPATIENT = """
@@ -82,7 +81,7 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
 ) -> None:
     token = let_in(tokens_in(mongo[service.database]), ["read", "supply"])
     anna = signed(claims(time.time(), scope="read supply", stores=["berlin-*"]))
-    async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS) as http:
+    async with service.client() as http:
         publisher.status = "503 Away"
         away = await http.get("/stores", headers=bearer(anna))
         assert (away.status_code, away.json()["type"]) == (503, "/problems/issuer-unavailable")
@@ -109,7 +108,7 @@ async def test_jwts_let_in_beside_tokens_and_outlive_the_issuer_s_absence(
     url = f"ws://127.0.0.1:{service.port}/ws/stores/berlin-1?snapshot=true"
     async with connect(url, additional_headers=bearer(anna)) as socket:
         assert '"quantity":1' in str(await socket.recv())
-    async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS) as browser:
+    async with service.client() as browser:
         who = (await browser.post("/session", headers=bearer(anna))).json()
         assert (await browser.get("/session")).json() == who
         assert (who["name"], who["stores"]) == ("oidc:anna", ["berlin-*"])

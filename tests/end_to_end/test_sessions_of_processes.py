@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from pymongo import MongoClient
 
 from tests.support.certificates import certified
-from tests.support.service import NO_TLS, Service, needs_proc
+from tests.support.service import Service, needs_proc
 from tests.support.tokens import bearer, let_in, tokens_in
 
 
@@ -48,7 +47,7 @@ async def test_who_signed_in_with_one_process_is_known_by_all_and_after_a_restar
 
 async def name_of(service: Service, headers: dict[str, str]) -> str:
     """Ask who one is."""
-    async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS, timeout=30) as client:
+    async with service.client() as client:
         answer = await client.get("/session", headers=headers)
     assert answer.status_code == 200
     return str(answer.json()["name"])

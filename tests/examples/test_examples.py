@@ -9,14 +9,13 @@ from shutil import which
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from pymongo import MongoClient
 
 from store_api.settings import Settings
 from tests.support.mongod import free_port
 from tests.support.programs import begun
-from tests.support.service import NO_TLS, ROOT, Service, environment, new_store_id
+from tests.support.service import ROOT, Service, environment, new_store_id
 from tests.support.tokens import Documents, let_in, tokens_in
 
 EXAMPLES = ROOT / "examples"
@@ -129,7 +128,7 @@ async def test_the_writer_takes_no_more_than_there_is(service: Service, store_id
     assert write("demand", store_id, "chair", "4") == ("short\n", 1)
     assert write("demand", store_id, "chair", "3") == ("taken\n", 0)
     assert write("demand", store_id, "chair", "0")[1] == 2
-    async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS, trust_env=False) as client:
+    async with service.client() as client:
         answer = await client.get(f"/stores/{store_id}")
     assert answer.json() == {"store": {"store_id": store_id, "report": []}}
 

@@ -82,9 +82,7 @@ class Witness:
 
     def submitted(self, operation: Operation) -> Request:
         """Note a new request."""
-        ahead = sum(
-            not other.answers for other in self.requests if other.operation.store_id == operation.store_id
-        )
+        ahead = self.waiting_for(operation.store_id)
         request = Request(len(self.requests), operation, self.history.tick(), ahead)
         request.came = _now()
         self.requests.append(request)
@@ -98,9 +96,9 @@ class Witness:
         request.note_answer(answer, self.history.tick())
         request.left = _now()
 
-    def is_awaited(self, store_id: str) -> bool:
-        """Tell whether anybody waits for a store."""
-        return any(not one.answers for one in self.requests if one.operation.store_id == store_id)
+    def waiting_for(self, store_id: str) -> int:
+        """Count those who wait for a store."""
+        return sum(not one.answers for one in self.requests if one.operation.store_id == store_id)
 
     def decided(self, batch: Sequence[Operation], passed: Sequence[bool], change: Change | None) -> None:
         """Note a batch, and what was decided of it."""
@@ -173,5 +171,5 @@ class WatchedCommitter(Committer):
         self._witness.answered(waiting.operation, answer)
         super()._resolve(waiting, answer)
         store_id = waiting.operation.store_id
-        if not self._witness.is_awaited(store_id):
+        if not self._witness.waiting_for(store_id):
             self._repository.forget_held(store_id)
